@@ -1,0 +1,1 @@
+"""Questions about systems, and what their answers mean."""

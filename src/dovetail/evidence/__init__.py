@@ -1,0 +1,1 @@
+"""Reports and diagrams computed from facts."""

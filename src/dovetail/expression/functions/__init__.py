@@ -1,0 +1,1 @@
+"""The shelf of functions: one file each, registered by its file name."""

@@ -1,0 +1,1 @@
+"""Which rows are the same thing: pairing by natural key."""

@@ -1,0 +1,1 @@
+"""Mappings compiled: cells as expression trees, read (get) and written (put)."""

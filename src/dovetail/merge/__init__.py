@@ -1,0 +1,1 @@
+"""The three-way judge: fingerprints in, winning members out."""

@@ -1,0 +1,1 @@
+"""The nouns that every room speaks: frozen values, no behaviour but their own arithmetic."""

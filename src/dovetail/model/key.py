@@ -1,0 +1,100 @@
+"""Row keys as one text: reversible, readable, the same on every system."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pyarrow as pa
+
+from dovetail.model.type import Kind, Type
+
+_NULL = "\\N"
+
+
+def encode(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
+    """One text for each row: the parts' canonical texts, joined by ``|``; ``\\`` escapes ``\\`` and ``|``, a null part is ``\\N``.
+
+    >>> encode([pa.array([1, 2]), pa.array(["a|b", None])]).to_pylist()
+    ['1|a\\\\|b', '2|\\\\N']
+    """
+    texts = [[_text(part) for part in column.to_pylist()] for column in columns]
+    if len(texts) == 1:
+        return pa.array(texts[0], pa.string())
+    return pa.array(["|".join(parts) for parts in zip(*texts, strict=True)], pa.string())
+
+
+def decode(keys: Sequence[str], types: Sequence[Type]) -> list[pa.Array]:
+    """The parts again, one array a part, in the carriers of `types`.
+
+    >>> [part.to_pylist() for part in decode(["1|a\\\\|b"], [Type(Kind.INTEGER), Type(Kind.TEXT)])]
+    [[1], ['a|b']]
+    """
+    rows = [split(key) for key in keys]
+    return [
+        pa.array([_value(row[at], kind) for row in rows], kind.arrow()) for at, kind in enumerate(types)
+    ]
+
+
+def split(key: str) -> list[str | None]:
+    """The texts of a key's parts; a null part is `None`."""
+    parts: list[str | None] = []
+    current: list[str] = []
+    null = False
+    at = 0
+    while at < len(key):
+        sign = key[at]
+        if sign == "\\" and at + 1 < len(key):
+            at += 1
+            if key[at] == "N":
+                null = True
+            else:
+                current.append(key[at])
+        elif sign == "|":
+            parts.append(None if null else "".join(current))
+            current, null = [], False
+        else:
+            current.append(sign)
+        at += 1
+    parts.append(None if null else "".join(current))
+    return parts
+
+
+def _text(part: object) -> str:
+    if part is None:
+        return _NULL
+    if isinstance(part, str):
+        return part.replace("\\", "\\\\").replace("|", "\\|") if "\\" in part or "|" in part else part
+    if isinstance(part, bool):
+        return "true" if part else "false"
+    if isinstance(part, bytes):
+        return part.hex()
+    if isinstance(part, dt.datetime):
+        return part.isoformat(sep=" ")
+    if isinstance(part, Decimal):
+        return format(part.normalize(), "f") if part else "0"
+    return str(part)
+
+
+def _value(text: str | None, kind: Type) -> object:
+    if text is None:
+        return None
+    match kind.kind:
+        case Kind.INTEGER:
+            return int(text)
+        case Kind.BOOLEAN:
+            return text == "true"
+        case Kind.DECIMAL:
+            return Decimal(text).quantize(Decimal(1).scaleb(-kind.arrow().scale))
+        case Kind.FLOAT:
+            return float(text)
+        case Kind.BYTES:
+            return bytes.fromhex(text)
+        case Kind.DATE:
+            return dt.date.fromisoformat(text)
+        case Kind.TIME:
+            return dt.time.fromisoformat(text)
+        case Kind.TIMESTAMP | Kind.INSTANT:
+            return dt.datetime.fromisoformat(text)
+    return text

@@ -1,0 +1,1 @@
+"""Everything that a run would do, as a value."""

@@ -1,0 +1,1 @@
+"""The YAML that people write, turned into the model."""

@@ -1,0 +1,1 @@
+"""Checks on data, each an expression tree."""

@@ -1,0 +1,1 @@
+"""Dovetail's own memory: one file a noun."""

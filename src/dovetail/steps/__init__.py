@@ -1,0 +1,1 @@
+"""The seven steps as verbs; each returns a value."""

@@ -1,0 +1,1 @@
+"""The joined systems: protocol, registry and connectors."""

@@ -1,0 +1,152 @@
+"""What a connector must be able to do (two verbs to read, a third to write), and what it may be able to do besides.
+
+A capability is one small protocol, found with `isinstance`. Without it Dovetail is slower, never different.
+All verbs are synchronous. Driver exceptions never leave a connector: they become a class of `dovetail.errors`, which alone
+decides what a run does. Every call ends within the connector's own deadline (`timeout_s`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from dovetail.model.catalog import Catalog, Dataset
+from dovetail.model.change import Change, LedgerEntry, Receipt
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A system that can be read."""
+
+    def describe(self) -> Catalog:
+        """All datasets, named queries included."""
+        ...
+
+    def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Every row once, in one snapshot where the system has such a thing.
+
+        Columns stand in the order of `fields`, each in the carrier of its type (`Type.arrow`); a value that cannot be carried
+        exactly is null, and the extra column `UNREADABLE` says why.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back every connection; the connector may be used again afterwards."""
+        ...
+
+
+@runtime_checkable
+class Target(Source, Protocol):
+    """A system that can also be changed."""
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """Carry a change out and make it durable. A row that the system refuses is a reject; the others are written.
+
+        Applying the same change twice equals once: a `CREATE` whose row stands there with exactly these values is counted as
+        applied, an `UPDATE` or `DELETE` likewise.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsLookup(Protocol):
+    """Can read rows by key."""
+
+    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys, in any order; absent keys are left out. Batches as `read` gives them, from the primary.
+
+        `keys` has one column for each part of the dataset's key, under the part's name."""
+        ...
+
+
+@runtime_checkable
+class SupportsPartitions(Protocol):
+    """Can read a dataset in parts, by ranges of its key."""
+
+    def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:
+        """At most `parts` opaque names of parts that together hold every row exactly once."""
+        ...
+
+    def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, as `read` gives them."""
+        ...
+
+
+@runtime_checkable
+class SupportsQuery(Protocol):
+    """Can answer one read-only query in its own SQL."""
+
+    def query(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The answer; types as for datasets. A statement that would write is refused."""
+        ...
+
+
+@runtime_checkable
+class SupportsReserve(Protocol):
+    """Can draw keys before the rows are written."""
+
+    def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
+        """`count` keys that nobody else will be given, under the names of the dataset's key."""
+        ...
+
+
+@runtime_checkable
+class SupportsCreate(Protocol):
+    """Can create a dataset."""
+
+    def create(self, dataset: Dataset) -> None:
+        """Make the dataset with its fields, key and unique constraints; an existing one is left as it is."""
+        ...
+
+
+@runtime_checkable
+class Transaction(Protocol):
+    """Writes that become durable together or not at all."""
+
+    def fence(self, partition: str, epoch: int) -> None:
+        """Lock the partition's fence row until the end; raise `Fenced` when its epoch is not `epoch`."""
+        ...
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """As `Target.apply`, but inside this transaction, and not idempotent: a `CREATE` of a taken key is a reject.
+
+        Refused rows are found by bisection with savepoints and named in the receipt; the others stay written."""
+        ...
+
+    def record(self, entries: Sequence[LedgerEntry]) -> None:
+        """Put entries into the ledger."""
+        ...
+
+
+@runtime_checkable
+class SupportsTransaction(Protocol):
+    """Can make several writes durable together, with our fence and ledger in the same system."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Commit at the end of the block; an exception rolls everything back."""
+        ...
+
+    def raise_epoch(self, partition: str) -> int:
+        """The next epoch of a partition; waits for, or ends, the transaction of the former holder. Makes fence and ledger if absent."""
+        ...
+
+    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
+        """The entries of a partition, by chunk; empty where there is no ledger."""
+        ...
+
+    def forget(self, partition: str, chunk: int) -> None:
+        """Remove the entries up to and with `chunk`."""
+        ...
+
+
+@runtime_checkable
+class SupportsDoctor(Protocol):
+    """Can say about itself what an operator must know."""
+
+    def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
+        """Lines of (topic, `ok` | `warn` | `bad`, words): version, encoding, time zone, clock offset, rights per dataset
+        (tried with a scratch row that is rolled back), and for what is missing the statement that grants it."""
+        ...

@@ -1,0 +1,1 @@
+"""SQL statements as trees; dialect differences are a table."""
