@@ -1,0 +1,90 @@
+"""An opened project: its declarations, its systems and its state, for as long as a command runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dovetail.errors import UnknownName
+from dovetail.model.catalog import Catalog
+from dovetail.model.mapping import Project
+from dovetail.state.store import Store
+from dovetail.systems.protocol import Source
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Workspace:
+    """A project with its systems, opened when first asked for and closed together.
+
+    `connect` opens the connector of a system by name; `remember` opens the state. Both are called at most once a name, and
+    catalogs are read at most once a system.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        connect: Callable[[str], Source],
+        remember: Callable[[], Store],
+        clock: Callable[[], dt.datetime] = _now,
+    ) -> None:
+        self.project = project
+        self.clock = clock
+        self._connect = connect
+        self._remember = remember
+        self._connectors: dict[str, Source] = {}
+        self._catalogs: dict[str, Catalog] = {}
+        self._store: Store | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder."""
+        return Path(self.project.folder)
+
+    @property
+    def store(self) -> Store:
+        """The state; created on first use."""
+        if self._store is None:
+            self._store = self._remember()
+        return self._store
+
+    def connector(self, system: str) -> Source:
+        """The open connector of a system; raises `UnknownName` and whatever opening raises."""
+        if system not in self._connectors:
+            if self.project.system(system) is None:
+                known = ", ".join(system.name for system in self.project.systems)
+                raise UnknownName(f"no system is named {system!r}", hint=f"declared systems: {known}")
+            self._connectors[system] = self._connect(system)
+        return self._connectors[system]
+
+    def catalog(self, system: str) -> Catalog:
+        """What a system says that it holds, read once."""
+        if system not in self._catalogs:
+            self._catalogs[system] = self.connector(system).describe()
+        return self._catalogs[system]
+
+    def vars(self) -> Mapping[str, object]:
+        """The bound values of expressions."""
+        return dict(self.project.vars)
+
+    def close(self) -> None:
+        """Close every connector and the state."""
+        for connector in self._connectors.values():
+            connector.close()
+        if self._store is not None:
+            self._store.close()
+        self._connectors, self._catalogs, self._store = {}, {}, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
