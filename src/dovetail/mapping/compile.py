@@ -1,0 +1,243 @@
+"""A declared mapping and the catalogs of its members, compiled into typed expressions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as Bindings
+from typing import TypeVar
+
+from dovetail.errors import DeclarationError, Declarations, UnknownName
+from dovetail.expression.invert import Reversibility, declared, invert
+from dovetail.expression.parse import Expression, literal, parse, substitute
+from dovetail.expression.types import infer
+from dovetail.mapping.compiled import CompiledCell, CompiledFill, CompiledMapping, CompiledMember
+from dovetail.mapping.unify import unify
+from dovetail.model.catalog import Catalog, Dataset, DatasetKind
+from dovetail.model.mapping import Cell, Fill, Mapping, Member, SharedField
+from dovetail.model.type import Type
+
+_T = TypeVar("_T")
+
+
+def compile_mapping(
+    mapping: Mapping, catalogs: Bindings[str, Catalog], variables: Bindings[str, object]
+) -> CompiledMapping:
+    """Compile a mapping; `catalogs` by system name, `variables` by name. Raises `Declarations` with every mistake found."""
+    mistakes: list[DeclarationError] = []
+    bound = {name: literal(value) for name, value in variables.items()}
+    members: list[CompiledMember] = []
+    for member in mapping.members:
+        try:
+            dataset = _dataset(member, catalogs[member.system])
+            members.append(_member(mapping, member, dataset, bound))
+        except Declarations as several:
+            mistakes += several.mistakes
+        except DeclarationError as mistake:
+            mistakes.append(mistake)
+    if mistakes:
+        raise Declarations(mistakes)
+    types = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
+    computed = {field.name: parse(field.value, at=field.at) for field in mapping.fields if field.value}
+    return CompiledMapping(mapping, tuple(members), {name: kind for name, kind in types.items() if kind}, computed)
+
+
+def _collect(work: Callable[[SharedField], _T], fields: Iterable[SharedField]) -> list[tuple[str, _T]]:
+    """Do the work for every field; raise all its mistakes together."""
+    done: list[tuple[str, _T]] = []
+    mistakes: list[DeclarationError] = []
+    for field in fields:
+        try:
+            done.append((field.name, work(field)))
+        except DeclarationError as mistake:
+            mistakes.append(mistake)
+    if mistakes:
+        raise Declarations(mistakes)
+    return done
+
+
+def _dataset(member: Member, catalog: Catalog) -> Dataset:
+    dataset = catalog.dataset(member.dataset)
+    if dataset is None:
+        raise UnknownName(
+            f"system {member.system!r} holds no dataset {member.dataset!r}",
+            where=member.at,
+            hint=_nearest(member.dataset, [known.name for known in catalog.datasets]),
+            code="DV-201",
+        )
+    return dataset
+
+
+def _shared_type(field: SharedField, members: list[CompiledMember]) -> Type | None:
+    cells = [(member.name, cell) for member in members if (cell := member.cell(field.name))]
+    if field.ref is not None or not cells:
+        return None
+    try:
+        return unify([cell.type for _, cell in cells])
+    except ValueError as error:
+        given = ", ".join(f"{name}: {cell.type}" for name, cell in cells)
+        raise DeclarationError(
+            f"the members give {field.name!r} in types that do not meet ({given}): {error}",
+            where=field.at,
+            code="DV-204",
+            hint="write CAST(... AS ...) in one of the cells",
+        ) from error
+
+
+def _member(
+    mapping: Mapping, member: Member, dataset: Dataset, variables: Bindings[str, Expression]
+) -> CompiledMember:
+    scope = {field.name: field.type for field in dataset.fields}
+    bindings = dict(variables)
+    for name, text in member.lets:
+        bindings[name] = substitute(parse(text, at=member.at), bindings)
+    fields = [field for field in mapping.fields if field.cell(member.name) is not None]
+    cells = _collect(lambda field: _cell(field, member, dataset, bindings), fields)
+    compiled = CompiledMember(
+        member=member,
+        dataset=dataset,
+        key=_key(member, dataset),
+        cells=tuple(cell for _, cell in cells),
+        fills=tuple(_fill(fill, dataset) for fill in member.fills),
+        where=_over_columns(member.where, member, scope, bindings),
+        gone=_over_columns(member.gone, member, scope, bindings),
+        changed=_over_columns(member.changed, member, scope, bindings),
+        wants=parse(member.wants, at=member.at) if member.wants else None,
+        scope=scope,
+    )
+    _fed_once(compiled)
+    return compiled
+
+
+def _key(member: Member, dataset: Dataset) -> tuple[str, ...]:
+    key = member.key or dataset.key
+    if not key:
+        raise DeclarationError(
+            f"dataset {dataset.name!r} of {member.system!r} has no primary key",
+            where=member.at,
+            code="DV-202",
+            hint="name the fields that identify a row: key: [field, ...]",
+        )
+    for part in key:
+        _known(part, dataset, member)
+    return key
+
+
+def _known(name: str, dataset: Dataset, member: Member) -> None:
+    if dataset.field(name) is None:
+        raise UnknownName(
+            f"dataset {dataset.name!r} of {member.system!r} has no field {name!r}",
+            where=member.at,
+            hint=_nearest(name, dataset.names),
+            code="DV-203",
+        )
+
+
+def _over_columns(
+    text: str | None, member: Member, scope: Bindings[str, Type], bindings: Bindings[str, Expression]
+) -> Expression | None:
+    if text is None:
+        return None
+    expression = substitute(parse(text, at=member.at), bindings)
+    infer(expression, scope)
+    return expression
+
+
+def _cell(
+    field: SharedField, member: Member, dataset: Dataset, bindings: Bindings[str, Expression]
+) -> CompiledCell:
+    cell = field.cell(member.name)
+    assert cell is not None
+    scope = {known.name: known.type for known in dataset.fields}
+    read = _reading(cell, bindings)
+    for name in read.names:
+        if name not in scope:
+            raise UnknownName(
+                f"dataset {dataset.name!r} of {member.system!r} has no field {name!r}",
+                where=cell.at,
+                hint=_nearest(name, dataset.names),
+                code="DV-203",
+            )
+    kind = infer(read, scope)
+    if cell.write:
+        inverse = declared(read, _declared_writes(cell, read), shared=field.name, scope=scope)
+    else:
+        inverse = invert(read, shared=field.name, scope=scope)
+    writes = inverse.writes if _can_write(dataset, [name for name, _ in inverse.writes]) else ()
+    reason = inverse.reason
+    reversibility = inverse.kind
+    if inverse.writes and not writes:
+        reversibility = Reversibility.ONE_WAY
+        reason = f"{dataset.kind} {dataset.name!r} is only read" if dataset.kind is not DatasetKind.TABLE else "computed by the system"
+    return CompiledCell(field.name, read, kind, read.names, writes, reversibility, reason, inverse.profile)
+
+
+def _declared_writes(cell: Cell, read: Expression) -> tuple[tuple[str, Expression], ...]:
+    if len(cell.write) == 1 and cell.write[0][0] == "":
+        if len(read.names) != 1:
+            raise DeclarationError(
+                "this cell reads several fields, so `write` must name the field it fills",
+                where=cell.at,
+                code="DV-205",
+                hint="write: {field: expression}",
+            )
+        return ((read.names[0], parse(cell.write[0][1], at=cell.at)),)
+    return tuple((name, parse(text, at=cell.at)) for name, text in cell.write)
+
+
+def _can_write(dataset: Dataset, names: list[str]) -> bool:
+    if dataset.kind is not DatasetKind.TABLE:
+        return False
+    return all((field := dataset.field(name)) is not None and not field.computed for name in names)
+
+
+def _reading(cell: Cell, bindings: Bindings[str, Expression]) -> Expression:
+    """The cell in the reading direction: constants bound, `null:` and `codes:` made part of it."""
+    read = substitute(parse(cell.read, at=cell.at), bindings)
+    if cell.nothing is not None:
+        read = substitute(
+            parse("NULLIF(dv_value, dv_nothing)"), {"dv_value": read, "dv_nothing": literal(cell.nothing)}
+        )
+    if cell.codes:
+        arms = " ".join(f"WHEN dv_member_{at} THEN dv_shared_{at}" for at in range(len(cell.codes)))
+        placed = {"dv_value": read}
+        for at, (own, shared) in enumerate(cell.codes):
+            placed[f"dv_member_{at}"] = literal(own)
+            placed[f"dv_shared_{at}"] = literal(shared)
+        read = substitute(parse(f"CASE dv_value {arms} ELSE unmapped(dv_value) END"), placed)
+    return read
+
+
+def _fill(fill: Fill, dataset: Dataset) -> CompiledFill:
+    if dataset.field(fill.column) is None:
+        raise UnknownName(
+            f"dataset {dataset.name!r} has no field {fill.column!r}",
+            where=fill.at,
+            hint=_nearest(fill.column, dataset.names),
+            code="DV-203",
+        )
+    return CompiledFill(fill.column, parse(fill.expression, at=fill.at), fill.on == "create")
+
+
+def _fed_once(compiled: CompiledMember) -> None:
+    fed: dict[str, str] = {}
+    for cell in compiled.cells:
+        for name, _ in cell.writes:
+            if name in fed:
+                raise DeclarationError(
+                    f"field {name!r} of {compiled.dataset.name!r} is fed by {fed[name]!r} and by {cell.field!r}",
+                    where=compiled.member.at,
+                    code="DV-206",
+                    hint=f"say how they make one value: set: {{{name}: expression over both}}",
+                )
+            fed[name] = cell.field
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if near:
+        return "did you mean " + " or ".join(repr(candidate) for candidate in near) + "?"
+    return "known names: " + ", ".join(sorted(names)[:12]) + (" ..." if len(names) > 12 else "")
+
+

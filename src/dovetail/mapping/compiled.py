@@ -1,0 +1,108 @@
+"""The values that compiling a mapping gives: typed expressions, ready to read and to write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping as Bindings
+from dataclasses import dataclass
+
+from dovetail.expression.invert import Profiling, Reversibility
+from dovetail.expression.parse import Expression
+from dovetail.model.catalog import Dataset, DatasetKind
+from dovetail.model.mapping import Mapping, Member
+from dovetail.model.type import Type
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCell:
+    """How one member expresses one shared field: `read` over the member's columns, `writes` over shared names and `old.column`."""
+
+    field: str
+    read: Expression
+    type: Type
+    columns: tuple[str, ...]
+    writes: tuple[tuple[str, Expression], ...]
+    kind: Reversibility
+    reason: str
+    profile: tuple[Profiling, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A short digest of the cell's meaning; it changes when the cell does."""
+        parts = [self.read.text, str(self.type), *(f"{column}={write.text}" for column, write in self.writes)]
+        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFill:
+    """A column that `set:` fills, over shared names and `old.column`."""
+
+    column: str
+    expression: Expression
+    on_create_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMember:
+    """One member, ready to be read and written. `scope` holds the types of the dataset's columns."""
+
+    member: Member
+    dataset: Dataset
+    key: tuple[str, ...]
+    cells: tuple[CompiledCell, ...]
+    fills: tuple[CompiledFill, ...]
+    where: Expression | None
+    gone: Expression | None
+    changed: Expression | None
+    wants: Expression | None
+    scope: Bindings[str, Type]
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.member.name
+
+    @property
+    def writable(self) -> bool:
+        """Whether rows can be written; queries and views are only read."""
+        return self.dataset.kind is DatasetKind.TABLE
+
+    def cell(self, field: str) -> CompiledCell | None:
+        """The cell of that shared field, or `None`."""
+        return next((cell for cell in self.cells if cell.field == field), None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that reading, comparing and writing need, the key first, each once."""
+        names = [*self.key]
+        for cell in self.cells:
+            names += [*cell.columns, *(column for column, _ in cell.writes)]
+            names += [name for _, write in cell.writes for name in write.old_names]
+        names += [name for fill in self.fills for name in (fill.column, *fill.expression.old_names)]
+        for expression in (self.where, self.gone, self.changed):
+            names += expression.names if expression else ()
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def key_types(self) -> tuple[Type, ...]:
+        """The types of the key's parts."""
+        return tuple(self.scope[part] for part in self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """A mapping with all members compiled; `types` holds the shared type of each field that is not a reference."""
+
+    mapping: Mapping
+    members: tuple[CompiledMember, ...]
+    types: Bindings[str, Type]
+    computed: Bindings[str, Expression]
+
+    @property
+    def name(self) -> str:
+        """The mapping's name."""
+        return self.mapping.name
+
+    def member(self, name: str) -> CompiledMember:
+        """The member of that name."""
+        return next(member for member in self.members if member.name == name)
