@@ -1,0 +1,1 @@
+"""Join business systems and keep them joined: one declaration, from analysis to two-way synchronisation."""
