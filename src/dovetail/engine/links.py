@@ -1,0 +1,65 @@
+"""The cross-reference in memory for the time of a run: which key of which member is which shared row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Bindings
+from collections.abc import Sequence
+
+from dovetail.state.store import Store
+
+
+class Links:
+    """Keys and shared row numbers of every mapping, loaded when first asked for.
+
+    Numbers drawn here are provisional (a plan writes nothing) until `settle` replaces them by numbers of the state.
+    """
+
+    def __init__(self, store: Store, members: Bindings[str, Sequence[str]]) -> None:
+        self._store = store
+        self._members = members
+        self._rows: dict[tuple[str, str], dict[str, int]] = {}
+        self._keys: dict[tuple[str, str], dict[int, str]] = {}
+        self._provisional = -1
+
+    def rows(self, mapping: str, member: str) -> dict[str, int]:
+        """Shared row number by key."""
+        place = (mapping, member)
+        if place not in self._rows:
+            table = self._store.crossref.load(mapping, member)
+            numbers, keys = table.column("row").to_pylist(), table.column("key").to_pylist()
+            self._rows[place] = dict(zip(keys, numbers, strict=True))
+            self._keys[place] = dict(zip(numbers, keys, strict=True))
+        return self._rows[place]
+
+    def keys(self, mapping: str, member: str) -> dict[int, str]:
+        """Key by shared row number."""
+        self.rows(mapping, member)
+        return self._keys[mapping, member]
+
+    def known(self, mapping: str) -> list[int]:
+        """Every shared row number of a mapping, in order."""
+        numbers: set[int] = set()
+        for member in self._members[mapping]:
+            numbers.update(self.rows(mapping, member).values())
+        return sorted(numbers)
+
+    def draw(self, count: int) -> range:
+        """`count` provisional numbers; they are negative."""
+        first = self._provisional
+        self._provisional -= count
+        return range(first, first - count, -1)
+
+    def link(self, mapping: str, member: str, row: int, key: str) -> None:
+        """Note that this key is this shared row, instead of what stood there before."""
+        rows, keys = self.rows(mapping, member), self.keys(mapping, member)
+        former = keys.get(row)
+        if former is not None and rows.get(former) == row:
+            del rows[former]
+        rows[key] = row
+        keys[row] = key
+
+    def unlink(self, mapping: str, member: str, row: int) -> None:
+        """Forget the key of a shared row at one member."""
+        key = self.keys(mapping, member).pop(row, None)
+        if key is not None:
+            self.rows(mapping, member).pop(key, None)

@@ -1,0 +1,140 @@
+"""A member's rows, read and seen in the shared shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dovetail.engine.progress import Progress
+from dovetail.kernel.evaluate import Output, evaluate
+from dovetail.mapping.compiled import CompiledMapping, CompiledMember
+from dovetail.model.change import UNREADABLE
+from dovetail.model.key import encode
+from dovetail.systems.protocol import Source
+
+_WHERE = "dovetail_where"
+_GONE = "dovetail_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a row is held: the field and check to blame, a code, and words without the row's values.
+
+    `waits_for` names mapping, member and key of a missing parent."""
+
+    code: str
+    reason: str
+    member: str
+    field: str = ""
+    check: str = ""
+    waits_for: tuple[str, str, str] | None = None
+
+
+@dataclass(slots=True)
+class MemberRows:
+    """All rows of one member, in the order in which they were read.
+
+    `own` holds the member's own columns, `shared` the shared fields that it knows (references still as its own values), `keys` the
+    encoded keys. `wanted` is false where the member's `where` leaves a row out, `gone` true where it is softly deleted. `problems` are by position.
+    """
+
+    member: CompiledMember
+    own: pa.Table
+    shared: pa.Table
+    keys: list[str]
+    wanted: npt.NDArray[np.bool_]
+    gone: npt.NDArray[np.bool_]
+    problems: dict[int, Problem] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def read_member(source: Source, mapping: CompiledMapping, member: CompiledMember, progress: Progress) -> MemberRows:
+    """Read every row of a member, unfiltered, and see it in the shared shape.
+
+    Unreadable values and failing cells become problems of their rows, never errors."""
+    columns = member.columns
+    batches = []
+    with progress.task(f"read {mapping.name} from {member.name}", total=member.dataset.rows) as advance:
+        for batch in source.read(member.dataset, columns):
+            batches.append(batch)
+            advance(batch.num_rows)
+    own, unreadable = _one_table(member, batches)
+    return see(mapping, member, own, unreadable)
+
+
+def see(
+    mapping: CompiledMapping, member: CompiledMember, own: pa.Table, unreadable: pa.ChunkedArray | None = None
+) -> MemberRows:
+    """A member's own rows in the shared shape."""
+    evaluated = evaluate(_outputs(mapping, member), member.scope, own)
+    everywhere = np.ones(own.num_rows, dtype=np.bool_)
+    rows = MemberRows(
+        member=member,
+        own=own,
+        shared=evaluated.table.select([cell.field for cell in member.cells]),
+        keys=encode([own.column(part) for part in member.key]).to_pylist(),
+        wanted=_flags(evaluated.table, _WHERE) if member.where else everywhere,
+        gone=_flags(evaluated.table, _GONE) if member.gone else ~everywhere,
+    )
+    for failure in evaluated.failures:
+        name = "" if failure.output in (_WHERE, _GONE) else failure.output
+        rows.problems.setdefault(failure.position, Problem(failure.code, failure.reason, member.name, name))
+    _note_unreadable(rows, unreadable)
+    _note_doubles(rows)
+    return rows
+
+
+def _outputs(mapping: CompiledMapping, member: CompiledMember) -> list[Output]:
+    outputs = [Output(cell.field, cell.read, mapping.types.get(cell.field, cell.type)) for cell in member.cells]
+    if member.where is not None:
+        outputs.append(Output(_WHERE, member.where))
+    if member.gone is not None:
+        outputs.append(Output(_GONE, member.gone))
+    return outputs
+
+
+def _one_table(member: CompiledMember, batches: list[pa.RecordBatch]) -> tuple[pa.Table, pa.ChunkedArray | None]:
+    """One table of the member's columns, and the column of unreadable values where any batch has one."""
+    schema = pa.schema([(name, member.scope[name].arrow()) for name in member.columns])
+    marked = any(UNREADABLE in batch.schema.names for batch in batches)
+    tables = []
+    for batch in batches:
+        table = pa.Table.from_batches([batch])
+        if marked and UNREADABLE not in table.column_names:
+            table = table.append_column(UNREADABLE, pa.nulls(table.num_rows, pa.string()))
+        tables.append(table)
+    if not tables:
+        return schema.empty_table(), None
+    whole = pa.concat_tables(tables).combine_chunks()
+    return whole.select(member.columns), whole.column(UNREADABLE) if marked else None
+
+
+def _flags(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(table.column(name), fill_value=False).to_numpy(), dtype=np.bool_)
+
+
+def _note_unreadable(rows: MemberRows, unreadable: pa.ChunkedArray | None) -> None:
+    if unreadable is None:
+        return
+    for position in np.flatnonzero(pc.is_valid(unreadable).to_numpy()):
+        name, _, reason = str(unreadable[int(position)].as_py()).partition(": ")
+        rows.problems[int(position)] = Problem("DV-401", f"{name} cannot be read: {reason}", rows.member.name, name)
+
+
+def _note_doubles(rows: MemberRows) -> None:
+    """A key that occurs twice identifies nothing: both rows are held."""
+    if len(set(rows.keys)) == len(rows.keys):
+        return
+    seen: dict[str, int] = {}
+    for position, key in enumerate(rows.keys):
+        other = seen.setdefault(key, position)
+        if other != position:
+            problem = Problem("DV-403", "several rows have this key", rows.member.name, ", ".join(rows.member.key))
+            rows.problems.setdefault(other, problem)
+            rows.problems.setdefault(position, problem)
