@@ -11,11 +11,14 @@ from dovetail.state.store import Store
 class Links:
     """Keys and shared row numbers of every mapping, loaded when first asked for.
 
-    Numbers drawn here are provisional (a plan writes nothing) until `settle` replaces them by numbers of the state.
+    Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes nothing. `held` are shared rows
+    that stand in quarantine in this run: what refers to them must wait where they have no key.
     """
 
-    def __init__(self, store: Store, members: Bindings[str, Sequence[str]]) -> None:
+    def __init__(self, store: Store, members: Bindings[str, Sequence[str]], *, durable: bool) -> None:
+        self.held: set[tuple[str, int]] = set()
         self._store = store
+        self._durable = durable
         self._members = members
         self._rows: dict[tuple[str, str], dict[str, int]] = {}
         self._keys: dict[tuple[str, str], dict[int, str]] = {}
@@ -43,8 +46,11 @@ class Links:
             numbers.update(self.rows(mapping, member).values())
         return sorted(numbers)
 
-    def draw(self, count: int) -> range:
-        """`count` provisional numbers; they are negative."""
+    def draw(self, mapping: str, count: int) -> range:
+        """`count` numbers for new shared rows."""
+        if self._durable:
+            start = self._store.crossref.allocate(mapping, count) if count else 0
+            return range(start, start + count)
         first = self._provisional
         self._provisional -= count
         return range(first, first - count, -1)
