@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldProfile:
-    """Measured facts about one field. `least`, `most` and `common` are texts; they are empty where the field may hold personal data."""
+    """Measured facts about one field.
+
+    `least`, `most` and `common` are texts; they are empty where the field may hold personal data: then `sensitive` names the class
+    of data and `evidence` says why it is thought so. `shapes` are patterns of values with their number, such as ``AA-9``.
+    """
 
     name: str
     type: str
@@ -19,6 +23,8 @@ class FieldProfile:
     longest: int | None = None
     common: tuple[tuple[str, int], ...] = ()
     sensitive: str = ""
+    evidence: str = ""
+    shapes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
