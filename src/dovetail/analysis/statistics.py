@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from dovetail.analysis.patterns import shapes
 from dovetail.analysis.sensitivity import sensitivity
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.profile import FieldProfile, Profile
-from dovetail.model.type import Kind
+from dovetail.model.type import FREE_DECIMAL_SCALE, Kind
 
 COMMON_MAX = 8
 """Common values listed for one field at most."""
@@ -157,6 +158,8 @@ def spoken(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
+    if isinstance(value, Decimal) and value.as_tuple().exponent == -FREE_DECIMAL_SCALE:
+        value = f"{value:f}".rstrip("0").rstrip(".")
     text = str(value)
     if not text:
         return "''"

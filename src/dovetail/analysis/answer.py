@@ -10,7 +10,7 @@ from dovetail.model.profile import FieldProfile, Profile
 
 
 @dataclass(frozen=True, slots=True)
-class SystemSurvey:
+class SystemAnalysis:
     """What one system holds. `notes` say what could not be measured, and why."""
 
     name: str
@@ -68,7 +68,7 @@ class Analysis:
     """Everything that was found."""
 
     project: str
-    systems: tuple[SystemSurvey, ...]
+    systems: tuple[SystemAnalysis, ...]
     links: tuple[Link, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     taken: str = ""
@@ -97,7 +97,7 @@ class Analysis:
         }
 
 
-def _system(system: SystemSurvey) -> dict[str, object]:
+def _system(system: SystemAnalysis) -> dict[str, object]:
     return {
         "connector": system.connector,
         "seconds": round(system.seconds, 3),
