@@ -47,7 +47,7 @@ def draw_stock(moved: Translation, rng: Random) -> Stock:
     lines = moved.rows["sales_order_line"]
     booked = [key for key, row in lines.items() if (key[0],) in stock["sales_order"] and (row["item"],) in items]
     _take(stock, moved, "sales_order_line", rng, booked)
-    _add_own_things(stock, rng)
+    _add_own_things(stock)
     return stock
 
 
@@ -186,8 +186,9 @@ def _old_partner(mail: str) -> Row:
     }
 
 
-def _add_own_things(stock: Stock, rng: Random) -> None:
+def _add_own_things(stock: Stock) -> None:
     """Things that the store never heard of; they stay as they are."""
+
     def add(table: str, key: Key, **row: object) -> None:
         """One row of the inventory's own."""
         stock[table][key] = OWN_DEFAULTS[table] | row
@@ -195,12 +196,7 @@ def _add_own_things(stock: Stock, rng: Random) -> None:
     add("item_group", ("archive",), code="archive", title="Archive", parent=None)
     for code in ("OWN-1", "OWN-2"):
         stock["item"][(code,)] = _old_item(code) | {"group": "archive"}
-    add("bill_of_material", ("OWN-1", "OWN-2"), kit="OWN-1", component="OWN-2", quantity=3)
     mail = "own.supplier@example.com"
     stock["partner"][(mail,)] = _old_partner(mail)
     moment = dt.datetime(2023, 5, 4, 3, 2, 1)  # noqa: DTZ001
     add("sales_order", ("OWN1",), order_no="OWN1", partner=mail, state=30, ordered_at=moment, total=Decimal(25))
-    add(
-        "sales_order_line", ("OWN1", 1),
-        order_no="OWN1", line_no=1, item="OWN-1", quantity=2, unit_price=Decimal("12.50"),
-    )  # fmt: skip

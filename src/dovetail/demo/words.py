@@ -72,7 +72,7 @@ SPECIAL_NAMES = (
     ("Jean Luc", "de la Tour"),
 )
 
-COUNTRIES = {"DE": "DEU", "AT": "AUT", "CH": "CHE", "FR": "FRA", "NL": "NLD", "PL": "POL", "DK": "DNK"}
+COUNTRIES = {"DE": "DEU", "AT": "AUT", "CH": "CHE", "FR": "FRA", "NL": "NLD", "PL": "POL", "NO": "NOR"}
 """The store's country codes, and the inventory's."""
 
 LANGUAGES = ("de", "en", "fr", "nl", "pl")
