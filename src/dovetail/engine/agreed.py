@@ -1,0 +1,68 @@
+"""What all members of a mapping last agreed on: the base, loaded for the rows of a survey and kept up to date."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.mapping.compiled import CompiledMapping
+from dovetail.merge.packed import CELL, pack, unpack
+from dovetail.state.store import Store
+
+
+class Agreed:
+    """The base of every shared row of a mapping, as an array of the shape (rows, fields, members) and the type `CELL`."""
+
+    def __init__(self, mapping: CompiledMapping, numbers: npt.NDArray[np.int64]) -> None:
+        self.mapping = mapping
+        self.numbers = numbers
+        self.fields = tuple(field.name for field in mapping.mapping.fields)
+        self.members = tuple(member.name for member in mapping.members)
+        self.cells = np.zeros((len(numbers), len(self.fields), len(self.members)), dtype=CELL)
+
+    @property
+    def layout(self) -> str:
+        """The document that says what the bytes mean: members, fields, and the digest of the cell that made each fingerprint."""
+        digests = {
+            field: {member.name: cell.digest for member in self.mapping.members if (cell := member.cell(field))}
+            for field in self.fields
+        }
+        return json.dumps({"members": self.members, "fields": self.fields, "cells": digests}, sort_keys=True)
+
+    def load(self, store: Store) -> None:
+        """Read the base. What was made by another cell than today's is left out, so those fields meet as if for the first time."""
+        table = store.base.load(self.mapping.name)
+        if table.num_rows == 0:
+            return
+        place = {number: at for at, number in enumerate(self.numbers.tolist())}
+        today = json.loads(self.layout)
+        layouts = table.column("layout").to_numpy()
+        for layout in np.unique(layouts):
+            document = json.loads(store.base.layout_document(int(layout)))
+            part = table.filter(pa.array(layouts == layout))
+            self._place(part, document, today, place)
+
+    def _place(
+        self, part: pa.Table, document: dict[str, object], today: dict[str, object], place: dict[int, int]
+    ) -> None:
+        fields, members = list(document["fields"]), list(document["members"])  # type: ignore[call-overload]
+        cells = unpack(part.column("packed").to_pylist(), len(fields), len(members))
+        found = [place.get(number, -1) for number in part.column("row").to_pylist()]
+        source = np.flatnonzero(np.array(found) >= 0)
+        target = np.array(found)[source]
+        for at, field in enumerate(self.fields):
+            for on, member in enumerate(self.members):
+                then = _digest(document, field, member)
+                if then is not None and then == _digest(today, field, member):
+                    self.cells[target, at, on] = cells[source, fields.index(field), members.index(member)]
+
+    def packed(self, places: npt.NDArray[np.int64]) -> list[bytes]:
+        """The bytes of some rows."""
+        return pack(self.cells[places])
+
+
+def _digest(document: dict[str, object], field: str, member: str) -> object:
+    return document["cells"].get(field, {}).get(member)  # type: ignore[attr-defined]

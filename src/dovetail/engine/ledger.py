@@ -1,0 +1,74 @@
+"""What one committed chunk of writes claims, as bytes for the target's ledger, and its way into the state."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dovetail.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Shared rows that one chunk wrote: their numbers, their keys at each member, and their base after the write.
+
+    It says nothing of members that are still to be written. `removed` are shared rows that the chunk deleted."""
+
+    installation: str
+    mapping: str
+    layout: str
+    numbers: tuple[int, ...]
+    keys: dict[str, tuple[str | None, ...]]
+    packed: tuple[bytes, ...]
+    removed: bool = False
+
+    def content(self) -> bytes:
+        """The claim as bytes."""
+        document = {
+            "installation": self.installation,
+            "mapping": self.mapping,
+            "layout": self.layout,
+            "numbers": self.numbers,
+            "keys": self.keys,
+            "packed": base64.b85encode(b"".join(self.packed)).decode(),
+            "removed": self.removed,
+        }
+        return zlib.compress(json.dumps(document).encode(), 1)
+
+
+def read_claim(content: bytes) -> Claim:
+    """The claim that `Claim.content` wrote."""
+    document = json.loads(zlib.decompress(content))
+    whole = base64.b85decode(document["packed"])
+    numbers = tuple(document["numbers"])
+    width = len(whole) // len(numbers) if numbers else 0
+    return Claim(
+        installation=document["installation"],
+        mapping=document["mapping"],
+        layout=document["layout"],
+        numbers=numbers,
+        keys={member: tuple(keys) for member, keys in document["keys"].items()},
+        packed=tuple(whole[at * width : (at + 1) * width] for at in range(len(numbers))),
+        removed=document["removed"],
+    )
+
+
+def confirm(store: Store, claim: Claim) -> None:
+    """Bring a claim into the state; call inside a transaction of the state. Doing it twice equals once."""
+    if claim.removed:
+        store.crossref.unlink(claim.mapping, claim.numbers)
+        store.base.remove(claim.mapping, claim.numbers)
+        return
+    for member, keys in claim.keys.items():
+        _link(store, claim, member, keys)
+    layout = store.base.layout(claim.mapping, claim.layout)
+    store.base.save(claim.mapping, layout, claim.numbers, claim.packed)
+
+
+def _link(store: Store, claim: Claim, member: str, keys: Sequence[str | None]) -> None:
+    linked = [(number, key) for number, key in zip(claim.numbers, keys, strict=True) if key is not None]
+    if linked:
+        store.crossref.link(claim.mapping, member, [number for number, _ in linked], [key for _, key in linked])

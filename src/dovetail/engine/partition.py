@@ -1,0 +1,97 @@
+"""One stream of writes into one target: its fence, its chunk numbers, its ledger, and what was left behind by a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dovetail.engine.ledger import Claim, confirm, read_claim
+from dovetail.errors import Refused
+from dovetail.model.catalog import Dataset
+from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.state.store import Store
+from dovetail.systems.protocol import SupportsReserve, SupportsTransaction, Target
+
+
+class Partition:
+    """The writes of one mapping into one target. `name` is unique in the target and in the state."""
+
+    def __init__(self, name: str, target: Target, store: Store) -> None:
+        self.name = name
+        self.target = target
+        self._store = store
+        self._epoch = 0
+        self._chunk = 0
+        self._unreserved: set[str] = set()
+
+    def open(self) -> int:
+        """Take the partition over from whoever held it, then bring into the state what the target committed and the state does not know.
+
+        Raising the epoch first ends the former holder's last transaction, so nothing can appear in the ledger after it was read.
+        Returns the number of chunks recovered."""
+        store = self._store
+        self._chunk = store.sequence.get(self.name)
+        if not isinstance(self.target, SupportsTransaction):
+            return 0
+        self._epoch = self.target.raise_epoch(self.name)
+        recovered = 0
+        entries = sorted(self.target.ledger(self.name), key=lambda entry: entry.chunk)
+        for entry in entries:
+            recovered += self._recover(entry)
+        self._chunk = max([self._chunk, *(entry.chunk for entry in entries)])
+        with store.transaction():
+            for intent in store.intents.list(self.name):
+                store.intents.done(self.name, intent.chunk)
+            store.sequence.set(self.name, self._chunk)
+        if entries:
+            self.target.forget(self.name, entries[-1].chunk)
+        return recovered
+
+    def _recover(self, entry: LedgerEntry) -> int:
+        """Bring one chunk into the state, unless the state already has it or it belongs to another state."""
+        claim = read_claim(entry.content)
+        if entry.chunk <= self._chunk or claim.installation != self._store.meta.installation:
+            return 0
+        with self._store.transaction():
+            confirm(self._store, claim)
+            self._store.sequence.set(self.name, entry.chunk)
+        return 1
+
+    def next_chunk(self) -> int:
+        """The number of the next chunk."""
+        self._chunk += 1
+        return self._chunk
+
+    def reserves(self, dataset: Dataset) -> bool:
+        """Whether the target can draw keys for this dataset; found out once."""
+        if not isinstance(self.target, SupportsReserve) or dataset.name in self._unreserved:
+            return False
+        try:
+            self.target.reserve(dataset, 0)
+        except Refused:
+            self._unreserved.add(dataset.name)
+            return False
+        return True
+
+    def write(
+        self, dataset: Dataset, change: Change, chunk: int, run: str, account: Callable[[Receipt], bytes]
+    ) -> Receipt:
+        """Write a chunk; where the target has transactions, the fence is checked and `account`'s claim is in the same one."""
+        if not isinstance(self.target, SupportsTransaction):
+            receipt = self.target.apply(dataset, change)
+            account(receipt)
+            return receipt
+        with self.target.transaction() as transaction:
+            transaction.fence(self.name, self._epoch)
+            receipt = transaction.apply(dataset, change)
+            transaction.record([LedgerEntry(self.name, chunk, run, account(receipt))])
+        return receipt
+
+    def confirm(self, store: Store, chunk: int, claim: Claim | None) -> None:
+        """Make the state know a chunk that the target holds; only then its ledger entry may go."""
+        with store.transaction():
+            if claim is not None:
+                confirm(store, claim)
+            store.sequence.set(self.name, chunk)
+            store.intents.done(self.name, chunk)
+        if isinstance(self.target, SupportsTransaction):
+            self.target.forget(self.name, chunk)

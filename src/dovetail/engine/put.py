@@ -1,0 +1,179 @@
+"""Merged values, written out in a member's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Bindings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dovetail.engine.links import Links
+from dovetail.engine.survey import NO_ROW, Survey, parent_member
+from dovetail.expression.parse import Expression
+from dovetail.identity.pair import ABSENT
+from dovetail.kernel.evaluate import Failure, Output, evaluate
+from dovetail.mapping.compiled import CompiledCell, CompiledMapping, CompiledMember
+from dovetail.model.key import decode
+from dovetail.model.type import Kind, Type
+
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What some shared rows should hold at one member: `columns` row for row with `places`.
+
+    `fed` names, for each column, the shared fields that feed it. `pending` is true where a reference names a row that has no key there yet (the
+    column is null for the time being); `orphaned` where it will not get one in this run, because that row is held."""
+
+    places: Places
+    columns: pa.Table
+    fed: Bindings[str, frozenset[str]]
+    failures: tuple[Failure, ...]
+    pending: npt.NDArray[np.bool_]
+    orphaned: dict[int, tuple[str, int]]
+
+
+def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], places: Places) -> pa.Array:
+    """The value of a shared field for each place, taken from the member that `source` names (-1: null)."""
+    parts: list[pa.Array] = []
+    offsets = []
+    total = 0
+    kind: pa.DataType | None = None
+    for rows in survey.sides:
+        offsets.append(total)
+        if rows.member.cell(field) is None:
+            continue
+        column = rows.shared.column(field).combine_chunks()
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        kind = column.type
+        parts.append(column)
+        total += len(column)
+    if kind is None:
+        return pa.nulls(len(places))
+    chosen = source[places].astype(np.int64)
+    position = np.where(chosen >= 0, survey.index[np.maximum(chosen, 0), places], ABSENT)
+    flat = position + np.array(offsets, dtype=np.int64)[np.maximum(chosen, 0)]
+    missing = (chosen < 0) | (position == ABSENT)
+    return pc.take(pa.concat_arrays(parts), pa.array(flat, mask=missing, type=pa.int64()))
+
+
+class Putter:
+    """Writes shared rows of one survey in the shape of one member.
+
+    `sources` holds, for each field, the member whose value counts (-1: the member's own)."""
+
+    def __init__(
+        self,
+        survey: Survey,
+        side: int,
+        sources: Bindings[str, npt.NDArray[np.integer]],
+        links: Links,
+        parents: Bindings[str, CompiledMapping],
+    ) -> None:
+        self.survey = survey
+        self.side = side
+        self.member: CompiledMember = survey.sides[side].member
+        self.sources = sources
+        self.links = links
+        self.parents = parents
+
+    def put(self, places: Places, *, create: bool) -> Put:
+        """What the member should hold at these places. For rows to be created there is no old row: `old.x` is null."""
+        outputs = self._outputs(create=create)
+        scope: dict[str, Type] = {}
+        columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+        pending = np.zeros(len(places), dtype=np.bool_)
+        orphaned: dict[int, tuple[str, int]] = {}
+        for field in self._fields_read(outputs):
+            cell = self.member.cell(field)
+            if field in self.survey.referred and cell is not None:
+                columns[field] = self._reference(field, cell, places, pending, orphaned)
+                scope[field] = cell.type
+            else:
+                columns[field] = shared_column(self.survey, field, self._sources(field), places)
+                scope[field] = self.survey.mapping.types.get(field, Type(Kind.TEXT))
+        rows = self.survey.sides[self.side]
+        position = self.survey.index[self.side, places]
+        chosen = pa.array(position, mask=position == ABSENT, type=pa.int64())
+        for name in dict.fromkeys(name for output in outputs for name in output.expression.old_names):
+            columns[f"old.{name}"] = pc.take(rows.own.column(name), chosen)
+            scope[f"old.{name}"] = self.member.scope[name]
+        evaluated = evaluate(outputs, scope, _table(columns, len(places)))
+        fed = {output.name: frozenset(output.expression.names) for output in outputs}
+        return Put(places, evaluated.table, fed, evaluated.failures, pending, orphaned)
+
+    def wanted(self, places: Places, wants: Expression) -> npt.NDArray[np.bool_]:
+        """Which of these rows the member wants, by its own words over shared fields; a row it cannot judge is not wanted."""
+        columns = {name: shared_column(self.survey, name, self._sources(name), places) for name in wants.names}
+        scope = {name: self.survey.mapping.types[name] for name in wants.names}
+        answer = evaluate([Output("wants", wants)], scope, _table(columns, len(places))).table.column("wants")
+        return np.asarray(pc.fill_null(answer, fill_value=False).to_numpy(), dtype=np.bool_)
+
+    def _outputs(self, *, create: bool) -> list[Output]:
+        filled = {fill.column for fill in self.member.fills if create or not fill.on_create_only}
+        writes = [
+            Output(name, write, self.member.scope[name])
+            for cell in self.member.cells
+            for name, write in cell.writes
+            if name not in filled
+        ]
+        fills = [
+            Output(fill.column, fill.expression, self.member.scope[fill.column])
+            for fill in self.member.fills
+            if fill.column in filled
+        ]
+        return writes + fills
+
+    def _fields_read(self, outputs: list[Output]) -> list[str]:
+        known = {field.name for field in self.survey.mapping.mapping.fields}
+        return [
+            name for name in dict.fromkeys(name for output in outputs for name in output.expression.names) if name in known
+        ]
+
+    def _sources(self, field: str) -> npt.NDArray[np.integer]:
+        """The member whose value is used: the one that counts, else this member itself."""
+        counts = self.sources[field]
+        return np.where(counts >= 0, counts, self.side)
+
+    def _reference(
+        self,
+        field: str,
+        cell: CompiledCell,
+        places: Places,
+        pending: npt.NDArray[np.bool_],
+        orphaned: dict[int, tuple[str, int]],
+    ) -> pa.Array:
+        """The keys, at this member, of the rows that a reference names."""
+        shared = self.survey.mapping.mapping.field(field)
+        assert shared is not None
+        assert shared.ref is not None
+        parent = self.parents[shared.ref]
+        keys = self.links.keys(parent.name, parent_member(parent, self.member))
+        source = self._sources(field)[places]
+        numbers = self.survey.referred[field][source, places].tolist()
+        texts: list[str | None] = []
+        for at, number in enumerate(numbers):
+            text = None if number == NO_ROW else keys.get(number)
+            if text is None and number != NO_ROW:
+                pending[at] = True
+                if (parent.name, number) in self.links.held:
+                    orphaned[at] = (field, number)
+            texts.append(text)
+        return _decoded(texts, cell.type)
+
+
+def _decoded(texts: list[str | None], kind: Type) -> pa.Array:
+    given = [text for text in texts if text is not None]
+    values = iter(decode(given, [kind])[0].to_pylist())
+    return pa.array([None if text is None else next(values) for text in texts], kind.arrow())
+
+
+def _table(columns: Bindings[str, pa.Array | pa.ChunkedArray], rows: int) -> pa.Table:
+    if not columns:
+        return pa.table({"dovetail_nothing": pa.nulls(rows)})
+    return pa.table(dict(columns))
+

@@ -1,0 +1,46 @@
+"""The guard: the most that one run may change of what existed before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dovetail.model.mapping import Guard
+
+SHARE_ROWS_MIN = 20
+"""The share counts only where a member changes more rows than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blast:
+    """What a run would change at one member: updates and deletes of rows that exist, and how many rows exist."""
+
+    mapping: str
+    member: str
+    updates: int
+    deletes: int
+    existing: int
+
+    @property
+    def rows(self) -> int:
+        """Existing rows that would change."""
+        return self.updates + self.deletes
+
+
+def trips(guard: Guard, blast: Blast, *, allowed: int | None = None) -> str:
+    """Why the guard holds the run, in words; empty where it does not. `allowed` rows were permitted for this run.
+
+    >>> trips(Guard(rows=500, share=0.1), Blast("product", "warehouse", 30, 0, 100))
+    '30 of 100 rows (30 %) would change; the guard allows 10 %'
+    >>> trips(Guard(), Blast("product", "warehouse", 20, 0, 20))
+    ''
+    """
+    if allowed is not None and blast.rows <= allowed:
+        return ""
+    share = blast.rows / blast.existing if blast.existing else 0.0
+    if blast.rows > guard.rows:
+        return f"{blast.rows} of {blast.existing} rows would change; the guard allows {guard.rows} rows"
+    if blast.rows > SHARE_ROWS_MIN and share > guard.share:
+        return f"{blast.rows} of {blast.existing} rows ({share:.0%}".replace("%", " %") + (
+            f") would change; the guard allows {guard.share:.0%}".replace("%", " %")
+        )
+    return ""
