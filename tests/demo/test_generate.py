@@ -37,7 +37,9 @@ def test_the_judge_shares_no_code_with_what_it_judges(name):
 
 def test_the_generator_loads_no_part_of_the_product():
     known = sorted(f"dovetail.demo.{name}" for name in INDEPENDENT)
-    program = f"import sys; sys.path[:0] = {sys.path!r}; import {', '.join(known)}; print(sorted(m for m in sys.modules))"
+    program = (
+        f"import sys; sys.path[:0] = {sys.path!r}; import {', '.join(known)}; print(sorted(m for m in sys.modules))"
+    )
     loaded = ast.literal_eval(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout)
     heavy = {"duckdb", "pyarrow", "sqlglot", "pydantic"}
     assert {name for name in loaded if name.startswith("dovetail.")} <= {"dovetail.demo", "dovetail.errors", *known}
@@ -97,7 +99,7 @@ def test_names_that_careless_programs_damage_are_in_the_expected_content(world):
 
 def test_berlin_keeps_the_rule_of_the_european_union():
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
-    moment = dt.datetime(2024, 1, 1)
+    moment = dt.datetime(2024, 1, 1)  # noqa: DTZ001
     while moment.year < 2028:
         shown = moment.replace(tzinfo=dt.UTC).astimezone(zone).replace(tzinfo=None)
         assert berlin(moment) == shown

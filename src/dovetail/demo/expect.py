@@ -90,8 +90,8 @@ def _items(store: Tables, done: Translation) -> None:
     def see(row: Row) -> Row | str:
         """The item; a variant takes its title and its category from its parent where it has none."""
         above = by_id.get(row["parent_id"], {})
-        title = row["title"] if row["title"] is not None else above.get("title")
-        category = row["category_id"] if row["category_id"] is not None else above.get("category_id")
+        title = row["title"] if row["title"] is not None else above["title"]
+        category = row["category_id"] if row["category_id"] is not None or not above else above["category_id"]
         if row["upc"] is None or codes[row["upc"].strip(" ").upper()] > 1:
             return "match"
         if row["price_cents"] is None or not 0 <= row["price_cents"] <= 10_000_000:
@@ -198,9 +198,7 @@ def berlin(moment: dt.datetime) -> dt.datetime:
     >>> berlin(dt.datetime(2026, 3, 29, 1, 0))
     datetime.datetime(2026, 3, 29, 3, 0)
     """
-    starts, ends = (
-        dt.datetime.combine(_last_sunday(moment.year, month), dt.time(1)) for month in (3, 10)
-    )
+    starts, ends = (dt.datetime.combine(_last_sunday(moment.year, month), dt.time(1)) for month in (3, 10))
     return moment + dt.timedelta(hours=2 if starts <= moment < ends else 1)
 
 

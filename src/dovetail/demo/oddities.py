@@ -19,12 +19,12 @@ UNKNOWN_STATUS_ITEM = "ODD-LETTER"
 """The product whose status in the inventory is a letter that nobody mapped."""
 
 DST_EDGES = (
-    dt.datetime(2026, 3, 29, 0, 59, 59),  # noqa: DTZ001 -- the second before the clocks go forward
-    dt.datetime(2026, 3, 29, 1, 0, 0),  # noqa: DTZ001
-    dt.datetime(2026, 10, 24, 23, 59, 59),  # noqa: DTZ001
-    dt.datetime(2026, 10, 25, 2, 0, 0),  # noqa: DTZ001 -- after the hour that happens twice
-    dt.datetime(2025, 12, 31, 23, 30, 0),  # noqa: DTZ001 -- already the next year in Berlin
-    dt.datetime(2024, 2, 28, 23, 30, 0),  # noqa: DTZ001 -- already the leap day
+    dt.datetime.fromisoformat("2026-03-29 00:59:59"),  # the second before the clocks go forward
+    dt.datetime.fromisoformat("2026-03-29 01:00:00"),
+    dt.datetime.fromisoformat("2026-10-24 23:59:59"),
+    dt.datetime.fromisoformat("2026-10-25 02:00:00"),  # after the hour that happens twice
+    dt.datetime.fromisoformat("2025-12-31 23:30:00"),  # already the next year in Berlin
+    dt.datetime.fromisoformat("2024-02-28 23:30:00"),  # already the leap day
 )
 
 
@@ -70,7 +70,8 @@ def _plant_products(store: Tables) -> None:
 
     def add(upc: str | None, **other: Any) -> None:
         """A good product but for what is given."""
-        row = {"parent_id": None, "structure": "standalone", "upc": upc, "title": f"Odd one {len(rows)}", "remark": None}
+        row: Row = {"parent_id": None, "structure": "standalone", "upc": upc, "title": f"Odd one {len(rows)}"}
+        row["remark"] = None
         row.update(category_id=category["garden"], price_cents=1250, weight_g=400, is_public=True)
         _add(rows, **row | other)
 
@@ -107,8 +108,16 @@ def _plant_customers(store: Tables, rng: Random) -> None:
 
     def add(mail: str | None, **other: Any) -> None:
         """A good customer but for what is given."""
-        row = {"first_name": "Odd", "last_name": f"Person {len(rows)}", "email": mail, "phone": "", "language": "de"}
-        row.update(country="DE", status="active", birthday=None, created_at=dt.datetime(2025, 5, 5, 5, 5, 5))  # noqa: DTZ001
+        row: Row = {
+            "first_name": "Odd",
+            "last_name": f"Person {len(rows)}",
+            "email": mail,
+            "phone": "",
+            "language": "de",
+        }
+        row.update(
+            country="DE", status="active", birthday=None, created_at=dt.datetime.fromisoformat("2025-05-05 05:05:05")
+        )
         _add(rows, **row | other)
 
     for mail in words.BAD_MAILS:
@@ -137,7 +146,12 @@ def _plant_orders(store: Tables) -> None:
 
     def add(number: str, buyer: int, *products: int, **other: Any) -> None:
         """An order with one line for each product."""
-        row = {"number": number, "customer_id": buyer, "status": "paid", "placed_at": dt.datetime(2026, 6, 1, 9, 30)}  # noqa: DTZ001
+        row: Row = {
+            "number": number,
+            "customer_id": buyer,
+            "status": "paid",
+            "placed_at": dt.datetime.fromisoformat("2026-06-01 09:30:00"),
+        }
         order = _add(orders, **row | {"total_cents": 1250 * len(products)} | other)
         for at, bought in enumerate(products, 1):
             _add(lines, order_id=order["id"], line_no=at, product_id=bought, quantity=1, unit_cents=1250)

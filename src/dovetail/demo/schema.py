@@ -88,10 +88,12 @@ KEYS = {
     "sales_order_line": ("order_no", "line_no"),
 }
 
+_TREES = {"category": ("id", "parent_id"), "product": ("id", "parent_id"), "item_group": ("group_no", "parent_no")}
+
 _FIRST_NUMBER = 5001
 """The inventory's own numbers start far from the store's, so that no key fits by accident."""
 
-_PLACES = {"list_price": 2, "total": 2, "unit_price": 2, "credit_limit": 2, "weight_kg": 3}
+_NUMBERS = {"list_price", "total", "unit_price", "credit_limit", "weight_kg"}
 _DATES = {"birth_date"}
 _MOMENTS = {"ordered_at"}
 
@@ -179,9 +181,9 @@ def _insert(cursor: Cursor, where: Path | str, table: str, rows: Sequence[Row]) 
 
 def _parents_first(table: str, rows: Sequence[Row]) -> Iterable[Row]:
     """The rows so that each comes after the one it refers to in the same table."""
-    key, parent = {"category": ("id", "parent_id"), "product": ("id", "parent_id")}.get(table, ("group_no", "parent_no"))
-    if key not in rows[0] or parent not in rows[0]:
+    if table not in _TREES:
         return rows
+    key, parent = _TREES[table]
     by_key = {row[key]: row for row in rows}
 
     def depth(row: Row) -> int:
@@ -224,7 +226,7 @@ def read_phones(where: Path | str) -> dict[int, str]:
 
 
 def _names(query: str) -> list[str]:
-    selected = query.split("FROM")[0].removeprefix("SELECT")
+    selected = query.split("FROM", maxsplit=1)[0].removeprefix("SELECT")
     return [part.split()[-1].split(".")[-1].strip('"') for part in selected.split(",")]
 
 
@@ -232,14 +234,10 @@ def _exact(name: str, value: Any) -> Any:
     """The value as both systems mean it; SQLite spells numbers, dates and moments in its own ways."""
     if value is None:
         return None
-    if name in _PLACES:
-        return Decimal(str(value)).quantize(Decimal(1).scaleb(-_PLACES[name])) if _fits(name, value) else Decimal(str(value))
+    if name in _NUMBERS:
+        return Decimal(str(value))
     if name in _DATES and isinstance(value, str):
         return dt.date.fromisoformat(value)
     if name in _MOMENTS and isinstance(value, str):
         return dt.datetime.fromisoformat(value)
     return value
-
-
-def _fits(name: str, value: Any) -> bool:
-    return Decimal(str(value)) == round(Decimal(str(value)), _PLACES[name])

