@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from dovetail.errors import Location
@@ -43,23 +44,23 @@ class Policy:
 class Cell:
     """How one member expresses one shared field.
 
-    `read` is the expression in the reading direction, with `codes` already part of nothing: where `codes` is given, `read` is the
-    field (or expression) that holds the code. `write` is given where the writing direction is declared: pairs of column and
-    expression; the column is `""` where the cell reads one column only. `nothing` is how this member spells null (`null:`): a text that stands
-    for it, or `omit`. `way` is `both`, or `read` for a member that is only read.
+    `read` is the expression in the reading direction; where `codes` is given it is the field (or expression) that holds
+    the code, and `codes` are pairs of (member's value, shared value). `write` is given where the writing direction is
+    declared: pairs of column and expression; the column is `""` where the cell reads one column only. `nothing` is the
+    value that stands for null at this member (`null:`); `omit` says that null is spelt by leaving the column out.
     """
 
     read: str
     at: Location
     write: tuple[tuple[str, str], ...] = ()
     codes: tuple[tuple[object, object], ...] = ()
-    nothing: str | None = None
+    nothing: str | int | Decimal | None = None
     omit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule on data, by the name of its file on the shelf, with its arguments (`within: [0, 10]` gives `(0, 10)`)."""
+    """One rule on data, by the name of its file on the shelf, with its arguments; `within: [0, 10]` gives `(0, 10)`."""
 
     name: str
     arguments: tuple[object, ...] = ()
@@ -71,8 +72,8 @@ class Check:
 class SharedField:
     """One row of the mapping's table.
 
-    `owner` is a member's name, or pairs of (shared value, member or `any`) where ownership depends on the value. `value` is the
-    expression of a computed field over other shared fields (one-way)."""
+    `owner` is a member's name, or pairs of (shared value, member or `any`) where ownership depends on the value. `value`
+    is the expression of a computed field over other shared fields (one-way)."""
 
     name: str
     cells: tuple[tuple[str, Cell], ...]
@@ -142,7 +143,9 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """One kind of thing that several systems know."""
+    """One kind of thing that several systems know.
+
+    `every_s` is the time between two passes; `cron` a calendar, kept for later."""
 
     name: str
     members: tuple[Member, ...]
@@ -152,6 +155,7 @@ class Mapping:
     checks: tuple[Check, ...] = ()
     guard: Guard = Guard()
     every_s: float | None = None
+    cron: str | None = None
 
     def member(self, name: str) -> Member | None:
         """The member of that name, or `None`."""
@@ -186,11 +190,23 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a reader of the declarations should know and that stops nothing."""
+
+    message: str
+    at: Location
+
+    def __str__(self) -> str:
+        return f"{self.at}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """Everything that the project's files declare, for one environment.
 
-    `folder` is the absolute path of the project; `state` the URL or path of the state as declared, `None` for the default. `vars` are
-    bound values for expressions. `digest` is a sha256 over the meaning of all files."""
+    `folder` is the absolute path of the project; `state` the URL or path of the state as declared, `None` for the
+    default. `vars` are bound values for expressions. `digest` is a sha256 over the meaning of all files, the same in every
+    environment. `files` are the files that were read, relative to the folder."""
 
     name: str
     folder: str
@@ -201,6 +217,8 @@ class Project:
     state: str | None = None
     vars: tuple[tuple[str, object], ...] = ()
     digest: str = ""
+    files: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def system(self, name: str) -> System | None:
         """The system of that name, or `None`."""
