@@ -40,8 +40,9 @@ class Agreed:
         place = {number: at for at, number in enumerate(self.numbers.tolist())}
         today = json.loads(self.layout)
         layouts = table.column("layout").to_numpy()
+        documents = store.base.layouts(self.mapping.name)
         for layout in np.unique(layouts):
-            document = json.loads(store.base.layout_document(int(layout)))
+            document = json.loads(documents[int(layout)])
             part = table.filter(pa.array(layouts == layout))
             self._place(part, document, today, place)
 

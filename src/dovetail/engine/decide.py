@@ -51,6 +51,16 @@ class Work:
     changed: dict[str, Flags] = field(default_factory=dict)
     fed: Bindings[str, frozenset[str]] = field(default_factory=dict)
 
+    def leave_out(self, rows: Flags) -> None:
+        """Do nothing for these shared rows (flags by place)."""
+        keep = ~rows[self.updates]
+        if self.new is not None:
+            self.new = self.new.filter(pa.array(keep))
+            self.changed = {column: flags[keep] for column, flags in self.changed.items()}
+        self.updates = self.updates[keep]
+        self.creates = self.creates[~rows[self.creates]]
+        self.deletes = self.deletes[~rows[self.deletes]]
+
 
 @dataclass(slots=True)
 class Decision:
@@ -129,8 +139,18 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
             decision.work.append(work)
     _note_held(decision, around.links)
     for work in decision.work:
-        _leave_out_held(work, decision.held)
+        work.leave_out(decision.held)
     return decision
+
+
+def refresh(decision: Decision, around: Surroundings) -> None:
+    """Look again at updates that refer to rows which got their keys, or were held, since the decision."""
+    if not decision.survey.referred:
+        return
+    for work in decision.work:
+        _find_updates(decision, work)
+        work.leave_out(decision.held)
+    _note_held(decision, around.links)
 
 
 def _active(survey: Survey, present: Flags) -> tuple[Flags, Flags]:
@@ -391,14 +411,3 @@ def _orphan(decision: Decision, place: int, name: str, number: int) -> Problem:
     member, _ = decision.survey.key_of(place)
     reason = f"waits for its {shared.ref}, which is in quarantine"
     return Problem("DV-408", reason, member, name, check="refers", waits_for=(shared.ref or "", "", str(number)))
-
-
-def _leave_out_held(work: Work, held: Flags) -> None:
-    keep = ~held[work.updates]
-    if work.new is not None:
-        work.new = work.new.filter(pa.array(keep))
-        work.changed = {column: flags[keep] for column, flags in work.changed.items()}
-    work.updates = work.updates[keep]
-    work.creates = work.creates[~held[work.creates]]
-    work.deletes = work.deletes[~held[work.deletes]]
-

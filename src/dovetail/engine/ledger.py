@@ -69,6 +69,12 @@ def confirm(store: Store, claim: Claim) -> None:
 
 
 def _link(store: Store, claim: Claim, member: str, keys: Sequence[str | None]) -> None:
-    linked = [(number, key) for number, key in zip(claim.numbers, keys, strict=True) if key is not None]
-    if linked:
-        store.crossref.link(claim.mapping, member, [number for number, _ in linked], [key for _, key in linked])
+    """Link rows to their keys; a row that was paired anew gives up its former key first."""
+    links = {number: key for number, key in zip(claim.numbers, keys, strict=True) if key is not None}
+    if not links:
+        return
+    standing = store.crossref.keys(claim.mapping, member, list(links)).to_pylist()
+    former = [number for (number, key), old in zip(links.items(), standing, strict=True) if old not in (None, key)]
+    if former:
+        store.crossref.unlink(claim.mapping, former, member=member)
+    store.crossref.link(claim.mapping, member, list(links), list(links.values()))

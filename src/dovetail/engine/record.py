@@ -13,7 +13,8 @@ from dovetail.engine.rows import see
 from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 from dovetail.model.change import Receipt, Verb
-from dovetail.state.journal import JournalEntry
+from dovetail.state.journal import Created, JournalEntry
+from dovetail.state.store import Store
 
 if TYPE_CHECKING:
     from dovetail.engine.decide import Decision, Work
@@ -111,22 +112,21 @@ def _own_after(
     return pa.table(columns)
 
 
-def journal_entries(decision: Decision, work: Work, chunk: Chunk, number: int) -> list[JournalEntry]:
-    """What a chunk is about to do: for rows that stand there the values before and after; for new rows the key and the chunk only."""
+def journal(store: Store, run: str, decision: Decision, work: Work, chunk: Chunk, number: int) -> None:
+    """Keep what a chunk is about to do: for rows that stand there the values before and after; for new rows the key and the chunk only."""
     survey = decision.survey
     member = survey.sides[work.side].member
     numbers = survey.numbers[chunk.places].tolist()
     if chunk.verb is Verb.CREATE:
         keys = chunk.keys or [""] * len(numbers)
-        return [
-            JournalEntry(row, member.name, str(chunk.verb), key, None, None, f"chunk {number}", None)
-            for row, key in zip(numbers, keys, strict=True)
-        ]
+        store.journal.append_created(run, survey.mapping.name, Created(member.name, number, numbers, keys))
+        return
     position = survey.index[work.side, chunk.places]
     keys = [survey.sides[work.side].keys[at] for at in position]
     before = chunk.expected.to_pylist() if chunk.expected is not None else [None] * len(keys)
     after = chunk.rows.to_pylist() if chunk.verb is Verb.UPDATE else [None] * len(keys)
-    return [
-        JournalEntry(row, member.name, str(chunk.verb), key, old, new, f"chunk {number}", None)
+    entries = [
+        JournalEntry(row, member.name, chunk.verb, key, old, new, chunk=number)
         for row, key, old, new in zip(numbers, keys, before, after, strict=True)
     ]
+    store.journal.append(run, survey.mapping.name, entries)

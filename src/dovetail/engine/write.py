@@ -17,7 +17,7 @@ from dovetail.engine.ledger import Claim
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Advance, Progress
 from dovetail.engine.put import Places, Put
-from dovetail.engine.record import journal_entries, settle_base
+from dovetail.engine.record import journal, settle_base
 from dovetail.engine.rows import Problem
 from dovetail.identity.pair import ABSENT
 from dovetail.model.change import Change, Receipt, Verb
@@ -181,8 +181,8 @@ class Writer:
         dataset = self.survey.sides[work.side].member.dataset
         number = partition.next_chunk()
         with self.store.transaction():
-            self.store.intents.put(partition.name, number, self.run, self._intent(work, chunk))
-            self.store.journal.append(self.run, self.survey.mapping.name, journal_entries(self.decision, work, chunk, number))
+            self.store.intents.put(partition.name, number, run=self.run, content=self._intent(work, chunk))
+            journal(self.store, self.run, self.decision, work, chunk, number)
         change = Change(chunk.verb, chunk.rows, chunk.expected)
         claims: list[Claim] = []
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from dovetail.errors import DeclarationError, Declarations, UnknownName
 from dovetail.expression.invert import Reversibility, declared, invert
-from dovetail.expression.parse import Expression, literal, parse, substitute
+from dovetail.expression.parse import Expression, choose, literal, parse, substitute
 from dovetail.expression.types import infer
 from dovetail.mapping.compiled import CompiledCell, CompiledFill, CompiledMapping, CompiledMember
 from dovetail.mapping.unify import unify
@@ -163,13 +163,12 @@ def _cell(
         inverse = declared(read, _declared_writes(cell, read), shared=field.name, scope=scope)
     else:
         inverse = invert(read, shared=field.name, scope=scope)
-    writes = inverse.writes if _can_write(dataset, [name for name, _ in inverse.writes]) else ()
-    reason = inverse.reason
-    reversibility = inverse.kind
-    if inverse.writes and not writes:
-        reversibility = Reversibility.ONE_WAY
-        reason = f"{dataset.kind} {dataset.name!r} is only read" if dataset.kind is not DatasetKind.TABLE else "computed by the system"
-    return CompiledCell(field.name, read, kind, read.names, writes, reversibility, reason, inverse.profile)
+    obstacle = _obstacle(dataset, [name for name, _ in inverse.writes])
+    if obstacle:
+        return CompiledCell(field.name, read, kind, read.names, (), Reversibility.ONE_WAY, obstacle)
+    filled = {fill.column for fill in member.fills if fill.on != "create"}
+    writes = tuple((name, write) for name, write in inverse.writes if name not in filled)
+    return CompiledCell(field.name, read, kind, read.names, writes, inverse.kind, inverse.reason, inverse.profile)
 
 
 def _declared_writes(cell: Cell, read: Expression) -> tuple[tuple[str, Expression], ...]:
@@ -185,26 +184,21 @@ def _declared_writes(cell: Cell, read: Expression) -> tuple[tuple[str, Expressio
     return tuple((name, parse(text, at=cell.at)) for name, text in cell.write)
 
 
-def _can_write(dataset: Dataset, names: list[str]) -> bool:
+def _obstacle(dataset: Dataset, names: list[str]) -> str:
+    """Why these columns can never be written; empty where they can."""
     if dataset.kind is not DatasetKind.TABLE:
-        return False
-    return all((field := dataset.field(name)) is not None and not field.computed for name in names)
+        return f"{dataset.kind} {dataset.name!r} is only read"
+    computed = [name for name in names if (field := dataset.field(name)) is not None and field.computed]
+    return f"{computed[0]!r} is computed by the system" if computed else ""
 
 
 def _reading(cell: Cell, bindings: Bindings[str, Expression]) -> Expression:
     """The cell in the reading direction: constants bound, `null:` and `codes:` made part of it."""
     read = substitute(parse(cell.read, at=cell.at), bindings)
     if cell.nothing is not None:
-        read = substitute(
-            parse("NULLIF(dv_value, dv_nothing)"), {"dv_value": read, "dv_nothing": literal(cell.nothing)}
-        )
+        read = substitute(parse("NULLIF(value, nothing)"), {"value": read, "nothing": literal(cell.nothing)})
     if cell.codes:
-        arms = " ".join(f"WHEN dv_member_{at} THEN dv_shared_{at}" for at in range(len(cell.codes)))
-        placed = {"dv_value": read}
-        for at, (own, shared) in enumerate(cell.codes):
-            placed[f"dv_member_{at}"] = literal(own)
-            placed[f"dv_shared_{at}"] = literal(shared)
-        read = substitute(parse(f"CASE dv_value {arms} ELSE unmapped(dv_value) END"), placed)
+        read = choose(read, [(literal(own), literal(shared)) for own, shared in cell.codes])
     return read
 
 

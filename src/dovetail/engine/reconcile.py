@@ -1,0 +1,189 @@
+"""One reconcile over whole mappings: read, pair, merge, and either stop before the first write or carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dovetail.engine.agreed import Agreed
+from dovetail.engine.decide import Decision, Surroundings, decide, refresh
+from dovetail.engine.digest import planned_rows
+from dovetail.engine.ledger import Claim, confirm
+from dovetail.engine.links import Links
+from dovetail.engine.partition import Partition
+from dovetail.engine.progress import Progress, Silent
+from dovetail.engine.record import settle_quiet
+from dovetail.engine.rows import read_member
+from dovetail.engine.survey import Survey, follow_references, take_survey
+from dovetail.engine.workspace import Workspace
+from dovetail.engine.write import Writer, Written
+from dovetail.errors import DeclarationError, Declarations, UnknownName
+from dovetail.identity.pair import ABSENT
+from dovetail.mapping.compile import compile_mapping
+from dovetail.mapping.compiled import CompiledMapping
+from dovetail.model.mapping import Mapping
+from dovetail.plan.manifest import PlannedRow
+from dovetail.plan.route import routes
+from dovetail.systems.protocol import Target
+
+Plan = dict[tuple[str, str, str], PlannedRow]
+
+
+@dataclass(slots=True)
+class Pass:
+    """One reconcile: all decisions in the order of writing, what was written, and rows left out because they moved since the plan."""
+
+    decisions: list[Decision]
+    written: dict[str, Written] = field(default_factory=dict)
+    moved: list[PlannedRow] = field(default_factory=list)
+    recovered: int = 0
+
+
+class Reconcile:
+    """The one path. `durable` draws shared row numbers from the state; a plan or a comparison draws provisional ones."""
+
+    def __init__(
+        self, workspace: Workspace, *, only: Sequence[str] = (), durable: bool, progress: Progress | None = None
+    ) -> None:
+        self.workspace = workspace
+        self.durable = durable
+        self.progress: Progress = progress or Silent()
+        self.mappings = compile_all(workspace)
+        chosen = set(only) or set(self.mappings)
+        for name in chosen - set(self.mappings):
+            raise UnknownName(f"no mapping is named {name!r}", hint="declared mappings: " + ", ".join(self.mappings))
+        self.groups = [
+            [self.mappings[mapping.name] for mapping in group if mapping.name in chosen]
+            for group in routes([compiled.mapping for compiled in self.mappings.values()])
+        ]
+        self.partitions: dict[tuple[str, str], Partition] = {}
+
+    def look(self) -> Pass:
+        """Read and decide everything; nothing is written."""
+        members = {name: [member.name for member in one.members] for name, one in self.mappings.items()}
+        links = Links(self.workspace.store, members, durable=self.durable)
+        around = Surroundings(links, self.mappings, self.workspace.store.meta.seed)
+        decisions: list[Decision] = []
+        for group in self.groups:
+            decisions += self._decide_group(group, around)
+        self._around = around
+        return Pass(decisions)
+
+    def _decide_group(self, group: Sequence[CompiledMapping], around: Surroundings) -> list[Decision]:
+        surveys: list[Survey] = []
+        for mapping in group:
+            sides = [
+                read_member(self.workspace.connector(member.member.system), mapping, member, self.progress)
+                for member in mapping.members
+            ]
+            surveys.append(take_survey(mapping, sides, around.links, self.mappings))
+        decisions = []
+        for survey in surveys:
+            follow_references(survey, around.links, self.mappings)
+            agreed = Agreed(survey.mapping, survey.numbers)
+            agreed.load(self.workspace.store)
+            decisions.append(decide(survey, agreed, around))
+        return decisions
+
+    def recover(self) -> int:
+        """Take over every partition that may be written, and bring into the state what a crash left in the targets' ledgers."""
+        recovered = 0
+        for group in self.groups:
+            for mapping in group:
+                for member in mapping.members:
+                    target = self.workspace.connector(member.member.system)
+                    if not member.writable or not isinstance(target, Target) or not any(c.writes for c in member.cells):
+                        continue
+                    partition = Partition(f"{self.workspace.project.name}/{member.member.system}/{mapping.name}", target, self.workspace.store)
+                    recovered += partition.open()
+                    self.partitions[mapping.name, member.name] = partition
+        return recovered
+
+    def write(self, looked: Pass, run: str, *, plan: Plan | None = None) -> None:
+        """Carry decisions out, mapping by mapping; with a plan only what it shows, exactly as it shows it."""
+        for decision in looked.decisions:
+            refresh(decision, self._around)
+            if plan is not None:
+                looked.moved += _keep_planned(decision, plan)
+            writer = Writer(decision, self._around, self.workspace.store, run)
+            for work in decision.work:
+                name = decision.survey.sides[work.side].member.name
+                partition = self.partitions.get((decision.survey.mapping.name, name))
+                if partition is not None:
+                    writer.write(work, partition, self.progress)
+            looked.written[decision.survey.mapping.name] = writer.written
+            self._settle_quiet(decision)
+
+    def _settle_quiet(self, decision: Decision) -> None:
+        """Bring into the state what needed no write: new pairs that agree, and rows that are gone everywhere."""
+        survey, store = decision.survey, self.workspace.store
+        if not self.durable:
+            return
+        places = settle_quiet(decision)
+        agreed = decision.agreed
+        claim = Claim(
+            installation=store.meta.installation,
+            mapping=survey.mapping.name,
+            layout=agreed.layout,
+            numbers=tuple(survey.numbers[places].tolist()),
+            keys={
+                rows.member.name: tuple(
+                    None if at == ABSENT or not active else rows.keys[at]
+                    for at, active in zip(survey.index[side, places], decision.active[side, places], strict=True)
+                )
+                for side, rows in enumerate(survey.sides)
+            },
+            packed=tuple(agreed.packed(places)),
+        )
+        gone = survey.numbers[np.array(decision.forgotten, dtype=np.int64)].tolist()
+        with store.transaction():
+            if len(places):
+                confirm(store, claim)
+            if gone:
+                store.crossref.unlink(survey.mapping.name, gone)
+                store.base.remove(survey.mapping.name, gone)
+
+
+def compile_all(workspace: Workspace) -> dict[str, CompiledMapping]:
+    """Every mapping of the project, compiled against the systems' catalogs; raises `Declarations` with all mistakes."""
+    compiled: dict[str, CompiledMapping] = {}
+    mistakes: list[DeclarationError] = []
+    systems = {member.system for mapping in workspace.project.mappings for member in mapping.members}
+    catalogs = {name: workspace.catalog(name) for name in sorted(systems)}
+    for mapping in workspace.project.mappings:
+        _attempt(mapping, lambda one: compile_mapping(one, catalogs, workspace.vars()), compiled, mistakes)
+    if mistakes:
+        raise Declarations(mistakes)
+    return compiled
+
+
+def _attempt(
+    mapping: Mapping,
+    work: Callable[[Mapping], CompiledMapping],
+    compiled: dict[str, CompiledMapping],
+    mistakes: list[DeclarationError],
+) -> None:
+    try:
+        compiled[mapping.name] = work(mapping)
+    except Declarations as several:
+        mistakes += several.mistakes
+    except DeclarationError as mistake:
+        mistakes.append(mistake)
+
+
+def _keep_planned(decision: Decision, plan: Plan) -> list[PlannedRow]:
+    """Leave out what the plan does not show, or shows otherwise; returns these rows."""
+    survey = decision.survey
+    keep = np.zeros(len(survey), dtype=np.bool_)
+    by_key = {survey.key_of(place): place for place in range(len(survey))}
+    moved = []
+    for row in planned_rows(decision):
+        if plan.get((row.mapping, row.member, row.key)) == row:
+            keep[by_key[row.member, row.key]] = True
+        else:
+            moved.append(row)
+    for work in decision.work:
+        work.leave_out(~keep)
+    return moved
