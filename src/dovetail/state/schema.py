@@ -1,0 +1,91 @@
+"""The tables of the state, as numbered migrations that only go forward.
+
+The statements are written once, in words that `state/dialect.py` turns into SQLite or PostgreSQL: `BIGINT`, `TEXT`, `BYTES` and `REAL`
+are the only types, and `CLUSTERED` at the end of a table stores its rows in the order of its key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the format. Statements of a released step never change; a later step changes what they made."""
+
+    number: int
+    name: str
+    statements: tuple[str, ...]
+
+
+_BEGINNING = (
+    "CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) CLUSTERED",
+    "CREATE TABLE holders (holder TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, pid BIGINT NOT NULL, since TEXT NOT NULL) CLUSTERED",
+    "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, next_value BIGINT NOT NULL) CLUSTERED",
+    """CREATE TABLE runs (
+        run_id TEXT NOT NULL PRIMARY KEY, command TEXT NOT NULL, project_digest TEXT NOT NULL, environment TEXT NOT NULL,
+        started_at TEXT NOT NULL, finished_at TEXT, ok BIGINT, summary TEXT) CLUSTERED""",
+    """CREATE TABLE crossref (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, row_id BIGINT NOT NULL, row_key TEXT NOT NULL,
+        PRIMARY KEY (mapping, member, row_id)) CLUSTERED""",
+    "CREATE UNIQUE INDEX crossref_key ON crossref (mapping, member, row_key)",
+    """CREATE TABLE layouts (
+        layout_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, digest TEXT NOT NULL, document TEXT NOT NULL,
+        UNIQUE (mapping, digest))""",
+    """CREATE TABLE agreed (
+        mapping TEXT NOT NULL, row_id BIGINT NOT NULL, layout_id BIGINT NOT NULL, packed BYTES NOT NULL,
+        PRIMARY KEY (mapping, row_id)) CLUSTERED""",
+    """CREATE TABLE agreed_numbers (
+        mapping TEXT NOT NULL, row_id BIGINT NOT NULL, member TEXT NOT NULL, field TEXT NOT NULL, number TEXT NOT NULL,
+        PRIMARY KEY (mapping, row_id, member, field)) CLUSTERED""",
+    """CREATE TABLE owed (
+        mapping TEXT NOT NULL, row_id BIGINT NOT NULL, field TEXT NOT NULL, member TEXT NOT NULL, agreement BIGINT NOT NULL,
+        PRIMARY KEY (mapping, row_id, field, member)) CLUSTERED""",
+    """CREATE TABLE queue (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, row_key TEXT NOT NULL, place BIGINT NOT NULL, ticket BIGINT NOT NULL,
+        since TEXT NOT NULL, PRIMARY KEY (mapping, member, row_key)) CLUSTERED""",
+    "CREATE INDEX queue_order ON queue (mapping, member, place)",
+    """CREATE TABLE queue_all (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, ticket BIGINT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+        PRIMARY KEY (mapping, member)) CLUSTERED""",
+    "CREATE TABLE cursors (feed TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, moved_at TEXT NOT NULL) CLUSTERED",
+    """CREATE TABLE intents (
+        part TEXT NOT NULL, chunk BIGINT NOT NULL, run_id TEXT NOT NULL, put_at TEXT NOT NULL, content BYTES NOT NULL,
+        PRIMARY KEY (part, chunk))""",
+    """CREATE TABLE journal (
+        block BIGINT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, written_at TEXT NOT NULL, content BYTES NOT NULL)""",
+    "CREATE INDEX journal_written ON journal (written_at)",
+    "CREATE TABLE journal_rows (mark BYTES NOT NULL, block BIGINT NOT NULL, PRIMARY KEY (mark, block)) CLUSTERED",
+    "CREATE INDEX journal_rows_block ON journal_rows (block)",
+    """CREATE TABLE journal_spans (
+        mapping TEXT NOT NULL, first_row BIGINT NOT NULL, last_row BIGINT NOT NULL, block BIGINT NOT NULL,
+        PRIMARY KEY (mapping, first_row, block)) CLUSTERED""",
+    """CREATE TABLE conflicts (
+        conflict_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, mark BYTES NOT NULL, row_id BIGINT, field TEXT NOT NULL,
+        code TEXT NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL, how TEXT NOT NULL, first_run TEXT NOT NULL,
+        last_run TEXT NOT NULL, times BIGINT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, content BYTES NOT NULL)""",
+    "CREATE UNIQUE INDEX conflicts_open ON conflicts (mapping, mark) WHERE status = 'open'",
+    """CREATE TABLE rejects (
+        reject_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, mark BYTES NOT NULL, member TEXT NOT NULL,
+        row_key TEXT NOT NULL, row_id BIGINT, field TEXT NOT NULL, check_name TEXT NOT NULL, code TEXT NOT NULL,
+        reason TEXT NOT NULL, status TEXT NOT NULL, how TEXT NOT NULL, first_run TEXT NOT NULL, last_run TEXT NOT NULL,
+        times BIGINT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, waits_mapping TEXT, waits_member TEXT,
+        waits_key TEXT, content BYTES NOT NULL)""",
+    "CREATE UNIQUE INDEX rejects_open ON rejects (mapping, mark) WHERE status = 'open'",
+    "CREATE INDEX rejects_waiting ON rejects (waits_mapping, waits_member, waits_key) WHERE status = 'open'",
+    """CREATE TABLE leases (
+        part TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, epoch BIGINT NOT NULL, until TEXT NOT NULL) CLUSTERED""",
+    "CREATE TABLE sequence (part TEXT NOT NULL PRIMARY KEY, chunk BIGINT NOT NULL) CLUSTERED",
+    "CREATE TABLE metrics (name TEXT NOT NULL, labels TEXT NOT NULL, measured_at TEXT NOT NULL, value REAL NOT NULL)",
+    "CREATE INDEX metrics_name ON metrics (name, measured_at)",
+)
+
+REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)
+CLUSTERED"""
+"""The table that says which steps were taken; made before the first of them."""
+
+MIGRATIONS = (Migration(1, "beginning", _BEGINNING),)
+"""Every step, in order."""
+
+FORMAT = MIGRATIONS[-1].number
+"""The newest format that this code knows."""

@@ -1,0 +1,27 @@
+"""The last commit that target and state know of in common, for each partition."""
+
+from __future__ import annotations
+
+from dovetail.state.database import Database
+from dovetail.state.faults import misused
+
+_GET = "SELECT chunk FROM sequence WHERE part = ?"
+_SET = """INSERT INTO sequence (part, chunk) VALUES (?, ?)
+ON CONFLICT (part) DO UPDATE SET chunk = excluded.chunk WHERE excluded.chunk >= sequence.chunk"""
+
+
+class Sequence:
+    """A number for each partition that only grows; a target that knows another one was restored from a backup, or we were."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, partition: str) -> int:
+        """The last common chunk; 0 where there is none."""
+        found = self._database.row(_GET, partition)
+        return int(found[0]) if found else 0
+
+    def set(self, partition: str, chunk: int) -> None:
+        """Move on to that chunk; going back is a `StateFault`."""
+        if not self._database.run(_SET, partition, chunk):
+            raise misused(self._database.place, f"the sequence of {partition} cannot go back to {chunk}")
