@@ -35,8 +35,6 @@ _NUMBERS_SOME = """SELECT row_id, member, field, number FROM agreed_numbers
 WHERE mapping = ? AND row_id = ANY(?) ORDER BY row_id, member, field"""
 _NUMBERS_REMOVE = "DELETE FROM agreed_numbers WHERE mapping = ? AND row_id = ANY(?)"
 
-_SHAPE = pa.schema({"row": pa.int64(), "layout": pa.int32(), "packed": pa.binary()})
-
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -49,7 +47,8 @@ class Number:
 
 
 class Base:
-    """One packed row for each shared row: for every member and field a fingerprint and an agreement number, as the engine lays them out.
+    """One packed row for each shared row: for every member and field a fingerprint and an agreement number, as the
+    engine lays them out.
 
     A *layout* is the document that says how the bytes stand: members, fields, and the digest of the cell that made each
     fingerprint. Rows of several layouts live side by side, so a changed mapping needs no rewriting.
@@ -114,5 +113,5 @@ class Base:
 
 def _table(found: list[tuple]) -> pa.Table:
     rows, layouts, packed = zip(*found, strict=True) if found else ((), (), ())
-    arrays = [pa.array(rows, pa.int64()), pa.array(layouts, pa.int32()), pa.array(packed, pa.binary())]
-    return pa.table(arrays, schema=_SHAPE)
+    columns = {"row": pa.array(rows, pa.int64()), "layout": pa.array(layouts, pa.int32())}
+    return pa.table({**columns, "packed": pa.array(packed, pa.binary())})

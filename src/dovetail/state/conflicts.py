@@ -31,10 +31,12 @@ _NEW = Load(
     ),
 )
 _AGAIN = """UPDATE conflicts SET last_run = ?, times = times + 1, reason = ?, content = ? WHERE conflict_id = ?"""
-_COLUMNS = "conflict_id, mapping, mark, row_id, field, code, reason, status, how, first_run, last_run, times, opened_at, content"
+_COLUMNS = """conflict_id, mapping, mark, row_id, field, code, reason, status, how, first_run, last_run, times,
+opened_at, content"""
 _GET = f"SELECT {_COLUMNS} FROM conflicts WHERE conflict_id = ?"  # noqa: S608 - constants of this file
 _LIST = f"SELECT {_COLUMNS} FROM conflicts WHERE status = ? ORDER BY conflict_id LIMIT ?"  # noqa: S608 - as above
-_LIST_OF = f"SELECT {_COLUMNS} FROM conflicts WHERE mapping = ? AND status = ? ORDER BY conflict_id LIMIT ?"  # noqa: S608
+_LIST_OF = f"""SELECT {_COLUMNS} FROM conflicts WHERE mapping = ? AND status = ?
+ORDER BY conflict_id LIMIT ?"""  # noqa: S608 - as above
 _CLOSE = "UPDATE conflicts SET status = 'resolved', how = ?, closed_at = ? WHERE conflict_id = ? AND status = 'open'"
 _CLOSE_ABSENT = """UPDATE conflicts SET status = 'gone', how = ?, closed_at = ?
 WHERE mapping = ? AND status = 'open' AND last_run <> ?"""
@@ -48,7 +50,8 @@ LISTED_MAX = 100_000
 class Dispute:
     """What a run could not settle: a field of a shared row (`field` empty: the row itself, for instance its pairing).
 
-    `keys` holds the key at each member concerned, `sides` what each member holds, `base` what was last agreed on. The same row, field, code and
+    `keys` holds the key at each member concerned, `sides` what each member holds, `base` what was last agreed on. The
+    same row, field, code and
     keys are the same conflict. `reason` holds no values.
     """
 

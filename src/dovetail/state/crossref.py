@@ -28,13 +28,12 @@ _MEMBERS = """WITH RECURSIVE found (member) AS (
 SELECT member FROM found WHERE member IS NOT NULL"""
 _ROWS = "SELECT count(*) FROM (SELECT DISTINCT row_id FROM crossref WHERE mapping = ?) AS linked"
 
-_SHAPE = pa.schema({"row": pa.int64(), "key": pa.string()})
-
 
 class Crossref:
     """Numbers of shared rows, and the key of each at each member.
 
-    A row has at most one key at a member, and a key belongs to at most one row of a mapping; the database itself holds both.
+    A row has at most one key at a member, and a key belongs to at most one row of a mapping; the database itself
+    holds both.
     """
 
     def __init__(self, database: Database) -> None:
@@ -50,7 +49,8 @@ class Crossref:
         return self._database.draw(f"row {mapping}", count)
 
     def link(self, mapping: str, member: str, rows: Rows, keys: Keys) -> None:
-        """Give each row its key at that member. A link that stands already is left; anything that is not one-to-one is a `StateFault`."""
+        """Give each row its key at that member. A link that stands already is left; anything that is not one-to-one
+        is a `StateFault`."""
         numbers, texts = listed(rows), listed(keys)
         with self._database.transaction():
             links = zip(repeat(mapping), repeat(member), numbers, texts, strict=False)
@@ -109,4 +109,4 @@ class Crossref:
 
 def _table(links: list[tuple]) -> pa.Table:
     rows, keys = zip(*links, strict=True) if links else ((), ())
-    return pa.table([pa.array(rows, pa.int64()), pa.array(keys, pa.string())], schema=_SHAPE)
+    return pa.table({"row": pa.array(rows, pa.int64()), "key": pa.array(keys, pa.string())})

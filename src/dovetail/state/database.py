@@ -90,7 +90,8 @@ class Connection(Protocol):
 class Database:
     """The state's database. Threads may share it: one transaction at a time, the others wait.
 
-    A block inside a block joins the outer one: all becomes durable at the end of the outermost, or nothing does. An exception that
+    A block inside a block joins the outer one: all becomes durable at the end of the outermost, or nothing does. An
+    exception that
     leaves an inner block makes the outermost fail even where somebody in between caught it.
     """
 

@@ -13,7 +13,8 @@ _ARRAYS = {"BYTES": "bytea[]", "TEXT": "text[]", "BIGINT": "bigint[]", "REAL": "
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """An insert of many rows: the table, its columns with their types, and what happens to rows that stand there already."""
+    """An insert of many rows: the table, its columns with their types, and what happens to rows that stand there
+    already."""
 
     table: str
     columns: tuple[tuple[str, str], ...]
@@ -63,7 +64,8 @@ def sqlite_load(load: Load) -> str:
     """
     names = ", ".join(name for name, _ in load.columns)
     marks = ", ".join("?" for _ in load.columns)
-    return f"INSERT INTO {load.table} ({names}) VALUES ({marks}) {load.conflict}".rstrip()  # noqa: S608 - constants of this room
+    # The parts are constants of this room.
+    return f"INSERT INTO {load.table} ({names}) VALUES ({marks}) {load.conflict}".rstrip()  # noqa: S608
 
 
 @cache
@@ -75,4 +77,5 @@ def postgres_load(load: Load) -> str:
     """
     names = ", ".join(name for name, _ in load.columns)
     arrays = ", ".join(f"%s::{_ARRAYS[kind]}" for _, kind in load.columns)
-    return f"INSERT INTO {load.table} ({names}) SELECT * FROM unnest({arrays}) {load.conflict}".rstrip()  # noqa: S608 - as above
+    # As above.
+    return f"INSERT INTO {load.table} ({names}) SELECT * FROM unnest({arrays}) {load.conflict}".rstrip()  # noqa: S608

@@ -41,7 +41,8 @@ def damaged(place: str, reason: str) -> StateFault:
     return StateFault(
         f"the state is damaged or is not a state of Dovetail ({reason})",
         where=place,
-        hint="restore it from a backup; without one, move it away: a new state pairs the rows again, and differences become conflicts",
+        hint="restore it from a backup; without one, move it away: a new state pairs the rows again, and differences "
+        "become conflicts",
         code=DAMAGED,
     )
 

@@ -8,7 +8,8 @@ from dovetail.state.database import Database
 from dovetail.state.seal import Seal
 
 _PUT = """INSERT INTO intents (part, chunk, run_id, put_at, content) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (part, chunk) DO UPDATE SET run_id = excluded.run_id, put_at = excluded.put_at, content = excluded.content"""
+ON CONFLICT (part, chunk) DO UPDATE SET run_id = excluded.run_id, put_at = excluded.put_at, content =
+excluded.content"""
 _LIST = "SELECT chunk, run_id, put_at, content FROM intents WHERE part = ? ORDER BY chunk"
 _PARTS = "SELECT DISTINCT part FROM intents ORDER BY part"
 _DONE = "DELETE FROM intents WHERE part = ? AND chunk <= ?"

@@ -41,7 +41,8 @@ _PRUNE = "DELETE FROM journal WHERE written_at < ?"
 class JournalEntry:
     """One write to one row at one member.
 
-    `before` holds what the fields held, `after` what they were given, `losing` the values of other members that lost, and
+    `before` holds what the fields held, `after` what they were given, `losing` the values of other members that lost,
+    and
     `rule` what decided. `chunk` is given where a bulk create kept no values.
     """
 
@@ -77,7 +78,8 @@ class Created:
 
 
 class Journal:
-    """Encrypted blocks that are only added, found by a keyed hash of the row; the state shows neither values nor whose they are."""
+    """Encrypted blocks that are only added, found by a keyed hash of the row; the state shows neither values nor
+    whose they are."""
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database

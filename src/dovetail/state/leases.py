@@ -33,7 +33,8 @@ class Leases:
         self._clock = clock
 
     def acquire(self, partition: str, holder: str, ttl_s: float) -> int | None:
-        """The epoch of the new lease, or `None` while somebody else's lasts. A holder that asks again gets a new epoch."""
+        """The epoch of the new lease, or `None` while somebody else's lasts. A holder that asks again gets a new
+        epoch."""
         now = self._clock()
         until = stamp(now + dt.timedelta(seconds=ttl_s))
         with self._database.transaction():

@@ -47,7 +47,8 @@ class Owed:
         self._database.load(_ADD, ((mapping, *place, agreement) for place, agreement in latest.items()))
 
     def settle(self, mapping: str, debts: Sequence[Debt]) -> int:
-        """Forget the debts that were paid up to their agreement number; a later one stays. The number of debts that are gone."""
+        """Forget the debts that were paid up to their agreement number; a later one stays. The number of debts that
+        are gone."""
         return self._database.many(
             _SETTLE, [(mapping, debt.row, debt.field, debt.member, debt.agreement) for debt in debts]
         )

@@ -37,7 +37,8 @@ _NEW = Load(
     ),
 )
 _AGAIN = "UPDATE rejects SET last_run = ?, times = times + 1, row_id = ?, reason = ?, content = ? WHERE reject_id = ?"
-_COLUMNS = """reject_id, mapping, mark, member, row_key, field, check_name, code, reason, row_id, waits_mapping, waits_member,
+_COLUMNS = """reject_id, mapping, mark, member, row_key, field, check_name, code, reason, row_id, waits_mapping,
+waits_member,
 waits_key, status, how, first_run, last_run, times, opened_at, content"""
 _GET = f"SELECT {_COLUMNS} FROM rejects WHERE reject_id = ?"  # noqa: S608 - constants of this file
 _LIST = f"SELECT {_COLUMNS} FROM rejects WHERE status = ? ORDER BY reject_id LIMIT ?"  # noqa: S608 - as above
@@ -69,7 +70,8 @@ class Parent:
 class Refusal:
     """Why one row of a member was held back.
 
-    The same member, key, field, check and code are the same reject. `reason` holds no values; `value` is what failed. `row` is the shared row, where the row has
+    The same member, key, field, check and code are the same reject. `reason` holds no values; `value` is what failed.
+    `row` is the shared row, where the row has
     one; `waiting_for` the parent of a parked row.
     """
 

@@ -1,6 +1,7 @@
 """The tables of the state, as numbered migrations that only go forward.
 
-The statements are written once, in words that `state/dialect.py` turns into SQLite or PostgreSQL: `BIGINT`, `TEXT`, `BYTES` and `REAL`
+The statements are written once, in words that `state/dialect.py` turns into SQLite or PostgreSQL: `BIGINT`, `TEXT`,
+`BYTES` and `REAL`
 are the only types, and `CLUSTERED` at the end of a table stores its rows in the order of its key.
 """
 
@@ -20,10 +21,12 @@ class Migration:
 
 _BEGINNING = (
     "CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) CLUSTERED",
-    "CREATE TABLE holders (holder TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, pid BIGINT NOT NULL, since TEXT NOT NULL) CLUSTERED",
+    """CREATE TABLE holders (
+        holder TEXT NOT NULL PRIMARY KEY, host TEXT NOT NULL, pid BIGINT NOT NULL, since TEXT NOT NULL) CLUSTERED""",
     "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, next_value BIGINT NOT NULL) CLUSTERED",
     """CREATE TABLE runs (
-        run_id TEXT NOT NULL PRIMARY KEY, command TEXT NOT NULL, project_digest TEXT NOT NULL, environment TEXT NOT NULL,
+        run_id TEXT NOT NULL PRIMARY KEY, command TEXT NOT NULL, project_digest TEXT NOT NULL, environment TEXT NOT
+        NULL,
         started_at TEXT NOT NULL, finished_at TEXT, ok BIGINT, summary TEXT) CLUSTERED""",
     """CREATE TABLE crossref (
         mapping TEXT NOT NULL, member TEXT NOT NULL, row_id BIGINT NOT NULL, row_key TEXT NOT NULL,
@@ -39,10 +42,12 @@ _BEGINNING = (
         mapping TEXT NOT NULL, row_id BIGINT NOT NULL, member TEXT NOT NULL, field TEXT NOT NULL, number TEXT NOT NULL,
         PRIMARY KEY (mapping, row_id, member, field)) CLUSTERED""",
     """CREATE TABLE owed (
-        mapping TEXT NOT NULL, row_id BIGINT NOT NULL, field TEXT NOT NULL, member TEXT NOT NULL, agreement BIGINT NOT NULL,
+        mapping TEXT NOT NULL, row_id BIGINT NOT NULL, field TEXT NOT NULL, member TEXT NOT NULL, agreement BIGINT NOT
+        NULL,
         PRIMARY KEY (mapping, row_id, field, member)) CLUSTERED""",
     """CREATE TABLE queue (
-        mapping TEXT NOT NULL, member TEXT NOT NULL, row_key TEXT NOT NULL, place BIGINT NOT NULL, ticket BIGINT NOT NULL,
+        mapping TEXT NOT NULL, member TEXT NOT NULL, row_key TEXT NOT NULL, place BIGINT NOT NULL, ticket BIGINT NOT
+        NULL,
         since TEXT NOT NULL, PRIMARY KEY (mapping, member, row_key)) CLUSTERED""",
     "CREATE INDEX queue_order ON queue (mapping, member, place)",
     """CREATE TABLE queue_all (
@@ -61,9 +66,11 @@ _BEGINNING = (
         mapping TEXT NOT NULL, first_row BIGINT NOT NULL, last_row BIGINT NOT NULL, block BIGINT NOT NULL,
         PRIMARY KEY (mapping, first_row, block)) CLUSTERED""",
     """CREATE TABLE conflicts (
-        conflict_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, mark BYTES NOT NULL, row_id BIGINT, field TEXT NOT NULL,
+        conflict_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, mark BYTES NOT NULL, row_id BIGINT, field TEXT
+        NOT NULL,
         code TEXT NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL, how TEXT NOT NULL, first_run TEXT NOT NULL,
-        last_run TEXT NOT NULL, times BIGINT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, content BYTES NOT NULL)""",
+        last_run TEXT NOT NULL, times BIGINT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, content BYTES NOT
+        NULL)""",
     "CREATE UNIQUE INDEX conflicts_open ON conflicts (mapping, mark) WHERE status = 'open'",
     """CREATE TABLE rejects (
         reject_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, mark BYTES NOT NULL, member TEXT NOT NULL,

@@ -11,7 +11,8 @@ ON CONFLICT (part) DO UPDATE SET chunk = excluded.chunk WHERE excluded.chunk >= 
 
 
 class Sequence:
-    """A number for each partition that only grows; a target that knows another one was restored from a backup, or we were."""
+    """A number for each partition that only grows; a target that knows another one was restored from a backup, or we
+    were."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

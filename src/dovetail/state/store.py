@@ -33,7 +33,8 @@ _TAKE = "INSERT INTO migrations (number, name, applied_at) VALUES (?, ?, ?)"
 
 
 class Store:
-    """Everything that Dovetail remembers, one noun each. Every method is durable when it returns, unless it is inside `transaction`."""
+    """Everything that Dovetail remembers, one noun each. Every method is durable when it returns, unless it is inside
+    `transaction`."""
 
     def __init__(self, database: Database, meta: Meta, *, key: bytes, clock: Clock) -> None:
         seal = meta.seal(key)
@@ -79,7 +80,8 @@ class Store:
 
 
 def open_state(address: str | Path, *, key: bytes, clock: Clock, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
-    """The state at a path, or in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`); made when it is not there.
+    """The state at a path, or in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`); made when it is
+    not there.
 
     An older format is brought up to date. A newer one, a damaged one and the wrong key are a `StateFault`.
     """
@@ -125,7 +127,8 @@ def _take(database: Database, migration: Migration) -> None:
 
 
 def _taken(database: Database) -> int | None:
-    """The number of the last step taken, `None` where nothing is there; raises `StateFault` for what is not ours to change."""
+    """The number of the last step taken, `None` where nothing is there; raises `StateFault` for what is not ours to
+    change."""
     tables = database.tables()
     if not tables:
         return None
