@@ -11,6 +11,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType
 
 from dovetail.errors import DeclarationError, Location, UnknownName
+from dovetail.expression.functions import shelf
 
 NODES_MAX = 20_000
 """Nodes of one tree at most; a code map of some thousand codes fits."""
@@ -18,16 +19,8 @@ NODES_MAX = 20_000
 DEPTH_MAX = 100
 """Nodes on the longest way from a tree's root to a leaf."""
 
-FUNCTIONS: dict[str, tuple[int, int | None]] = {
-    "abs": (1, 1), "at_zone": (2, 2), "ceil": (1, 1), "ceiling": (1, 1), "coalesce": (1, None), "concat": (1, None),
-    "contains": (2, 2), "date_trunc": (2, 2), "day": (1, 1), "ends_with": (2, 2), "floor": (1, 1), "greatest": (1, None),
-    "hour": (1, 1), "if": (3, 3), "in_zone": (2, 2), "least": (1, None), "left": (2, 2), "length": (1, 1), "lower": (1, 1),
-    "lpad": (3, 3), "ltrim": (1, 2), "minute": (1, 1), "mod": (2, 2), "month": (1, 1), "nfc": (1, 1), "nfkc": (1, 1),
-    "nullif": (2, 2), "regexp_matches": (2, 2), "replace": (3, 3), "right": (2, 2), "round": (1, 2), "rpad": (3, 3),
-    "rtrim": (1, 2), "sign": (1, 1), "split_part": (3, 3), "squeeze": (1, 1), "starts_with": (2, 2), "strpos": (2, 2),
-    "substr": (2, 3), "substring": (2, 3), "trim": (1, 2), "unmapped": (1, 1), "upper": (1, 1), "year": (1, 1),
-}  # fmt: skip
-"""The functions by the name that people write, with the least and the most arguments."""
+FUNCTIONS: frozenset[str] = frozenset(shelf()) - {"like"} | {"coalesce", "concat", "if", "nullif"}
+"""The functions by the name that people write: those on the shelf, and the forms that look like functions."""
 
 _BEFORE_PARENTHESIS = frozenset(
     "and or not in when then else case between like is from as cast extract decimal numeric distinct escape for both leading trailing".split()
