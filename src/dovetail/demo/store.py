@@ -13,7 +13,7 @@ Tables = dict[str, list[Row]]
 
 CUSTOMERS_PER_PRODUCT = 1.5
 ORDERS_PER_PRODUCT = 2.5
-OPENED = dt.datetime.fromisoformat("2024-01-02 08:00:00")  # the store keeps UTC without saying so
+OPENED = dt.datetime.fromisoformat("2024-01-02 00:00:00")  # the store keeps UTC without saying so
 DAYS_OPEN = 1000
 
 
@@ -153,7 +153,8 @@ def _as_typed(mail: str, rng: Random) -> str:
 
 
 def _moment(rng: Random) -> dt.datetime:
-    return OPENED + dt.timedelta(days=rng.randint(0, DAYS_OPEN), seconds=rng.randint(0, 86_399))
+    """Any second between 4 and 22 o'clock; the hours in which clocks change are planted on purpose."""
+    return OPENED + dt.timedelta(days=rng.randint(0, DAYS_OPEN), seconds=rng.randint(4 * 3600, 22 * 3600))
 
 
 def _orders(count: int, customers: list[Row], sold: list[Row], rng: Random) -> tuple[list[Row], list[Row]]:
