@@ -66,7 +66,8 @@ class Work:
 class Decision:
     """Everything decided about one mapping; nothing has been written.
 
-    `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member whose value counts, by field."""
+    `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member whose value counts, by field.
+    `waiting` are rows whose update must wait until a row that they refer to has its key."""
 
     survey: Survey
     agreed: Agreed
@@ -75,6 +76,7 @@ class Decision:
     first_agreement: npt.NDArray[np.int64]
     active: Flags
     filtered: Flags
+    waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
@@ -148,8 +150,11 @@ def refresh(decision: Decision, around: Surroundings) -> None:
     if not decision.survey.referred:
         return
     for work in decision.work:
-        _find_updates(decision, work)
-        work.leave_out(decision.held)
+        waiting = _find_updates(decision, work)
+        decision.waiting.update(waiting.tolist())
+        flags = decision.held
+        flags[waiting] = True
+        work.leave_out(flags)
     _note_held(decision, around.links)
 
 
@@ -346,10 +351,10 @@ def _wanted_here(decision: Decision, work: Work, member: CompiledMember) -> Plac
     return work.creates[work.putter.wanted(work.creates, member.wants)]
 
 
-def _find_updates(decision: Decision, work: Work) -> None:
-    """Keep the rows in which something really differs, and note what."""
+def _find_updates(decision: Decision, work: Work) -> Places:
+    """Keep the rows in which something really differs, and note what; the answer names rows that refer to one without a key yet."""
     if not len(work.updates):
-        return
+        return work.updates
     put = work.putter.put(work.updates, create=False)
     _hold_failures(decision, work, put)
     changed = _changed(decision, work.side, put)
@@ -361,6 +366,8 @@ def _find_updates(decision: Decision, work: Work) -> None:
             if source is not None:
                 fed |= (source[put.places] >= 0) & (source[put.places] != work.side)
         flags &= fed if put.fed[column] else True
+        if any(name in decision.survey.referred for name in put.fed[column]):
+            flags |= put.pending & fed
     some = np.zeros(len(put.places), dtype=np.bool_)
     for flags in changed.values():
         some |= flags
@@ -368,6 +375,7 @@ def _find_updates(decision: Decision, work: Work) -> None:
     work.new = put.columns.filter(pa.array(some))
     work.changed = {column: flags[some] for column, flags in changed.items()}
     work.fed = put.fed
+    return put.places[put.pending]
 
 
 def _hold_new_keys(decision: Decision, work: Work, changed: dict[str, Flags]) -> None:

@@ -58,6 +58,7 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
     before = decision.agreed.cells.copy()
     cells = decision.agreed.cells
     free = ~decision.held & ~decision.filtered
+    free[list(decision.waiting)] = False
     contested = {(contest.place, contest.field) for contest in decision.contests}
     writes = decision.being_written()
     for at, name in enumerate(decision.agreed.fields):

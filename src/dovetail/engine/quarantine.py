@@ -1,0 +1,100 @@
+"""Held rows and contests, brought into the state so that people can look at them and later runs can free them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dovetail.engine.account import problem_finding
+from dovetail.engine.decide import Decision
+from dovetail.engine.put import shared_column
+from dovetail.engine.rows import Problem
+from dovetail.engine.survey import Survey
+from dovetail.identity.pair import ABSENT
+from dovetail.state.conflicts import Dispute
+from dovetail.state.rejects import Parent, Refusal
+from dovetail.state.store import Store
+
+
+def record(store: Store, run: str, decision: Decision) -> None:
+    """Bring the quarantine and the conflicts of a mapping up to date; call after a pass that looked at every row of it."""
+    survey = decision.survey
+    name = survey.mapping.name
+    with store.transaction():
+        store.rejects.record(run, name, [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()])
+        store.rejects.close_absent(run, name)
+        store.conflicts.record(run, name, list(_disputes(decision)))
+        store.conflicts.close_absent(run, name)
+
+
+def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
+    """A held row as the quarantine keeps it; the value that failed goes along, encrypted there."""
+    side, position = _where(survey, place, problem)
+    rows = survey.sides[side]
+    value = None
+    if problem.field and problem.field in rows.own.column_names:
+        value = rows.own.column(problem.field)[position].as_py()
+    elif (cell := rows.member.cell(problem.field)) is not None:
+        value = {column: rows.own.column(column)[position].as_py() for column in cell.columns}
+    return Refusal(
+        member=rows.member.name,
+        key=rows.keys[position],
+        code=problem.code,
+        reason=problem.reason,
+        field=problem.field,
+        check=problem.check,
+        value=value,
+        row=int(survey.numbers[place]) if survey.numbers[place] > 0 else None,
+        waiting_for=Parent(*problem.waits_for) if problem.waits_for else None,
+    )
+
+
+def is_known(survey: Survey, place: int, known: set[tuple[str, str, str, str]]) -> bool:
+    """Whether this held row already stands in quarantine for the same reason."""
+    problem = survey.problems[place][0]
+    side, position = _where(survey, place, problem)
+    return (survey.sides[side].member.name, survey.sides[side].keys[position], problem.field, problem.code) in known
+
+
+def known_rejects(store: Store, mapping: str) -> set[tuple[str, str, str, str]]:
+    """Member, key, field and code of every open reject of a mapping."""
+    return {
+        (reject.refusal.member, reject.refusal.key, reject.refusal.field, reject.refusal.code)
+        for reject in store.rejects.list(mapping)
+    }
+
+
+def _where(survey: Survey, place: int, problem: Problem) -> tuple[int, int]:
+    """The member to blame and the row's position there; where that member has no row, the first one that has."""
+    sides = [at for at, rows in enumerate(survey.sides) if rows.member.name == problem.member]
+    for side in [*sides, *range(len(survey.sides))]:
+        if survey.index[side, place] != ABSENT:
+            return side, int(survey.index[side, place])
+    raise AssertionError(problem_finding(survey, place, problem))
+
+
+def _disputes(decision: Decision) -> Iterator[Dispute]:
+    survey = decision.survey
+    for contest in decision.contests:
+        place = contest.place
+        keys = {
+            rows.member.name: rows.keys[survey.index[side, place]]
+            for side, rows in enumerate(survey.sides)
+            if survey.index[side, place] != ABSENT
+        }
+        sides = {}
+        if contest.field:
+            for side, rows in enumerate(survey.sides):
+                if survey.index[side, place] != ABSENT and rows.member.cell(contest.field) is not None:
+                    constant = np.full(len(survey), side, dtype=np.int8)
+                    one = np.array([place], dtype=np.int64)
+                    sides[rows.member.name] = shared_column(survey, contest.field, constant, one)[0].as_py()
+        yield Dispute(
+            row=int(survey.numbers[place]),
+            field=contest.field,
+            code="DV-440",
+            reason=contest.reason,
+            keys=keys,
+            sides=sides,
+        )

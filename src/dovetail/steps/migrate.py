@@ -1,0 +1,133 @@
+"""`migrate` and `apply`: a reconcile that is carried out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from dovetail.engine.account import account
+from dovetail.engine.decide import Decision
+from dovetail.engine.progress import Progress
+from dovetail.engine.quarantine import record
+from dovetail.engine.reconcile import Pass, Plan, Reconcile
+from dovetail.engine.workspace import Workspace
+from dovetail.errors import DovetailError, GateClosed, PlanMoved
+from dovetail.model.finding import Finding
+from dovetail.model.run import Summary
+from dovetail.plan.manifest import read_plan
+from dovetail.steps.plan import guard_reasons, write_file
+
+PASSES_MAX = 4
+"""Passes at most over rows that refer to each other in a cycle."""
+
+
+def migrate(
+    workspace: Workspace, *, only: Sequence[str] = (), allowed: int | None = None, progress: Progress | None = None
+) -> Summary:
+    """Reconcile everything in bulk. A run that was killed is continued by the next one; doing it twice writes nothing twice.
+
+    Raises `GateClosed` before the first write when more existing rows would change than the guard, or `allowed`, permits."""
+    return _execute(workspace, "migrate", only=only, progress=progress, allowed=allowed, plan=None)
+
+
+def apply(workspace: Workspace, path: Path, *, progress: Progress | None = None) -> Summary:
+    """Carry out a reviewed plan: rows exactly as it shows them; what moved since is left out and goes to a follow-up plan.
+
+    The guard does not hold a plan that a person reviewed. Raises `PlanMoved` when the plan belongs to other declarations."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanMoved("the plan cannot be read", where=str(path), hint="make one: dovetail plan", code="DV-603") from error
+    manifest, rows = read_plan(lines, where=str(path))
+    project = workspace.project
+    if (manifest.project, manifest.digest, manifest.environment) != (project.name, project.digest, project.environment or ""):
+        raise PlanMoved(
+            "the plan was made for other declarations or another environment",
+            where=str(path),
+            hint="make it again: dovetail plan",
+        )
+    summary = _execute(workspace, "apply", progress=progress, plan=rows, only=list(manifest.mappings))
+    return summary
+
+
+def _execute(
+    workspace: Workspace,
+    command: str,
+    *,
+    only: Sequence[str] = (),
+    progress: Progress | None = None,
+    allowed: int | None = None,
+    plan: Plan | None = None,
+) -> Summary:
+    started = time.monotonic()
+    store = workspace.store
+    reconcile = Reconcile(workspace, only=only, durable=True, progress=progress)
+    run = store.runs.start(command, workspace.project.digest, workspace.project.environment)
+    summary = Summary(command=command, run=run)
+    try:
+        recovered = reconcile.recover()
+        looked = reconcile.look()
+        if plan is None:
+            _guard(looked.decisions, allowed)
+        reconcile.write(looked, run, plan=plan)
+        account(summary, looked)
+        _again(reconcile, looked, run, plan)
+        for decision in looked.decisions:
+            record(store, run, decision)
+        _follow_up(workspace, summary, looked)
+        if recovered:
+            summary.findings.insert(0, _recovery(recovered))
+    except DovetailError:
+        summary.ok = False
+        raise
+    finally:
+        summary.seconds = time.monotonic() - started
+        store.runs.finish(run, ok=summary.ok, summary=summary.document())
+    return summary
+
+
+def _recovery(chunks: int) -> Finding:
+    return Finding("DV-452", f"{chunks} chunks that an interrupted run had written were taken into the state", severity="note")
+
+
+def _guard(decisions: Sequence[Decision], allowed: int | None) -> None:
+    reasons = guard_reasons(decisions, allowed=allowed)
+    if reasons:
+        raise GateClosed(
+            "the guard holds this run; nothing was written\n  " + "\n  ".join(reasons),
+            hint="look first: dovetail plan; then dovetail apply PLAN, or permit it once: --allow ROWS",
+        )
+
+
+def _again(reconcile: Reconcile, looked: Pass, run: str, plan: Plan | None) -> None:
+    """Write what had to wait for keys: references in a cycle."""
+    for _ in range(PASSES_MAX):
+        waiting = any(written.pending for written in looked.written.values()) or any(
+            decision.waiting for decision in looked.decisions
+        )
+        if plan is not None or not waiting:
+            return
+        looked = reconcile.look()
+        reconcile.write(looked, run)
+
+
+def _follow_up(workspace: Workspace, summary: Summary, looked: Pass) -> None:
+    """Put rows that moved since the plan into a follow-up plan."""
+    if not looked.moved:
+        return
+    path = workspace.folder / ".dovetail" / "plan-follow-up"
+    fresh = Reconcile(workspace, only=list(summary.mappings), durable=False).look()
+    write_file(workspace, summary, fresh.decisions, path)
+    summary.follow_up = str(path)
+    for row in looked.moved:
+        summary.findings.append(
+            Finding(
+                code="DV-453",
+                message="not as the plan saw it; left alone and put into a follow-up plan",
+                mapping=row.mapping,
+                member=row.member,
+                key=(("key", row.key),),
+                next=f"dovetail apply {path.name}",
+            )
+        )

@@ -1,0 +1,122 @@
+"""`verify`: compare all members field by field; a plan that must come out empty."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from dovetail.engine.account import FINDINGS_MAX, count, key_parts, problem_finding
+from dovetail.engine.decide import Decision, Work
+from dovetail.engine.progress import Progress
+from dovetail.engine.quarantine import is_known, known_rejects
+from dovetail.engine.reconcile import Reconcile
+from dovetail.engine.workspace import Workspace
+from dovetail.identity.pair import ABSENT
+from dovetail.model.finding import Finding
+from dovetail.model.run import Summary
+
+
+def verify(workspace: Workspace, *, only: Sequence[str] = (), progress: Progress | None = None) -> Summary:
+    """Compare every row and field of all members as their types mean it. Nothing is written.
+
+    `ok` is false when any field differs, any row is missing or too many, or any row cannot be compared that does not stand
+    in quarantine already. `different` counts unequal fields; a missing row counts as one."""
+    started = time.monotonic()
+    summary = Summary(command="verify", run=f"{workspace.clock():%Y%m%dT%H%M%S}-verify")
+    looked = Reconcile(workspace, only=only, durable=False, progress=progress).look()
+    for decision in looked.decisions:
+        name = decision.survey.mapping.name
+        result = count(decision, None)
+        summary.mappings[name] = result
+        for finding in differences(decision, known_rejects(workspace.store, name)):
+            if finding.severity == "difference":
+                result.different += 1
+            summary.ok = summary.ok and finding.severity == "note"
+            if len(summary.findings) < FINDINGS_MAX:
+                summary.findings.append(finding)
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def differences(decision: Decision, known: set[tuple[str, str, str, str]]) -> Iterator[Finding]:
+    """Every difference of one mapping; rows that stand in quarantine already are notes."""
+    for work in decision.work:
+        yield from _missing(decision, work)
+        yield from _unequal(decision, work)
+        yield from _doomed(decision, work)
+    survey = decision.survey
+    for contest in decision.contests:
+        side = int((survey.index[:, contest.place] != ABSENT).argmax())
+        yield Finding(
+            code="DV-461" if contest.field else "DV-462",
+            message=contest.reason,
+            mapping=survey.mapping.name,
+            member=survey.sides[side].member.name,
+            key=key_parts(survey, side, contest.place),
+            field=contest.field,
+            next="dovetail plan",
+            severity="difference",
+        )
+    for place, problems in sorted(survey.problems.items()):
+        finding = problem_finding(survey, place, problems[0])
+        severity = "note" if is_known(survey, place, known) else "problem"
+        yield Finding(
+            finding.code, finding.message, finding.mapping, finding.member, finding.key, finding.field, finding.next, severity
+        )
+
+
+def _missing(decision: Decision, work: Work) -> Iterator[Finding]:
+    survey = decision.survey
+    for place in work.creates.tolist():
+        side = next(at for at in range(len(survey.sides)) if decision.active[at, place])
+        yield Finding(
+            code="DV-462",
+            message=f"missing at {survey.sides[work.side].member.name}",
+            mapping=survey.mapping.name,
+            member=survey.sides[side].member.name,
+            key=key_parts(survey, side, place),
+            next="dovetail plan",
+            severity="difference",
+        )
+
+
+def _unequal(decision: Decision, work: Work) -> Iterator[Finding]:
+    survey = decision.survey
+    member = survey.sides[work.side].member
+    for at, place in enumerate(work.updates.tolist()):
+        fields = dict.fromkeys(
+            name if name in decision.sources else column
+            for column, flags in work.changed.items()
+            if flags[at]
+            for name in sorted(work.fed[column]) or [column]
+            if name not in decision.sources or decision.sources[name][place] not in (-1, work.side)
+        )
+        for name in fields:
+            source = decision.sources.get(name, np.full(len(survey), -1))[place]
+            other = survey.sides[source].member.name if source >= 0 else "what is declared"
+            yield Finding(
+                code="DV-461",
+                message=f"{member.name} does not hold what {other} holds",
+                mapping=survey.mapping.name,
+                member=member.name,
+                key=key_parts(survey, work.side, place),
+                field=name,
+                next="dovetail plan",
+                severity="difference",
+            )
+
+
+def _doomed(decision: Decision, work: Work) -> Iterator[Finding]:
+    survey = decision.survey
+    for place in work.deletes.tolist():
+        yield Finding(
+            code="DV-462",
+            message="gone elsewhere, still here",
+            mapping=survey.mapping.name,
+            member=survey.sides[work.side].member.name,
+            key=key_parts(survey, work.side, place),
+            next="dovetail plan",
+            severity="difference",
+        )
