@@ -152,4 +152,5 @@ def _state(workspace: Workspace) -> Remark:
         _ = workspace.store
     except DovetailError as error:
         return Remark("dovetail", "state", BAD, _words(error))
-    return Remark("dovetail", "state", OK, f"opened ({workspace.project.state or '.dovetail'})")
+    place = "a database" if "://" in (workspace.project.state or "") else "a file of this project"
+    return Remark("dovetail", "state", OK, f"opened; {place}")
