@@ -16,7 +16,7 @@ from rich.table import Table
 from dovetail.demo.folder import Place, build
 from dovetail.demo.generate import World
 from dovetail.demo.judge import Judgement, judge
-from dovetail.demo.shell import Answer, CommandFailed, dovetail
+from dovetail.demo.shell import Answer, dovetail
 from dovetail.errors import DeclarationError
 
 DEFAULT_ROWS = 2000
@@ -42,13 +42,9 @@ def run(rows: int = DEFAULT_ROWS, keep: Path | None = None, systems: str = "sqli
         console.print(f"[bold]An online store and an inventory system[/bold] on {systems}, in {folder}")
         world = build(place, rows)
         _say(console, "two systems are built", _size(world), perf_counter() - started)
-        try:
-            answers = [_step(place, step, console) for step in BEFORE]
-            migrated = _migrate(place, answers[-1], console)
-            answers += [migrated, *(_step(place, step, console) for step in AFTER)]
-        except CommandFailed as failure:
-            console.print(f"[red]{failure}[/red]")
-            return 4
+        answers = [_step(place, step, console) for step in BEFORE]
+        migrated = _migrate(place, answers[-1], console)
+        answers += [_step(place, step, console) for step in AFTER]
         begun = perf_counter()
         verdict = judge(world, place.shop, place.warehouse)
         _say(console, "an independent judge", _verdict(verdict), perf_counter() - begun)

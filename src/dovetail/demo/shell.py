@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from dovetail.demo.folder import Place
+from dovetail.errors import DovetailError
 
 TIMEOUT_S = 3600.0
 """A command of the demo that takes longer is given up."""
@@ -43,12 +44,8 @@ class Answer:
         return sum(mapping[outcome] for mapping in self.document.get("mappings", {}).values())
 
 
-class CommandFailed(Exception):  # noqa: N818 -- as the errors of dovetail are named
-    """A command ended in a way that the demo did not expect; the words are the command's own."""
-
-
 def dovetail(place: Place, *arguments: str, accept: tuple[int, ...] = (0,)) -> Answer:
-    """Run one command on the project; raises `CommandFailed` where its exit code is none of `accept`."""
+    """Run one command on the project; raises `DovetailError` where its exit code is none of `accept`."""
     started = perf_counter()
     done = subprocess.run(  # noqa: S603 -- our own program, no shell
         [sys.executable, "-c", _PROGRAM, *arguments, "--project", str(place.folder), "--json"],
@@ -61,6 +58,7 @@ def dovetail(place: Place, *arguments: str, accept: tuple[int, ...] = (0,)) -> A
     seconds = perf_counter() - started
     command = f"dovetail {' '.join(arguments)}"
     if done.returncode not in accept:
-        raise CommandFailed(f"{command} ended with exit code {done.returncode}\n{done.stderr or done.stdout}")
+        words = (done.stderr or done.stdout).strip()
+        raise DovetailError(f"{command} ended with exit code {done.returncode}: {words}", code="DV-791")
     document = json.loads(done.stdout) if done.stdout.lstrip()[:1] in ("{", "[") else {}
     return Answer(command, done.returncode, document, seconds, done.stderr)
