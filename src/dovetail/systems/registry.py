@@ -66,7 +66,9 @@ def open(name: str, settings: Mapping[str, object]) -> Source:  # noqa: A001 - r
     try:
         return connector(**settings)
     except TypeError as error:
-        raise DeclarationError(f"the connector {name!r} cannot be opened: {error}", where=name, code="DV-311") from error
+        raise DeclarationError(
+            f"the connector {name!r} cannot be opened: {error}", where=name, code="DV-311"
+        ) from error
 
 
 def _own() -> tuple[str, ...]:

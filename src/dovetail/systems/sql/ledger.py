@@ -45,9 +45,7 @@ _PARTITION, _EPOCH, _CHUNK = "partition", "epoch", "chunk"
 
 def make(dialect: Dialect, schema: str | None = None) -> tuple[exp.Create, exp.Create]:
     """The statements that make both tables where they are missing."""
-    fence, ledger = (
-        statements.create(table(ours.name, schema), ours, dialect=dialect) for ours in (FENCE, LEDGER)
-    )
+    fence, ledger = (statements.create(table(ours.name, schema), ours, dialect=dialect) for ours in (FENCE, LEDGER))
     return fence, ledger
 
 
@@ -55,7 +53,9 @@ def raise_epoch(dialect: Dialect, schema: str | None = None) -> exp.Insert:
     """Give a partition (1) its next epoch, the first being 1, and return it."""
     fence = table(FENCE.name, schema)
     tree = statements.insert(fence, FENCE.names, dialect=dialect)
-    tree.set("expression", exp.Values(expressions=[exp.Tuple(expressions=[dialect.parameter(1), exp.Literal.number(1)])]))
+    tree.set(
+        "expression", exp.Values(expressions=[exp.Tuple(expressions=[dialect.parameter(1), exp.Literal.number(1)])])
+    )
     next_epoch = exp.Add(this=column(_EPOCH, fence), expression=exp.Literal.number(1))
     conflict = exp.OnConflict(
         conflict_keys=[identifier(_PARTITION)],

@@ -39,7 +39,9 @@ def select(source: exp.Table, fields: Sequence[str]) -> exp.Select:
     return exp.Select(expressions=[column(name, source) for name in fields]).from_(source.copy())
 
 
-def select_by_keys(source: exp.Table, fields: Sequence[str], keys: Sequence[Guard], *, rows: int, dialect: Dialect) -> exp.Select:
+def select_by_keys(
+    source: exp.Table, fields: Sequence[str], keys: Sequence[Guard], *, rows: int, dialect: Dialect
+) -> exp.Select:
     """The rows of `rows` keys, given as parameters key by key and part by part; a key given twice counts once.
 
     >>> from dovetail.systems.sql.dialect import SQLITE
@@ -96,9 +98,7 @@ def update(
     return exp.Update(this=target.copy(), expressions=sets, where=where)
 
 
-def delete(
-    target: exp.Table, *, keys: Sequence[Guard], expected: Sequence[Guard] = (), dialect: Dialect
-) -> exp.Delete:
+def delete(target: exp.Table, *, keys: Sequence[Guard], expected: Sequence[Guard] = (), dialect: Dialect) -> exp.Delete:
     """One row by its key, only where the expected fields still hold their values. Parameters: the key, then those values.
 
     >>> from dovetail.systems.sql.dialect import SQLITE

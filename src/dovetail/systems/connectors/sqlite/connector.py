@@ -1,0 +1,217 @@
+"""The SQLite connector: its settings are its fields, its verbs the protocol's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.errors import Fenced, Refused
+from dovetail.model.catalog import Catalog, Dataset, DatasetKind
+from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.systems.connectors.sqlite import doctor
+from dovetail.systems.connectors.sqlite.bind import known
+from dovetail.systems.connectors.sqlite.describe import describe, shape
+from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
+from dovetail.systems.connectors.sqlite.parts import bounds, named_parts, rowid
+from dovetail.systems.connectors.sqlite.read import Reader, empty
+from dovetail.systems.connectors.sqlite.session import Session, Sessions
+from dovetail.systems.connectors.sqlite.write import Writer
+from dovetail.systems.protocol import Transaction
+from dovetail.systems.sql import ledger, statements
+from dovetail.systems.sql.dialect import SQLITE
+from dovetail.systems.sql.quote import table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector:
+    """Reads and writes one SQLite file that exists; it is never created by being named.
+
+    Reading happens in one snapshot, writing in transactions that take the file's write lock at their start. Outside WAL mode a snapshot
+    that is still being read holds up every writer, this connector's own too. May be used from several threads.
+    """
+
+    path: Path
+    """The database file; it must exist. A relative path counts from the project's folder."""
+    timeout_s: float = 60.0
+    """Seconds that one call may take at most, waiting for the file's lock included."""
+    batch_rows: int = 64_000
+    """Rows in one batch at most."""
+    timezone: str | None = None
+    """The zone of instants that are stored without one, such as `Europe/Berlin`."""
+    foreign_keys: bool = True
+    """Whether SQLite checks foreign keys, and carries out their cascades, when this connector writes."""
+    queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Named queries: for each name its SQL and the fields of its key."""
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        path = Path(self.path)
+        return Sessions(path, timeout_s=self.timeout_s, foreign_keys=self.foreign_keys, queries=self.queries)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.batch_rows, ZoneInfo(self.timezone) if self.timezone else None)
+
+    # --------------------------------------------------------------------------------------------------------- read
+
+    def describe(self) -> Catalog:
+        """Tables, views, then declared queries; SQLite's own and Dovetail's own tables are left out."""
+        with self._sessions.lend() as session:
+            return describe(session, Path(self.path))
+
+    def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Every row once, in one snapshot; at least one batch, which may be empty."""
+        return self._read(dataset, fields, None)
+
+    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys, in one snapshot; keys are compared byte by byte."""
+        with self._sessions.lend(dataset.name) as session:
+            session.source(dataset)
+            with session.reading():
+                yield from self._reader.lookup(session, dataset, fields, keys)
+
+    def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:
+        """Ranges of row numbers; one part where a dataset has none."""
+        if dataset.kind is not DatasetKind.TABLE:
+            return named_parts(None, 1)
+        with self._sessions.lend(dataset.name) as session, session.reading() as connection:
+            return named_parts(bounds(connection, dataset), parts)
+
+    def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, in a snapshot of its own."""
+        return self._read(dataset, fields, partition)
+
+    def query(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The answer to one reading statement, in one snapshot."""
+        with self._sessions.lend("query") as session:
+            view = session.view("", sql)
+            try:
+                with session.reading() as connection:
+                    fields = shape(connection, view)
+                    text = SQLITE.sql(statements.select(view, [entry.name for entry in fields]))
+                    yield from self._reader.stream(session, text, fields)
+            finally:
+                session.drop_view("")
+
+    def _read(self, dataset: Dataset, fields: Sequence[str], partition: str | None) -> Iterator[pa.RecordBatch]:
+        described = [known(dataset, name) for name in fields]
+        with self._sessions.lend(dataset.name) as session:
+            tree = statements.select(session.source(dataset), fields)
+            with session.reading() as connection:
+                if partition:
+                    tree = tree.where(rowid(connection, dataset, partition))
+                is_empty = True
+                for batch in self._reader.stream(session, SQLITE.sql(tree), described):
+                    is_empty = False
+                    yield batch
+                if is_empty:
+                    yield empty(described)
+
+    # -------------------------------------------------------------------------------------------------------- write
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """The change in a transaction of its own; what it did before is counted as applied."""
+        with self._sessions.lend(dataset.name) as session, session.writing():
+            return Writer(session, self._reader).apply_again(dataset, change)
+
+    def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
+        """`count` keys of a table declared AUTOINCREMENT, whose sequence is advanced.
+
+        Any other table is `Refused`: SQLite would give the same keys to the application. Create the rows without keys instead; they are
+        drawn inside the writing transaction and stand in the receipt.
+        """
+        with self._sessions.lend(dataset.name) as session, session.writing() as connection:
+            if not draws(dataset) or not has_sequence(connection, dataset):
+                raise Refused(
+                    f"keys of {dataset.name} cannot be drawn ahead: it is not AUTOINCREMENT", where=dataset.name
+                )
+            first = next_rowid(connection, dataset)
+            if count:
+                advance(connection, dataset, first + count - 1)
+        keys = pa.array(range(first, first + count), pa.int64())
+        return pa.RecordBatch.from_arrays([keys], [dataset.key[0]])
+
+    def create(self, dataset: Dataset) -> None:
+        """The table, if it is not there yet."""
+        tree = statements.create(table(dataset.name, "main"), dataset, dialect=SQLITE)
+        with self._sessions.lend(dataset.name) as session, session.writing() as connection:
+            connection.execute(SQLITE.sql(tree))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Holds the file's write lock from its start to its end."""
+        with self._sessions.lend("transaction") as session, session.writing() as connection:
+            yield _Transaction(session, connection, self._reader)
+
+    def raise_epoch(self, partition: str) -> int:
+        """The next epoch; the write lock makes it wait for a former holder's transaction, which SQLite ends when its process dies."""
+        with self._sessions.lend(ledger.FENCE.name) as session, session.writing() as connection:
+            for tree in ledger.make(SQLITE, "main"):
+                connection.execute(SQLITE.sql(tree))
+            rows = connection.execute(SQLITE.sql(ledger.raise_epoch(SQLITE, "main")), (partition,)).fetchall()
+            return int(rows[0][0])
+
+    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
+        """The entries of a partition, by chunk."""
+        with self._sessions.lend(ledger.LEDGER.name) as session, session.reading() as connection:
+            if not _has(connection, ledger.LEDGER):
+                return ()
+            return [
+                LedgerEntry(*row)
+                for row in connection.execute(SQLITE.sql(ledger.entries(SQLITE, "main")), (partition,))
+            ]
+
+    def forget(self, partition: str, chunk: int) -> None:
+        """Remove the entries up to and with `chunk`."""
+        with self._sessions.lend(ledger.LEDGER.name) as session, session.writing() as connection:
+            if _has(connection, ledger.LEDGER):
+                connection.execute(SQLITE.sql(ledger.forget(SQLITE, "main")), (partition, chunk))
+
+    # -------------------------------------------------------------------------------------------------------- other
+
+    def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
+        """What an operator must know about the file."""
+        with self._sessions.lend("doctor") as session:
+            return list(doctor.examine(session, Path(self.path), datasets))
+
+    def close(self) -> None:
+        """Close all connections that are not in use; the next call opens new ones."""
+        self._sessions.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    session: Session
+    connection: sqlite3.Connection
+    reader: Reader
+
+    def fence(self, partition: str, epoch: int) -> None:
+        self.session.renew()
+        row: tuple[int] | None = None
+        if _has(self.connection, ledger.FENCE):
+            tree: exp.Expression = ledger.read_epoch(SQLITE, "main", lock=False)
+            row = self.connection.execute(SQLITE.sql(tree), (partition,)).fetchone()
+        if row is None or row[0] != epoch:
+            raise Fenced(f"another worker has taken the partition {partition} over", where=partition)
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        self.session.renew()
+        return Writer(self.session, self.reader).apply(dataset, change)
+
+    def record(self, entries: Sequence[LedgerEntry]) -> None:
+        self.session.renew()
+        rows = [(entry.partition, entry.chunk, entry.run, entry.content) for entry in entries]
+        self.connection.executemany(SQLITE.sql(ledger.record(SQLITE, "main")), rows)
+
+
+def _has(connection: sqlite3.Connection, dataset: Dataset) -> bool:
+    found = connection.execute("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?1", (dataset.name,))
+    return found.fetchone() is not None

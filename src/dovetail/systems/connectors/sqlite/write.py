@@ -1,0 +1,331 @@
+"""Writing rows: each exactly as sent, refused with a reason, or missed because it is no longer as expected."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.errors import Refused
+from dovetail.model.catalog import Dataset, DatasetKind
+from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
+from dovetail.systems.connectors.sqlite.bind import Bound, bind, conform, known
+from dovetail.systems.connectors.sqlite.carry import carry
+from dovetail.systems.connectors.sqlite.draw import draws, next_rowid
+from dovetail.systems.connectors.sqlite.read import Reader
+from dovetail.systems.connectors.sqlite.refusals import refused
+from dovetail.systems.connectors.sqlite.session import Session
+from dovetail.systems.sql import refusal, statements
+from dovetail.systems.sql.dialect import SQLITE
+from dovetail.systems.sql.quote import column, table
+
+_Row = tuple[object, ...]
+_TRIGGERS = "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)"
+_KEY = "SELECT name FROM pragma_table_info(?1, 'main') WHERE pk > 0"
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What has become of each row of a change so far."""
+
+    dataset: Dataset
+    change: Change
+    done: set[int] = field(default_factory=set)
+    """Rows that stand there already as they should."""
+    missed: set[int] = field(default_factory=set)
+    rejects: dict[int, Reject] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.change.rows.schema.names)
+
+    @property
+    def keys(self) -> pa.RecordBatch:
+        return self.change.rows.select(list(self.dataset.key))
+
+    def todo(self) -> list[int]:
+        """The positions still to be written."""
+        return [at for at in range(self.change.rows.num_rows) if not self.is_settled(at)]
+
+    def is_settled(self, position: int) -> bool:
+        """Whether nothing is left to be done for a row."""
+        return position in self.done or position in self.missed or position in self.rejects
+
+    def refuse(self, bound: Bound) -> None:
+        """Take over what could not be bound."""
+        for position, words in bound.rejects.items():
+            if not self.is_settled(position):
+                self.rejects[position] = words
+
+    def receipt(self, keys: pa.RecordBatch | None = None, held: pa.RecordBatch | None = None) -> Receipt:
+        """The answer."""
+        applied = self.change.rows.num_rows - len(self.missed) - len(self.rejects)
+        rejects = tuple(self.rejects[at] for at in sorted(self.rejects))
+        return Receipt(applied, tuple(sorted(self.missed)), rejects, keys=keys, held=held)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes inside the transaction that the caller holds."""
+
+    session: Session
+    reader: Reader
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """Carry the change out; a row that is not as asked is missed, and a `CREATE` of a taken key is a reject."""
+        return self._carry_out(_Attempt(dataset, change))
+
+    def apply_again(self, dataset: Dataset, change: Change) -> Receipt:
+        """Carry the change out, counting what it has done before as applied."""
+        attempt = _Attempt(dataset, change)
+        if all(part in attempt.names for part in dataset.key) and dataset.key:
+            others = [name for name in attempt.names if name not in dataset.key]
+            wanted = _comparable(dataset, change.rows, others)
+            present = self._present(dataset, others, attempt.keys)
+            for at, key in enumerate(_comparable(dataset, change.rows, dataset.key)):
+                stands = present.get(key)
+                if (stands is None) if change.verb is Verb.DELETE else (stands == wanted[at]):
+                    attempt.done.add(at)
+        return self._carry_out(attempt)
+
+    def _carry_out(self, attempt: _Attempt) -> Receipt:
+        dataset = attempt.dataset
+        if dataset.kind is not DatasetKind.TABLE:
+            raise Refused(f"{dataset.name} is a {dataset.kind}; only tables can be written", where=dataset.name)
+        for name in attempt.names:
+            if known(dataset, name).computed:
+                raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
+        if attempt.change.verb is not Verb.CREATE and not dataset.key:
+            raise Refused(f"{dataset.name} has no key by which a row could be named", where=dataset.name)
+        has_triggers = bool(self.session.connection.execute(_TRIGGERS, (dataset.name,)).fetchone()[0])
+        if attempt.change.verb is Verb.CREATE:
+            keys = self._create(attempt, one_by_one=has_triggers)
+        else:
+            self._compare(attempt)
+            self._change(attempt, one_by_one=has_triggers)
+            keys = attempt.keys
+        if not has_triggers or attempt.change.verb is Verb.DELETE or not dataset.key:
+            return attempt.receipt(keys if attempt.change.verb is Verb.CREATE else None)
+        held = self._held(attempt, keys)
+        return attempt.receipt(keys if attempt.change.verb is Verb.CREATE else None, held)
+
+    # ------------------------------------------------------------------------------------------------------- create
+
+    def _create(self, attempt: _Attempt, *, one_by_one: bool) -> pa.RecordBatch | None:
+        """Insert the rows; the key of each row that was written, null for the others."""
+        dataset, names = attempt.dataset, attempt.names
+        bound = bind(dataset, attempt.change.rows, names)
+        attempt.refuse(bound)
+        own = [bound.columns[names.index(part)] for part in dataset.key if part in names]
+        is_complete = len(own) == len(dataset.key) and not any(None in values for values in own)
+        if is_complete and dataset.key and not self._is_enforced(dataset):
+            self._refuse_taken(attempt)
+        if not is_complete and not one_by_one and draws(dataset):
+            is_complete = self._draw(dataset, names, bound)
+        sql = statements.insert(table(dataset.name, "main"), names, dialect=SQLITE, alternative="ABORT")
+        positions = attempt.todo()
+        if is_complete and not one_by_one:
+            self._many(SQLITE.sql(sql), bound.columns, positions, attempt)
+            drawn = {at: tuple(bound.columns[names.index(part)][at] for part in dataset.key) for at in positions}
+        else:
+            parts = dataset.key or dataset.names[:1]
+            sql.set("returning", exp.Returning(expressions=[column(part) for part in parts]))
+            drawn = self._each(SQLITE.sql(sql), bound.columns, positions, attempt)
+        return self._keys(attempt, drawn)
+
+    def _draw(self, dataset: Dataset, names: list[str], bound: Bound) -> bool:
+        """Give every row without a key the next one, as SQLite would; false where there are none left."""
+        part = dataset.key[0]
+        if part not in names:
+            names.append(part)
+            bound.columns.append([None] * len(bound.columns[0]))
+        own = bound.columns[names.index(part)]
+        given = [value for value in own if isinstance(value, int)]
+        first = max([next_rowid(self.session.connection, dataset), *(value + 1 for value in given)])
+        if first + len(own) >= 2**63:
+            return False
+        fresh = iter(range(first, first + len(own)))
+        bound.columns[names.index(part)] = [next(fresh) if value is None else value for value in own]
+        return True
+
+    def _refuse_taken(self, attempt: _Attempt) -> None:
+        """Where no constraint guards the key, look whether it is taken."""
+        present = self._present(attempt.dataset, [], attempt.keys)
+        for at, key in enumerate(_comparable(attempt.dataset, attempt.change.rows, attempt.dataset.key)):
+            if key in present and not attempt.is_settled(at):
+                attempt.rejects[at] = refusal.reject(at, refusal.TAKEN, field=attempt.dataset.key[0])
+
+    def _is_enforced(self, dataset: Dataset) -> bool:
+        """Whether a constraint of the table itself keeps the key unique."""
+        parts = {name for (name,) in self.session.connection.execute(_KEY, (dataset.name,))}
+        key = set(dataset.key)
+        return parts == key or any(set(unique) == key for unique in dataset.uniques)
+
+    def _keys(self, attempt: _Attempt, drawn: dict[int, _Row]) -> pa.RecordBatch | None:
+        """The keys row for row: those sent for rows that stood there, those drawn for rows that were written."""
+        dataset, rows = attempt.dataset, attempt.change.rows
+        if not dataset.key:
+            return None
+        written = [at for at in drawn if at not in attempt.rejects]
+        arrays = []
+        for place, part in enumerate(dataset.key):
+            if part in attempt.change.rows.schema.names and not rows.column(part).null_count:
+                good = set(written) | attempt.done
+                kept = pa.array([at if at in good else None for at in range(rows.num_rows)], pa.int64())
+                arrays.append(conform(rows.column(part), known(dataset, part)).take(kept))
+                continue
+            values: list[tuple[object]] = [(None,)] * rows.num_rows
+            for at in written:
+                values[at] = (drawn[at][place],)
+            arrays.append(carry(values, [known(dataset, part)]).column(0))
+        return pa.RecordBatch.from_arrays(arrays, list(dataset.key))
+
+    # ---------------------------------------------------------------------------------------------- update, delete
+
+    def _compare(self, attempt: _Attempt) -> None:
+        """Miss the rows that are gone or no longer hold what was expected.
+
+        The transaction holds the file's write lock, so what is compared here is what will be overwritten.
+        """
+        dataset, change = attempt.dataset, attempt.change
+        expected = change.expected
+        names = [name for name in expected.schema.names if name not in dataset.key] if expected is not None else []
+        awaited = _comparable(dataset, expected, names) if expected is not None else [()] * change.rows.num_rows
+        present = self._present(dataset, names, attempt.keys)
+        for at, key in enumerate(_comparable(dataset, change.rows, dataset.key)):
+            if attempt.is_settled(at):
+                continue
+            stands = present.get(key)
+            if stands is _AMBIGUOUS:
+                attempt.rejects[at] = refusal.reject(at, refusal.AMBIGUOUS, field=dataset.key[0])
+            elif stands != awaited[at]:
+                attempt.missed.add(at)
+
+    def _change(self, attempt: _Attempt, *, one_by_one: bool) -> None:
+        dataset = attempt.dataset
+        keys = statements.guards(dataset, dataset.key)
+        target = table(dataset.name, "main")
+        names = [name for name in attempt.names if name not in dataset.key]
+        if attempt.change.verb is Verb.DELETE:
+            names = []
+            sql = SQLITE.sql(statements.delete(target, keys=keys, dialect=SQLITE))
+        elif names:
+            sql = SQLITE.sql(statements.update(target, names, keys=keys, dialect=SQLITE))
+            sql = "UPDATE OR ABORT" + sql.removeprefix("UPDATE")
+        else:
+            return
+        bound = bind(dataset, attempt.change.rows, [*names, *dataset.key])
+        attempt.refuse(bound)
+        if one_by_one:
+            self._each(sql, bound.columns, attempt.todo(), attempt)
+        else:
+            self._many(sql, bound.columns, attempt.todo(), attempt)
+
+    # ------------------------------------------------------------------------------------------------ what is there
+
+    def _present(self, dataset: Dataset, names: Sequence[str], keys: pa.RecordBatch) -> dict[_Row, object]:
+        """By key, what those fields hold; a row with a value that cannot be read equals nothing."""
+        found: dict[_Row, object] = {}
+        for batch in self.reader.lookup(self.session, dataset, [*dataset.key, *names], keys):
+            held: Sequence[object] = _comparable(dataset, batch, names)
+            if UNREADABLE in batch.schema.names:
+                flags = batch.column(UNREADABLE).is_valid().to_pylist()
+                held = [object() if flag else values for flag, values in zip(flags, held, strict=True)]
+            for key, values in zip(_comparable(dataset, batch, dataset.key), held, strict=True):
+                found[key] = _AMBIGUOUS if key in found else values
+        return found
+
+    def _held(self, attempt: _Attempt, keys: pa.RecordBatch | None) -> pa.RecordBatch | None:
+        """What the rows hold now, row for row, after triggers had their say."""
+        dataset = attempt.dataset
+        if keys is None:
+            return None
+        names = list(dict.fromkeys([*dataset.key, *attempt.change.rows.schema.names]))
+        batches = list(self.reader.lookup(self.session, dataset, names, keys))
+        schema = pa.schema([(name, known(dataset, name).type.arrow()) for name in names])
+        stands = pa.Table.from_batches([batch.select(names) for batch in batches], schema)
+        place = {key: at for at, key in enumerate(_comparable(dataset, stands, dataset.key))}
+        wanted = [
+            None if at in attempt.missed or at in attempt.rejects else place.get(key)
+            for at, key in enumerate(_comparable(dataset, keys, dataset.key))
+        ]
+        taken = stands.take(pa.array(wanted, pa.int64())).combine_chunks()
+        return pa.RecordBatch.from_arrays([_one(column) for column in taken.columns], names)
+
+    # ------------------------------------------------------------------------------------------------------ running
+
+    def _many(self, sql: str, columns: list[list[object]], positions: list[int], attempt: _Attempt) -> None:
+        """One statement for many rows: a refused row undoes only itself, and the rest goes on behind it."""
+        feed = _Feed(columns, positions)
+        while True:
+            try:
+                self.session.connection.executemany(sql, feed)
+            except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+                at = positions[feed.taken - 1]
+                attempt.rejects[at] = self._refused(error, at, attempt.dataset)
+            else:
+                return
+
+    def _each(self, sql: str, columns: list[list[object]], positions: list[int], attempt: _Attempt) -> dict[int, _Row]:
+        """Row by row, where triggers may say no without an error, or keys are known only afterwards; the rows returned."""
+        returned: dict[int, _Row] = {}
+        for at, values in zip(positions, _Feed(columns, positions), strict=True):
+            try:
+                cursor = self.session.connection.execute(sql, values)
+                row = cursor.fetchone() if cursor.description else None
+                cursor.fetchall()
+            except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+                attempt.rejects[at] = self._refused(error, at, attempt.dataset)
+                continue
+            if row is not None:
+                returned[at] = row
+            elif cursor.rowcount < 1:
+                attempt.rejects[at] = refusal.reject(at, refusal.RULED_OUT, detail="a trigger ignored the row")
+        return returned
+
+    def _refused(self, error: sqlite3.Error, position: int, dataset: Dataset) -> Reject:
+        words = refused(error, position, dataset)
+        if not self.session.connection.in_transaction:
+            raise Refused("a trigger rolled the whole transaction back", rejects=[words], where=dataset.name) from error
+        return words
+
+
+class _Feed:
+    """Rows for `executemany`, counting how many it took."""
+
+    def __init__(self, columns: list[list[object]], positions: list[int]) -> None:
+        whole = not columns or len(positions) == len(columns[0])
+        picked = columns if whole else [[values[at] for at in positions] for values in columns]
+        self._rows: Iterator[_Row] = zip(*picked, strict=True) if picked else iter([()] * len(positions))
+        self.taken = 0
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> _Row:
+        row = next(self._rows)
+        self.taken += 1
+        return row
+
+
+_AMBIGUOUS = object()
+
+
+def _comparable(dataset: Dataset, rows: pa.RecordBatch | pa.Table, names: Sequence[str]) -> list[_Row]:
+    """The rows as tuples that are equal exactly where the values are."""
+    columns = []
+    for name in names:
+        array = conform(_one(rows.column(name)), known(dataset, name))
+        if pa.types.is_temporal(array.type):
+            array = array.cast(pa.int32() if array.type == pa.date32() else pa.int64())
+        columns.append(array.to_pylist())
+    return list(zip(*columns, strict=True)) if columns else [()] * rows.num_rows
+
+
+def _one(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        return values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
+    return values
