@@ -11,8 +11,8 @@ from dovetail.analysis.answer import Analysis, Link, SystemAnalysis
 from dovetail.evidence.layout import Box, Drawing, Line, Measures, Point, arrange, mirrored, spaced
 from dovetail.evidence.words import anchor, counted, short
 
-MEASURES = Measures()
-LETTER = 6.7
+MEASURES = Measures(layer_gap=48)
+LETTER = 7.3
 """Mean width of a letter of a node's name."""
 
 LABEL_LENGTH_MAX = 32
@@ -20,7 +20,7 @@ MARGIN = 24.0
 HEAD = 44.0
 """Room above each system's drawing for its name."""
 
-BETWEEN = 190.0
+BETWEEN = 170.0
 """Room between two systems, where the mappings' names stand."""
 
 PILL_HEIGHT = 22.0
@@ -55,7 +55,7 @@ def diagram(analysis: Analysis) -> str:
     words = f"Dependency map of {', '.join(block.system.name for block in blocks)}"
     return (
         f'<svg class="map" role="img" aria-label="{escape(words)}" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+        f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
     )
 
 
@@ -131,7 +131,7 @@ def _with_rows(drawing: Drawing, system: SystemAnalysis) -> Drawing:
 
 
 def _width(system: SystemAnalysis, name: str) -> float:
-    return 30 + LETTER * len(_label(name)) + 6.2 * len(_rows(system, name))
+    return 40 + LETTER * len(_label(name)) + 6.6 * len(_rows(system, name))
 
 
 def _label(name: str) -> str:

@@ -75,7 +75,7 @@ def _fields(system: SystemAnalysis, dataset: Dataset, profile: Profile | None) -
             f"{_facts(measured.get(field.name), seen)}"
         )
     head = "<tr><th>Field<th>Type<th>Filled<th>Distinct<th>Values"
-    return f"<div class=scroll><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    return f"<div class=scroll><table class=fields><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
 
 
 def _facts(profile: FieldProfile | None, seen: float) -> str:
@@ -109,10 +109,12 @@ def _values(profile: FieldProfile, seen: float) -> str:
         parts += [_chip(text, number, whole) for text, number in profile.common[:SHOWN_VALUES]]
     if not profile.common or profile.sensitive:
         parts += [
-            f'<span class="mono shape">{escape(text)}</span>' for text, _ in profile.shapes[:SHOWN_SHAPES] if text
+            f'<span class="mono shape" title="shape of values">{escape(text)}</span>'
+            for text, _ in profile.shapes[:SHOWN_SHAPES]
+            if text
         ]
     if profile.longest is not None and (profile.sensitive or not profile.common):
-        parts.append(f"<span class=soft>up to {counted(profile.longest, 'letter')}</span>")
+        parts.append(f"<span class=soft>up to {counted(profile.longest, 'character')}</span>")
     return f"<span class=values>{''.join(parts)}</span>"
 
 

@@ -1,0 +1,88 @@
+"""The analysis for a terminal: one table a system, and what deserves a look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dovetail.analysis.answer import Analysis, SystemAnalysis
+from dovetail.evidence.words import counted, short
+
+NOTES_MAX = 10
+"""Notes shown for one system at most; the page and `--json` hold all."""
+
+
+def overview(analysis: Analysis) -> RenderableType:
+    """Everything worth seeing at once; the page holds the rest."""
+    parts: list[RenderableType] = [_system(system) for system in analysis.systems]
+    parts += _personal(analysis)
+    if analysis.overlaps:
+        parts.append(_overlaps(analysis))
+    parts += [_notes(system) for system in analysis.systems if system.notes]
+    return Group(*parts)
+
+
+def _system(system: SystemAnalysis) -> RenderableType:
+    held = f"{counted(len(system.catalog.datasets), 'dataset')}, {counted(system.rows, 'row')}"
+    table = Table(title=escape(f"{system.name} ({system.connector}): {held}"), title_justify="left", title_style="bold")
+    table.add_column("dataset")
+    table.add_column("rows", justify="right")
+    table.add_column("fields", justify="right")
+    table.add_column("key")
+    table.add_column("refers to")
+    table.add_column("personal", justify="right")
+    for dataset in system.catalog.datasets:
+        profile = system.profile(dataset.name)
+        personal = sum(1 for field in profile.fields if field.sensitive) if profile else 0
+        parents = list(dict.fromkeys(reference.dataset for reference in dataset.references))
+        shown = [*parents[:3], *([f"and {len(parents) - 3} more"] if len(parents) > 3 else [])]
+        table.add_row(
+            escape(dataset.name),
+            short(profile.rows) if profile else "not read",
+            str(len(dataset.fields)),
+            escape(", ".join(dataset.key)) or "none",
+            escape(", ".join(shown)),
+            str(personal or ""),
+        )
+    return table
+
+
+def _personal(analysis: Analysis) -> Iterator[RenderableType]:
+    found: dict[str, list[str]] = {}
+    for system in analysis.systems:
+        for dataset, field in system.personal:
+            found.setdefault(field.sensitive, []).append(f"{system.name}.{dataset}.{field.name}")
+    if not found:
+        return
+    table = Table(title="May hold personal data or secrets", title_justify="left", title_style="bold")
+    table.add_column("class")
+    table.add_column("fields")
+    for label, names in sorted(found.items()):
+        rest = f", and {len(names) - 6} more" if len(names) > 6 else ""
+        table.add_row(label, escape(", ".join(names[:6]) + rest))
+    yield table
+
+
+def _overlaps(analysis: Analysis) -> RenderableType:
+    table = Table(title="What the members have in common", title_justify="left", title_style="bold")
+    for heading in ("mapping", "left", "right"):
+        table.add_column(heading)
+    for heading in ("left only", "both", "right only", "doubled"):
+        table.add_column(heading, justify="right")
+    for overlap in analysis.overlaps:
+        numbers = (overlap.left_only, overlap.both, overlap.right_only, overlap.doubled)
+        table.add_row(
+            escape(overlap.mapping), escape(overlap.left), escape(overlap.right), *(f"{n:,}" for n in numbers)
+        )
+    return table
+
+
+def _notes(system: SystemAnalysis) -> RenderableType:
+    rest = len(system.notes) - NOTES_MAX
+    lines = [f"{system.name}: {note}" for note in system.notes[:NOTES_MAX]]
+    lines += [f"{system.name}: and {rest} more notes"] if rest > 0 else []
+    return Text("\n".join(lines))
