@@ -15,7 +15,8 @@ from dovetail.state.store import Store
 from dovetail.systems.protocol import Source
 
 
-def _now() -> dt.datetime:
+def utc_now() -> dt.datetime:
+    """The time of now, in UTC."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -32,7 +33,7 @@ class Workspace:
         *,
         connect: Callable[[str], Source],
         remember: Callable[[], Store],
-        clock: Callable[[], dt.datetime] = _now,
+        clock: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self.project = project
         self.clock = clock

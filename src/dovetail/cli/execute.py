@@ -1,0 +1,93 @@
+"""The commands that plan, write and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dovetail.cli.frame import DONE, FOUND, Frame, command
+
+if TYPE_CHECKING:
+    from dovetail.model.run import Summary
+
+_only = click.option("--mapping", "only", multiple=True, metavar="NAME", help="Only this mapping; may be given again.")
+
+
+@command("plan", short_help="Show everything that a run would do; change nothing.")
+@_only
+@click.option("--out", default=None, metavar="FILE", help="Where the plan is written (default: .dovetail/plan).")
+@click.option("--sql", is_flag=True, help="Also print the statements that would be sent.")
+def plan_command(frame: Frame, only: tuple[str, ...], out: str | None, sql: bool) -> int:  # noqa: FBT001
+    """Show everything that a run would do: creates, updates, deletes, conflicts, rejects. Neither systems nor state are changed."""
+    from rich.console import Console
+
+    from dovetail.cli import show
+    from dovetail.cli.progress import shown
+    from dovetail.steps.plan import plan
+    from dovetail.steps.statements import statements
+
+    with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
+        planned = plan(workspace, only=only, progress=progress, path=Path(out) if out else None)
+        document = planned.summary.document() | {"guard": planned.held}
+        if sql:
+            document["sql"] = statements(planned)
+    frame.answer(document, lambda: show.plan(planned, Console()))
+    if sql and not frame.as_json:
+        click.echo("\n".join(statements(planned)))
+    return _found(planned.summary)
+
+
+@command("apply", short_help="Carry out a reviewed plan, exactly as it was shown.")
+@click.argument("plan", type=click.Path(dir_okay=False))
+def apply_command(frame: Frame, plan: str) -> int:
+    """Carry out a reviewed plan. Rows that moved since are left out and go to a follow-up plan."""
+    from dovetail.cli.progress import shown
+    from dovetail.steps.migrate import apply
+
+    with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
+        result = apply(workspace, Path(plan), progress=progress)
+    _answer(frame, result)
+    return FOUND if result.follow_up else _found(result)
+
+
+@command("migrate", short_help="Plan and apply in bulk; a run that was stopped goes on where it stood.")
+@_only
+@click.option("--allow", type=int, default=None, metavar="ROWS", help="Let this run change so many existing rows of a member.")
+def migrate_command(frame: Frame, only: tuple[str, ...], allow: int | None) -> int:
+    """Plan and apply in bulk. A run that was stopped goes on where it stood; a second one writes nothing."""
+    from dovetail.cli.progress import shown
+    from dovetail.steps.migrate import migrate
+
+    with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
+        result = migrate(workspace, only=only, allowed=allow, progress=progress)
+    _answer(frame, result)
+    return _found(result)
+
+
+@command("verify", short_help="Compare all systems field by field, every row.")
+@_only
+def verify_command(frame: Frame, only: tuple[str, ...]) -> int:
+    """Compare all systems field by field, every row, as their types mean it. Exit code 1 when anything differs."""
+    from dovetail.cli.progress import shown
+    from dovetail.steps.verify import verify
+
+    with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
+        result = verify(workspace, only=only, progress=progress)
+    _answer(frame, result)
+    return DONE if result.ok else FOUND
+
+
+def _answer(frame: Frame, result: Summary) -> None:
+    from rich.console import Console
+
+    from dovetail.cli import show
+
+    frame.answer(result.document(), lambda: show.summary(result, Console()))
+
+
+def _found(result: Summary) -> int:
+    """1 where rows stand in quarantine or in conflict."""
+    held = sum(count.quarantined + count.conflicts for _, count in result)
+    return FOUND if held else DONE

@@ -1,0 +1,76 @@
+"""The commands to begin with: the demo, a first draft of a project, and a look at the systems' health."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from dovetail.cli.frame import DONE, FOUND, Frame, command
+
+
+@command("init", short_help="Draft a project from two systems: NAME=URL NAME=URL.")
+@click.argument("systems", nargs=-1, required=True, metavar="NAME=URL NAME=URL")
+def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
+    """Draft a project from the catalogs of two systems (a PostgreSQL URL, or the path of a SQLite file). Nothing is overwritten."""
+    from dovetail.steps.init import init
+
+    pairs = [(name, url) for name, _, url in (system.partition("=") for system in systems)]
+    written = init(frame.folder, pairs, variables=dict(os.environ))
+    paths = [str(path) for path in written]
+    frame.answer(
+        {"command": "init", "ok": True, "written": paths},
+        lambda: click.echo("\n".join(["written:", *(f"  {path}" for path in paths), "next: read them, then dovetail check"])),
+    )
+    return DONE
+
+
+@command("doctor", short_help="Connect, test rights with a scratch row rolled back, clocks, encodings, versions.")
+def doctor_command(frame: Frame) -> int:
+    """Connect to every system and say what is missing and how to grant it. Scratch rows are rolled back."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dovetail.steps.doctor import doctor, is_healthy
+
+    with frame.workspace() as workspace:
+        remarks = doctor(workspace)
+
+    def show() -> None:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("system", "topic", "", "what"):
+            table.add_column(title)
+        for system, topic, verdict, words in remarks:
+            style = {"ok": "green", "warn": "yellow"}.get(verdict, "red")
+            table.add_row(system, topic, f"[{style}]{verdict}[/{style}]", words)
+        Console().print(table)
+
+    healthy = is_healthy(remarks)
+    document = {
+        "command": "doctor",
+        "ok": healthy,
+        "remarks": [dict(zip(("system", "topic", "verdict", "words"), remark, strict=True)) for remark in remarks],
+    }
+    frame.answer(document, show)
+    return DONE if healthy else FOUND
+
+
+@click.command("demo", short_help="All of it, live, on two embedded databases.")
+@click.option("--rows", default=None, type=click.IntRange(min=20), metavar="N", help="Products; the rest in proportion.")
+@click.option("--keep", default=None, metavar="DIR", help="Where to put it (default: a new temporary folder).")
+@click.option("--systems", default="sqlite", type=click.Choice(["sqlite", "postgres"]), help="The databases to use.")
+@click.pass_context
+def demo_command(ctx: click.Context, rows: int | None, keep: str | None, systems: str) -> None:
+    """Build an online store and an inventory system, then analyse, check, map, plan, migrate and verify them."""
+    from rich.console import Console
+
+    from dovetail.demo.run import DEFAULT_ROWS, run
+    from dovetail.errors import DovetailError
+
+    try:
+        code = run(rows or DEFAULT_ROWS, Path(keep) if keep else None, systems, console=Console())
+    except DovetailError as error:
+        click.echo(str(error), err=True)
+        code = error.exit_code
+    ctx.exit(code)

@@ -1,0 +1,56 @@
+"""Opening a project: its files are loaded, its systems and its state wait until they are asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dovetail.engine.workspace import Workspace, utc_now
+from dovetail.model.mapping import Project, System
+from dovetail.project.load import load
+from dovetail.state.key import read_or_create
+from dovetail.state.store import Store, open_state
+from dovetail.systems import registry
+from dovetail.systems.protocol import Source
+from dovetail.systems.secret import resolve
+
+STATE_FOLDER = ".dovetail"
+"""Where a project keeps its state and its key; never in git."""
+
+
+def open_workspace(
+    folder: Path,
+    *,
+    environment: str | None = None,
+    variables: Mapping[str, str],
+    clock: Callable[[], dt.datetime] = utc_now,
+) -> Workspace:
+    """The project in `folder`; raises `Declarations` with all mistakes. `variables` are the environment variables."""
+    project = load(folder, environment=environment, variables=variables)
+
+    def connect(name: str) -> Source:
+        system = project.system(name)
+        assert system is not None
+        return connector_of(project, system, variables)
+
+    def remember() -> Store:
+        home = Path(project.folder) / STATE_FOLDER
+        name = f"state-{environment}.db" if environment else "state.db"
+        address = project.state or str(home / name)
+        return open_state(address, key=read_or_create(home, variables), clock=clock)
+
+    return Workspace(project, connect=connect, remember=remember, clock=clock)
+
+
+def connector_of(project: Project, system: System, variables: Mapping[str, str]) -> Source:
+    """The connector of a declared system, its secrets resolved and its paths taken from the project's folder."""
+    folder = Path(project.folder)
+    settings = dict(resolve(dict(system.settings), variables=variables, folder=folder))
+    if "path" in settings:
+        settings["path"] = folder / str(settings["path"])
+    if system.timezone is not None:
+        settings["timezone"] = system.timezone
+    if system.queries:
+        settings["queries"] = {query.name: (query.sql, query.key) for query in system.queries}
+    return registry.open(system.connector, settings)
