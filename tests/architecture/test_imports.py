@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LINT = [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"]
+LINT = [
+    sys.executable,
+    "-c",
+    "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))",
+]
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        LINT, cwd=folder, env={"PYTHONPATH": str(folder / "src"), "PATH": ""}, capture_output=True, text=True, timeout=60
+        LINT,
+        cwd=folder,
+        env={"PYTHONPATH": str(folder / "src"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
@@ -35,7 +44,9 @@ def test_contracts_hold() -> None:
     ],
 )
 def test_each_contract_can_break(module: str, line: str, contract: str, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "src" / "dovetail", tmp_path / "src" / "dovetail", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "src" / "dovetail", tmp_path / "src" / "dovetail", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     broken = tmp_path / "src" / "dovetail" / module
     broken.parent.mkdir(exist_ok=True)

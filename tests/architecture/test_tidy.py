@@ -42,7 +42,9 @@ def faults(path: Path, text: str) -> Iterator[str]:
     if len(path.parent.parts) > FOLDERS_MAX:
         yield f"{len(path.parent.parts)} folders deep, at most {FOLDERS_MAX}"
     yield from (f"line {at} is {len(line)} wide" for at, line in enumerate(lines, 1) if len(line) > COLUMNS_MAX)
-    yield from (f"line {at} speaks of things outside the project" for at, line in enumerate(lines, 1) if FOREIGN.search(line))
+    yield from (
+        f"line {at} speaks of things outside the project" for at, line in enumerate(lines, 1) if FOREIGN.search(line)
+    )
     if banned := BANNED & set(re.split(r"[_.]", path.stem.lower())):
         yield f"the module's name holds {banned}"
     for node in ast.walk(tree):
@@ -101,14 +103,17 @@ def test_each_rule_can_fail(name: str, text: str, fault: str) -> None:
 
 
 def test_a_tidy_module_has_no_faults() -> None:
-    text = '"""One thing."""\n\n\ndef total(left: int, right: int) -> int:\n    """The sum."""\n    return left + right\n'
+    text = (
+        '"""One thing."""\n\n\ndef total(left: int, right: int) -> int:\n    """The sum."""\n    return left + right\n'
+    )
     assert list(faults(Path("cli/sum.py"), text)) == []
 
 
 PAGES = sorted(
     path
     for path in ROOT.rglob("*")
-    if path.suffix in {".md", ".toml", ".yaml", ".yml", ".sh", ".py", ".txt", ".html"} or path.name in {"Makefile", "run"}
+    if path.suffix in {".md", ".toml", ".yaml", ".yml", ".sh", ".py", ".txt", ".html"}
+    or path.name in {"Makefile", "run"}
     if not any(re.fullmatch(r"\.(?!ci).*|build|dist|site", part) for part in path.relative_to(ROOT).parts)
 )
 

@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-HEAVY = ("adbc_driver_manager", "cryptography", "duckdb", "numpy", "psycopg", "pyarrow", "pydantic", "rich.progress", "sqlglot")
+HEAVY = (
+    "adbc_driver_manager",
+    "cryptography",
+    "duckdb",
+    "numpy",
+    "psycopg",
+    "pyarrow",
+    "pydantic",
+    "rich.progress",
+    "sqlglot",
+)
 
 
 def loaded(program: str) -> set[str]:
