@@ -152,7 +152,7 @@ def test_a_key_keeps_its_place_however_often_it_is_pushed(store):
 
 
 def test_the_feed_moves_only_with_its_keys(store):
-    with pytest.raises(RuntimeError), store.transaction():
+    with pytest.raises(RuntimeError), store.transaction():  # noqa: PT012
         store.queue.push("product", "shop", ["a"], cursors=[Cursor("shop", "1")])
         raise RuntimeError
     assert store.queue.cursor("shop") is None

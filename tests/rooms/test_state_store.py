@@ -151,7 +151,7 @@ def test_a_sound_state_has_nothing_wrong(store):
 
 
 def test_a_block_is_kept_whole_or_not_at_all(store):
-    with pytest.raises(RuntimeError), store.transaction():
+    with pytest.raises(RuntimeError), store.transaction():  # noqa: PT012
         store.sequence.set("p", 7)
         store.queue.push("product", "shop", ["a"])
         raise RuntimeError
@@ -171,7 +171,7 @@ def test_an_inner_block_joins_the_outer_one(store, reopen):
 
 def test_a_failure_inside_cannot_be_kept_by_catching_it(store):
     def swallow():
-        with pytest.raises(ValueError), store.transaction():
+        with pytest.raises(ValueError), store.transaction():  # noqa: PT012
             store.sequence.set("inner", 1)
             raise ValueError
 

@@ -19,9 +19,9 @@ _SAVE = Load(
     "ON CONFLICT (mapping, row_id) DO UPDATE SET layout_id = excluded.layout_id, packed = excluded.packed",
 )
 _ALL = "SELECT row_id, layout_id, packed FROM agreed WHERE mapping = ? ORDER BY row_id"
-_SOME = "SELECT row_id, layout_id, packed FROM agreed WHERE mapping = ? AND row_id = ANY(?) ORDER BY row_id"
+_SOME = "SELECT row_id, layout_id, packed FROM agreed WHERE mapping = ? AND row_id IN BIGINTS(?) ORDER BY row_id"
 _COUNT = "SELECT count(*) FROM agreed WHERE mapping = ?"
-_REMOVE = "DELETE FROM agreed WHERE mapping = ? AND row_id = ANY(?)"
+_REMOVE = "DELETE FROM agreed WHERE mapping = ? AND row_id IN BIGINTS(?)"
 _LAYOUT = "SELECT layout_id FROM layouts WHERE mapping = ? AND digest = ?"
 _LAYOUT_NEW = "INSERT INTO layouts (layout_id, mapping, digest, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _LAYOUTS = "SELECT layout_id, document FROM layouts WHERE mapping = ? ORDER BY layout_id"
@@ -32,8 +32,8 @@ _NUMBERS_SAVE = Load(
 )
 _NUMBERS = "SELECT row_id, member, field, number FROM agreed_numbers WHERE mapping = ? ORDER BY row_id, member, field"
 _NUMBERS_SOME = """SELECT row_id, member, field, number FROM agreed_numbers
-WHERE mapping = ? AND row_id = ANY(?) ORDER BY row_id, member, field"""
-_NUMBERS_REMOVE = "DELETE FROM agreed_numbers WHERE mapping = ? AND row_id = ANY(?)"
+WHERE mapping = ? AND row_id IN BIGINTS(?) ORDER BY row_id, member, field"""
+_NUMBERS_REMOVE = "DELETE FROM agreed_numbers WHERE mapping = ? AND row_id IN BIGINTS(?)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ _LINK = Load(
     "ON CONFLICT DO NOTHING",
 )
 _ALL = "SELECT row_id, row_key FROM crossref WHERE mapping = ? AND member = ? ORDER BY row_id"
-_BY_ROW = "SELECT row_id, row_key FROM crossref WHERE mapping = ? AND member = ? AND row_id = ANY(?)"
-_BY_KEY = "SELECT row_id, row_key FROM crossref WHERE mapping = ? AND member = ? AND row_key = ANY(?)"
-_UNLINK = "DELETE FROM crossref WHERE mapping = ? AND member = ? AND row_id = ANY(?)"
+_BY_ROW = "SELECT row_id, row_key FROM crossref WHERE mapping = ? AND member = ? AND row_id IN BIGINTS(?)"
+_BY_KEY = "SELECT row_id, row_key FROM crossref WHERE mapping = ? AND member = ? AND row_key IN TEXTS(?)"
+_UNLINK = "DELETE FROM crossref WHERE mapping = ? AND member = ? AND row_id IN BIGINTS(?)"
 _COUNT = "SELECT count(*) FROM crossref WHERE mapping = ? AND member = ?"
 _MEMBERS = """WITH RECURSIVE found (member) AS (
     SELECT min(member) FROM crossref WHERE mapping = ?

@@ -8,6 +8,7 @@ from functools import cache
 
 _WORDS_SQLITE = {"BYTES": "BLOB", "CLUSTERED": "WITHOUT ROWID"}
 _WORDS_POSTGRES = {"BYTES": "BYTEA", "CLUSTERED": "", "REAL": "DOUBLE PRECISION", "TEXT": 'TEXT COLLATE "C"'}
+_LIST = re.compile(r"\b(BIGINT|TEXT)S\(\?\)")
 _ARRAYS = {"BYTES": "bytea[]", "TEXT": "text[]", "BIGINT": "bigint[]", "REAL": "float8[]"}
 
 
@@ -27,21 +28,22 @@ def _replaced(sql: str, words: dict[str, str]) -> str:
 
 @cache
 def sqlite_sql(sql: str) -> str:
-    """A statement for SQLite; `= ANY(?)` takes a JSON list there.
+    """A statement for SQLite. `IN BIGINTS(?)` and `IN TEXTS(?)` take a whole list as one value, here as JSON.
 
-    >>> sqlite_sql("SELECT 1 FROM owed WHERE row_id = ANY(?)")
+    >>> sqlite_sql("SELECT 1 FROM owed WHERE row_id IN BIGINTS(?)")
     'SELECT 1 FROM owed WHERE row_id IN (SELECT value FROM json_each(?))'
     """
-    return sql.replace("= ANY(?)", "IN (SELECT value FROM json_each(?))").replace(" FOR UPDATE", "")
+    return _LIST.sub("(SELECT value FROM json_each(?))", sql).replace(" FOR UPDATE", "")
 
 
 @cache
 def postgres_sql(sql: str) -> str:
-    """A statement for psycopg.
+    """A statement for psycopg; a list goes as an array.
 
-    >>> postgres_sql("SELECT 1 FROM owed WHERE row_id = ?")
-    'SELECT 1 FROM owed WHERE row_id = %s'
+    >>> postgres_sql("SELECT 1 FROM owed WHERE mapping = ? AND row_id IN BIGINTS(?)")
+    'SELECT 1 FROM owed WHERE mapping = %s AND row_id IN (SELECT unnest(%s::bigint[]))'
     """
+    sql = _LIST.sub(lambda found: f"(SELECT unnest(?::{_ARRAYS[found.group(1)]}))", sql)
     return sql.replace("%", "%%").replace("?", "%s")
 
 

@@ -15,9 +15,9 @@ _ADD = Load(
     WHERE excluded.agreement > owed.agreement""",
 )
 _SETTLE = "DELETE FROM owed WHERE mapping = ? AND row_id = ? AND field = ? AND member = ? AND agreement <= ?"
-_FORGET = "DELETE FROM owed WHERE mapping = ? AND row_id = ANY(?)"
+_FORGET = "DELETE FROM owed WHERE mapping = ? AND row_id IN BIGINTS(?)"
 _ALL = "SELECT row_id, field, member, agreement FROM owed WHERE mapping = ? ORDER BY row_id, field, member"
-_SOME = """SELECT row_id, field, member, agreement FROM owed WHERE mapping = ? AND row_id = ANY(?)
+_SOME = """SELECT row_id, field, member, agreement FROM owed WHERE mapping = ? AND row_id IN BIGINTS(?)
 ORDER BY row_id, field, member"""
 _COUNT = "SELECT count(*) FROM owed WHERE mapping = ?"
 

@@ -44,13 +44,13 @@ _GET = f"SELECT {_COLUMNS} FROM rejects WHERE reject_id = ?"  # noqa: S608 - con
 _LIST = f"SELECT {_COLUMNS} FROM rejects WHERE status = ? ORDER BY reject_id LIMIT ?"  # noqa: S608 - as above
 _LIST_OF = f"SELECT {_COLUMNS} FROM rejects WHERE mapping = ? AND status = ? ORDER BY reject_id LIMIT ?"  # noqa: S608
 _WAITING = f"""SELECT {_COLUMNS} FROM rejects WHERE status = 'open' AND waits_mapping = ? AND waits_member = ?
-AND waits_key = ANY(?) ORDER BY reject_id"""  # noqa: S608 - as above
+AND waits_key IN TEXTS(?) ORDER BY reject_id"""  # noqa: S608 - as above
 _KEYS = """SELECT DISTINCT row_key FROM rejects WHERE mapping = ? AND member = ? AND status = 'open' ORDER BY row_key"""
 _CLOSE = "UPDATE rejects SET status = 'closed', how = ?, closed_at = ? WHERE reject_id = ? AND status = 'open'"
 _CLOSE_ABSENT = """UPDATE rejects SET status = 'closed', how = ?, closed_at = ?
 WHERE mapping = ? AND status = 'open' AND last_run <> ?"""
 _CLOSE_KEYS = """UPDATE rejects SET status = 'closed', how = ?, closed_at = ?
-WHERE mapping = ? AND member = ? AND status = 'open' AND last_run <> ? AND row_key = ANY(?)"""
+WHERE mapping = ? AND member = ? AND status = 'open' AND last_run <> ? AND row_key IN TEXTS(?)"""
 _COUNT = "SELECT mapping, count(*) FROM rejects WHERE status = 'open' GROUP BY mapping ORDER BY mapping"
 
 LISTED_MAX = 100_000
