@@ -17,7 +17,7 @@ from dovetail.analysis.dependency import dependency
 from dovetail.analysis.statistics import fold
 from dovetail.evidence.diagram import diagram
 from dovetail.evidence.layout import Measures, arrange, crossings, mirrored, spaced
-from dovetail.evidence.report import page
+from dovetail.evidence.report import document, page
 from dovetail.evidence.text import overview
 from dovetail.evidence.words import short
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field, Reference
@@ -95,7 +95,7 @@ def test_every_link_has_its_place(analysis: Analysis) -> None:
 
 def test_personal_values_are_shown_nowhere(analysis: Analysis) -> None:
     assert "secret.example" not in page(analysis)
-    assert "secret.example" not in repr(analysis.document())
+    assert "secret.example" not in repr(document(analysis))
 
 
 def test_the_drawing_holds_every_dataset_and_tie(analysis: Analysis) -> None:

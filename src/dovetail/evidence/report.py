@@ -1,18 +1,29 @@
-"""The analysis as one page that needs nothing but a browser: no network, light and dark, printable."""
+"""The analysis for people and programs: a page that needs nothing but a browser, words for a terminal, a document."""
 
 from __future__ import annotations
 
 from html import escape
 from importlib.resources import files
 
+from rich.console import Console
+
 from dovetail.analysis.answer import Analysis, SystemAnalysis
 from dovetail.evidence.diagram import diagram
+from dovetail.evidence.document import document
 from dovetail.evidence.inventory import inventory
+from dovetail.evidence.text import overview
 from dovetail.evidence.words import anchor, counted, share, short
+
+__all__ = ["document", "page", "show"]
+
+
+def show(analysis: Analysis, console: Console) -> None:
+    """Print what is worth seeing at once; the page holds the rest."""
+    console.print(overview(analysis))
 
 
 def page(analysis: Analysis) -> str:
-    """The whole page as HTML text."""
+    """The whole page as HTML text: no network, light and dark, printable."""
     here = files("dovetail.evidence")
     title = f"{analysis.project}: analysis"
     body = [_head(analysis), _navigation(analysis), "<main id=main>", _map(analysis), _mappings(analysis)]

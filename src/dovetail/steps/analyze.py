@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from time import perf_counter
 
 from dovetail.analysis.answer import Analysis, SystemAnalysis
@@ -11,7 +10,6 @@ from dovetail.analysis.dependency import dependency
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import SystemFault
-from dovetail.evidence.report import page
 from dovetail.model.profile import Profile
 from dovetail.steps.measure import SAMPLE_ROWS, measure
 from dovetail.steps.overlap import links, overlaps
@@ -77,12 +75,3 @@ def abilities(connector: Source) -> tuple[str, ...]:
         if name.startswith("Supports") and isinstance(connector, known)
     ]
     return ("write", *able) if isinstance(connector, protocol.Target) else tuple(able)
-
-
-def publish(workspace: Workspace, analysis: Analysis) -> Path:
-    """Write the analysis as a page into the project's state folder, and say where it is."""
-    folder = workspace.folder / ".dovetail" / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "analysis.html"
-    path.write_text(page(analysis), encoding="utf-8")
-    return path
