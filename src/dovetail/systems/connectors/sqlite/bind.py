@@ -14,7 +14,7 @@ How values are written:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -38,11 +38,15 @@ _MICROS = 1_000_000
 _TEXTS = (Kind.TEXT, Kind.UUID, Kind.JSON, Kind.OPAQUE)
 
 
+_Stored = tuple[Sequence[object], Mapping[int, str]]
+"""The values as SQLite stores them, and why some positions cannot be."""
+
+
 @dataclass(slots=True)
 class Bound:
     """Values ready to be written, a list for each column; `rejects` names rows that SQLite could not hold exactly."""
 
-    columns: list[list[object]] = field(default_factory=list)
+    columns: list[Sequence[object]] = field(default_factory=list)
     rejects: dict[int, Reject] = field(default_factory=dict)
 
 
@@ -79,7 +83,7 @@ def conform(array: pa.Array, described: Field) -> pa.Array:
         raise Refused(f"values of type {array.type} do not fit {described.type}", where=described.name) from error
 
 
-def _values(array: pa.Array, described: Field) -> tuple[list[object], Mapping[int, str]]:
+def _values(array: pa.Array, described: Field) -> _Stored:
     stored = affinity(described.type.native)
     kind = described.type.kind
     if kind in _TEXTS:
@@ -94,7 +98,7 @@ def _values(array: pa.Array, described: Field) -> tuple[list[object], Mapping[in
     return array.to_pylist(), {}
 
 
-def _numbers(values: list[object], kind: Kind) -> dict[int, str]:
+def _numbers(values: Sequence[object], kind: Kind) -> dict[int, str]:
     """Texts that a column with numeric affinity would turn into a number."""
     exactly = kind in (Kind.JSON, Kind.OPAQUE)
     return {
@@ -112,19 +116,19 @@ def _reads_back(text: str) -> bool:
         return repr(float(text)) == text and not float(text).is_integer()
 
 
-def _floats(array: pa.Array, stored: Affinity) -> tuple[list[object], dict[int, str]]:
+def _floats(array: pa.Array, stored: Affinity) -> _Stored:
     values = array.to_pylist()
     unfit = {position: "not a number" for position, value in enumerate(values) if value is not None and value != value}  # noqa: PLR0124
-    if stored is not Affinity.BLOB and pc.any(pc.equal(array, 0.0), min_count=0).as_py():
+    if stored is not Affinity.BLOB and pc.any(pc.equal(array, pa.scalar(0.0)), min_count=0).as_py():
         unfit |= {
             position: "negative zero" for position, value in enumerate(values) if value == 0 and str(value)[0] == "-"
         }
     return values, unfit
 
 
-def _decimals(array: pa.Array, stored: Affinity) -> tuple[list[object], dict[int, str]]:
+def _decimals(array: pa.Array, stored: Affinity) -> _Stored:
     if stored is Affinity.TEXT:
-        return array.cast(pa.string()).to_pylist(), {}
+        return [None if number is None else format(number, "f") for number in array.to_pylist()], {}
     if array.type.precision <= DOUBLE_DIGITS:
         units = pa.Array.from_buffers(pa.decimal128(19, 0), len(array), array.buffers(), offset=array.offset)
         return pc.divide(units.cast(pa.int64()).cast(pa.float64()), float(10**array.type.scale)).to_pylist(), {}
@@ -143,32 +147,34 @@ def _decimals(array: pa.Array, stored: Affinity) -> tuple[list[object], dict[int
     return values, unfit
 
 
-def _dates(array: pa.Array) -> tuple[list[object], dict[int, str]]:
+def _dates(array: pa.Array) -> _Stored:
     days = array.cast(pa.int32())
     return array.cast(pa.string()).to_pylist(), _outside(days, _YEARS[0] // _DAY_S, _YEARS[1] // _DAY_S)
 
 
-def _times(array: pa.Array) -> tuple[list[object], dict[int, str]]:
+def _times(array: pa.Array) -> _Stored:
     return _trimmed(array.cast(pa.string()).to_pylist()), {}
 
 
-def _timestamps(array: pa.Array) -> tuple[list[object], dict[int, str]]:
+def _timestamps(array: pa.Array) -> _Stored:
     unfit = _outside(array.cast(pa.int64()), _YEARS[0] * _MICROS, _YEARS[1] * _MICROS + _MICROS - 1)
     return _trimmed(array.cast(pa.string()).to_pylist()), unfit
 
 
-def _instants(array: pa.Array) -> tuple[list[object], dict[int, str]]:
+def _instants(array: pa.Array) -> _Stored:
     texts, unfit = _timestamps(array.cast(pa.int64()).cast(pa.timestamp("us")))
     return [None if text is None else f"{text}+00:00" for text in texts], unfit
 
 
-def _trimmed(texts: list[str | None]) -> list[object]:
+def _trimmed(texts: Sequence[str | None]) -> Sequence[str | None]:
     """Texts without a fraction of zero."""
     return [text.removesuffix(".000000") if text is not None else None for text in texts]
 
 
 def _outside(numbers: pa.Array, least: int, most: int) -> dict[int, str]:
-    outside = pc.or_(pc.less(numbers, least), pc.greater(numbers, most))
+    outside = pc.or_(
+        pc.less(numbers, pa.scalar(least, numbers.type)), pc.greater(numbers, pa.scalar(most, numbers.type))
+    )
     if not pc.any(outside, min_count=0).as_py():
         return {}
     return {
@@ -176,7 +182,7 @@ def _outside(numbers: pa.Array, least: int, most: int) -> dict[int, str]:
     }
 
 
-_STAMPS: dict[Kind, Callable[[pa.Array], tuple[list[object], dict[int, str]]]] = {
+_STAMPS: dict[Kind, Callable[[pa.Array], _Stored]] = {
     Kind.DATE: _dates,
     Kind.TIME: _times,
     Kind.TIMESTAMP: _timestamps,

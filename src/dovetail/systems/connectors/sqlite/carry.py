@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
-from dovetail.model.type import Kind, Type
+from dovetail.model.type import DECIMAL_PRECISION_MAX, FREE_DECIMAL_SCALE, Kind, Type
 from dovetail.systems.connectors.sqlite.declared import Affinity, affinity
 from dovetail.systems.sql.dialect import DOUBLE_DIGITS
 
@@ -105,7 +105,7 @@ def _stamps(values: Sequence[object], kind: Type) -> pa.Array | None:
     """ISO texts; only the two full shapes go the fast way, and never a year before 1."""
     texts = pa.array(values, pa.string())
     shape = r"^\d{4}-\d\d-\d\d$" if kind.kind is Kind.DATE else r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?$"
-    if not _all(pc.match_substring_regex(texts, shape)) or not _all(pc.greater_equal(texts, "0001")):
+    if not _all(pc.match_substring_regex(texts, shape)) or not _all(pc.greater_equal(texts, pa.scalar("0001"))):
         return None
     return texts.cast(kind.arrow())
 
@@ -121,7 +121,7 @@ def _decimals(values: Sequence[object], kind: Type, classes: set[type]) -> pa.Ar
             break
         power = float(10**scale)
         scaled = pc.round(pc.multiply(doubles, power))
-        small = pc.less(pc.abs(scaled), float(10**DOUBLE_DIGITS))
+        small = pc.less(pc.abs(scaled), pa.scalar(float(10**DOUBLE_DIGITS)))
         if _all(small) and _all(pc.equal(pc.divide(scaled, power), doubles)):
             units = scaled.cast(pa.int64()).cast(pa.decimal128(19, 0))
             placed = pa.Array.from_buffers(pa.decimal128(19, scale), len(units), units.buffers())
@@ -181,12 +181,13 @@ def _decimal(value: object, kind: Type, _: ZoneInfo | None) -> Decimal:
     number = Decimal(repr(value) if isinstance(value, float) else str(value))
     if not number.is_finite():
         raise _Unreadable("the number is infinite")
-    carrier = kind.arrow()
+    scale = FREE_DECIMAL_SCALE if kind.scale is None else kind.scale
+    precision = kind.precision or DECIMAL_PRECISION_MAX
     try:
-        fitted = number.quantize(Decimal(1).scaleb(-carrier.scale), context=_EXACT)
+        fitted = number.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
     except InvalidOperation:
         raise _Unreadable(f"the number does not fit {kind}") from None
-    if fitted != number or fitted.adjusted() >= carrier.precision - carrier.scale:
+    if fitted != number or (fitted and fitted.adjusted() >= precision - scale):
         raise _Unreadable(f"the number does not fit {kind}")
     return fitted
 

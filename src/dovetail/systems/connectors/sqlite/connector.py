@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
-from sqlglot import exp
 
-from dovetail.errors import Fenced, Refused
+from dovetail.errors import DeclarationError, Fenced, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.systems.connectors.sqlite import doctor
@@ -22,7 +21,7 @@ from dovetail.systems.connectors.sqlite.describe import describe, shape
 from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
 from dovetail.systems.connectors.sqlite.parts import bounds, named_parts, rowid
 from dovetail.systems.connectors.sqlite.read import Reader, empty
-from dovetail.systems.connectors.sqlite.session import Session, Sessions
+from dovetail.systems.connectors.sqlite.session import Session, Sessions, translated
 from dovetail.systems.connectors.sqlite.write import Writer
 from dovetail.systems.protocol import Transaction
 from dovetail.systems.sql import ledger, statements
@@ -50,6 +49,15 @@ class Connector:
     """Whether SQLite checks foreign keys, and carries out their cascades, when this connector writes."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Named queries: for each name its SQL and the fields of its key."""
+
+    def __post_init__(self) -> None:
+        if self.batch_rows < 1 or self.timeout_s <= 0:
+            raise DeclarationError("batch_rows and timeout_s must be above zero", where=str(self.path), code="DV-314")
+        try:
+            ZoneInfo(self.timezone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            hint = "write it as in the IANA list, such as Europe/Berlin"
+            raise DeclarationError("no such timezone", where=str(self.path), hint=hint, code="DV-315") from error
 
     @cached_property
     def _sessions(self) -> Sessions:
@@ -148,8 +156,8 @@ class Connector:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Holds the file's write lock from its start to its end."""
-        with self._sessions.lend("transaction") as session, session.writing() as connection:
-            yield _Transaction(session, connection, self._reader)
+        with self._sessions.lend("transaction") as session, session.writing():
+            yield _Transaction(session, self._reader)
 
     def raise_epoch(self, partition: str) -> int:
         """The next epoch; the write lock makes it wait for a former holder's transaction, which SQLite ends when its process dies."""
@@ -190,26 +198,31 @@ class Connector:
 @dataclass(frozen=True, slots=True)
 class _Transaction:
     session: Session
-    connection: sqlite3.Connection
     reader: Reader
 
     def fence(self, partition: str, epoch: int) -> None:
-        self.session.renew()
-        row: tuple[int] | None = None
-        if _has(self.connection, ledger.FENCE):
-            tree: exp.Expression = ledger.read_epoch(SQLITE, "main", lock=False)
-            row = self.connection.execute(SQLITE.sql(tree), (partition,)).fetchone()
+        with self._call(ledger.FENCE.name) as connection:
+            row: tuple[int] | None = None
+            if _has(connection, ledger.FENCE):
+                sql = SQLITE.sql(ledger.read_epoch(SQLITE, "main", lock=False))
+                row = connection.execute(sql, (partition,)).fetchone()
         if row is None or row[0] != epoch:
             raise Fenced(f"another worker has taken the partition {partition} over", where=partition)
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
-        self.session.renew()
-        return Writer(self.session, self.reader).apply(dataset, change)
+        with self._call(dataset.name):
+            return Writer(self.session, self.reader).apply(dataset, change)
 
     def record(self, entries: Sequence[LedgerEntry]) -> None:
-        self.session.renew()
         rows = [(entry.partition, entry.chunk, entry.run, entry.content) for entry in entries]
-        self.connection.executemany(SQLITE.sql(ledger.record(SQLITE, "main")), rows)
+        with self._call(ledger.LEDGER.name) as connection:
+            connection.executemany(SQLITE.sql(ledger.record(SQLITE, "main")), rows)
+
+    @contextmanager
+    def _call(self, where: str) -> Iterator[sqlite3.Connection]:
+        self.session.renew()
+        with translated(where, self.session.timeout_s):
+            yield self.session.connection
 
 
 def _has(connection: sqlite3.Connection, dataset: Dataset) -> bool:

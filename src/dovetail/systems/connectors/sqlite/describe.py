@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from dovetail.errors import DovetailError, Refused, SchemaDrift
+from dovetail.errors import DeclarationError, Refused, SchemaDrift
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field, Reference
 from dovetail.model.type import Kind, Type
 from dovetail.systems.connectors.sqlite.declared import logical
@@ -80,6 +80,9 @@ def describe(session: Session, path: Path) -> Catalog:
         views = list(_views(connection, [name for name, kind, _ in listed if kind == "view"]))
         datasets = sorted([*tables, *views], key=lambda dataset: dataset.name)
         virtual = {name for name, kind, _ in listed if kind == "virtual"}
+    for name in session.queries:
+        if name.lower() in {dataset.name.lower() for dataset in datasets}:
+            raise DeclarationError(f"the query {name!r} has the name of a table or view", where=name, code="DV-318")
     queries = [_query(session, name, key) for name, (_, key) in session.queries.items()]
     return Catalog(tuple(_read_only(entry) if entry.name in virtual else entry for entry in [*datasets, *queries]))
 
@@ -157,11 +160,15 @@ def _query(session: Session, name: str, key: tuple[str, ...]) -> Dataset:
         view = session.view(name, session.queries[name][0])
         with session.reading() as connection:
             fields = shape(connection, view)
-    except (sqlite3.OperationalError, DovetailError) as error:
-        raise SchemaDrift(f"the query {name!r} cannot be read: {error}", where=name) from error
+    except Refused as error:
+        raise DeclarationError(f"the query {name!r} is {error.message}", where=name, code="DV-316") from error
+    except sqlite3.OperationalError as error:
+        fault = DeclarationError if "no such function" in str(error) else SchemaDrift
+        raise fault(f"the query {name!r} cannot be read: {error}", where=name) from error
     missing = [part for part in key if part not in {entry.name for entry in fields}]
     if missing:
-        raise Refused(f"the query {name!r} gives no field {missing[0]!r}, which its key names", where=name)
+        words = f"the query {name!r} gives no field {missing[0]!r}, which its key names"
+        raise DeclarationError(words, where=name, code="DV-317")
     return Dataset(name=name, kind=DatasetKind.QUERY, fields=fields, key=key)
 
 

@@ -43,16 +43,16 @@ def named_parts(found: tuple[int, int] | None, parts: int) -> Sequence[str]:
     return [f"{start if at else ''}:{ends[at] if at < len(ends) else ''}" for at, start in enumerate(starts)]
 
 
-def rowid(connection: sqlite3.Connection, dataset: Dataset, partition: str) -> exp.Expression:
+def rowid(connection: sqlite3.Connection, dataset: Dataset, partition: str) -> exp.Condition:
     """The test that a row belongs to a part."""
     first, _, last = partition.partition(":")
     number = _number(connection, dataset) if partition != _ALL else None
-    tests: list[exp.Expression] = [exp.true()]
+    tests: list[exp.Condition] = [exp.true()]
     if number is not None and first:
         tests.append(exp.GTE(this=number.copy(), expression=exp.Literal.number(int(first))))
     if number is not None and last:
         tests.append(exp.LTE(this=number.copy(), expression=exp.Literal.number(int(last))))
-    return exp.and_(*tests)
+    return exp.and_(*tests, copy=False)
 
 
 def _number(connection: sqlite3.Connection, dataset: Dataset) -> exp.Column | None:

@@ -64,16 +64,12 @@ class Session:
         """A query under a name that only this connection sees; anything but one reading statement is refused."""
         view = table(f"dovetail_query_{name}", "temp")
         if name not in self._views:
-            writable = self.connection.execute("PRAGMA query_only").fetchone()[0]
-            self.connection.execute("PRAGMA query_only = 0")
             text = sql.strip().rstrip(";")
             try:
                 self.connection.execute(f"CREATE VIEW {SQLITE.sql(view)} AS {text}")
-                self._views.add(name)
             except (sqlite3.Warning, sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
-                raise Refused(f"not one reading statement: {error}", where=name) from error
-            finally:
-                self.connection.execute(f"PRAGMA query_only = {int(writable)}")
+                raise Refused(f"not one reading statement: {error}", where=name or "query") from error
+            self._views.add(name)
         return view
 
     def drop_view(self, name: str) -> None:
@@ -133,15 +129,12 @@ class Sessions:
     @contextmanager
     def lend(self, where: str = "") -> Iterator[Session]:
         """A connection for one call; SQLite's errors leave as Dovetail's."""
-        session: Session | None = None
-        try:
+        with translated(where or self._path.name, self._timeout_s):
             session = self._take()
-            session.renew()
-            yield session
-        except sqlite3.Error as error:
-            raise fault(error, where or str(self._path.name), self._timeout_s) from error
-        finally:
-            if session is not None:
+            try:
+                session.renew()
+                yield session
+            finally:
                 self._give_back(session)
 
     def close(self) -> None:
@@ -194,6 +187,15 @@ class Sessions:
         connection.set_progress_handler(session.overdue, _DEADLINE_STEPS)
         connection.execute(f"PRAGMA foreign_keys = {int(self._foreign_keys)}")
         return session
+
+
+@contextmanager
+def translated(where: str, timeout_s: float) -> Iterator[None]:
+    """SQLite's errors leave as Dovetail's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise fault(error, where, timeout_s) from error
 
 
 def fault(error: sqlite3.Error, where: str, timeout_s: float) -> DovetailError:

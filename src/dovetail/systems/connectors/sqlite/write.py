@@ -124,7 +124,7 @@ class Writer:
         if is_complete and dataset.key and not self._is_enforced(dataset):
             self._refuse_taken(attempt)
         if not is_complete and not one_by_one and draws(dataset):
-            is_complete = self._draw(dataset, names, bound)
+            is_complete = self._draw(attempt, names, bound)
         sql = statements.insert(table(dataset.name, "main"), names, dialect=SQLITE, alternative="ABORT")
         positions = attempt.todo()
         if is_complete and not one_by_one:
@@ -136,15 +136,15 @@ class Writer:
             drawn = self._each(SQLITE.sql(sql), bound.columns, positions, attempt)
         return self._keys(attempt, drawn)
 
-    def _draw(self, dataset: Dataset, names: list[str], bound: Bound) -> bool:
+    def _draw(self, attempt: _Attempt, names: list[str], bound: Bound) -> bool:
         """Give every row without a key the next one, as SQLite would; false where there are none left."""
-        part = dataset.key[0]
+        part = attempt.dataset.key[0]
         if part not in names:
             names.append(part)
-            bound.columns.append([None] * len(bound.columns[0]))
+            bound.columns.append([None] * attempt.change.rows.num_rows)
         own = bound.columns[names.index(part)]
         given = [value for value in own if isinstance(value, int)]
-        first = max([next_rowid(self.session.connection, dataset), *(value + 1 for value in given)])
+        first = max([next_rowid(self.session.connection, attempt.dataset), *(value + 1 for value in given)])
         if first + len(own) >= 2**63:
             return False
         fresh = iter(range(first, first + len(own)))
@@ -257,7 +257,7 @@ class Writer:
 
     # ------------------------------------------------------------------------------------------------------ running
 
-    def _many(self, sql: str, columns: list[list[object]], positions: list[int], attempt: _Attempt) -> None:
+    def _many(self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: _Attempt) -> None:
         """One statement for many rows: a refused row undoes only itself, and the rest goes on behind it."""
         feed = _Feed(columns, positions)
         while True:
@@ -269,7 +269,9 @@ class Writer:
             else:
                 return
 
-    def _each(self, sql: str, columns: list[list[object]], positions: list[int], attempt: _Attempt) -> dict[int, _Row]:
+    def _each(
+        self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: _Attempt
+    ) -> dict[int, _Row]:
         """Row by row, where triggers may say no without an error, or keys are known only afterwards; the rows returned."""
         returned: dict[int, _Row] = {}
         for at, values in zip(positions, _Feed(columns, positions), strict=True):
@@ -296,7 +298,7 @@ class Writer:
 class _Feed:
     """Rows for `executemany`, counting how many it took."""
 
-    def __init__(self, columns: list[list[object]], positions: list[int]) -> None:
+    def __init__(self, columns: Sequence[Sequence[object]], positions: list[int]) -> None:
         whole = not columns or len(positions) == len(columns[0])
         picked = columns if whole else [[values[at] for at in positions] for values in columns]
         self._rows: Iterator[_Row] = zip(*picked, strict=True) if picked else iter([()] * len(positions))
@@ -326,6 +328,7 @@ def _comparable(dataset: Dataset, rows: pa.RecordBatch | pa.Table, names: Sequen
 
 
 def _one(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks() if values.num_chunks != 1 else values.chunk(0)
-    return values
+    if isinstance(values, pa.Array):
+        return values
+    chunks: list[pa.Array] = values.chunks or [pa.nulls(0, values.type)]
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
