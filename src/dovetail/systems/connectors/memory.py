@@ -162,14 +162,14 @@ class Connector:
 
     def _write(self, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
         contents = self._contents
-        write = _Write(dataset, self._rows(dataset), contents.drawn, is_again)
+        write = _Write(dataset, self._rows(dataset), drawn=contents.drawn, is_again=is_again)
         return write.apply(change)
 
 
 class _Write:
     """One change, row by row. `is_again` counts what stands there already as applied."""
 
-    def __init__(self, dataset: Dataset, rows: dict[_Key, _Row], drawn: dict[str, int], is_again: bool) -> None:  # noqa: FBT001
+    def __init__(self, dataset: Dataset, rows: dict[_Key, _Row], *, drawn: dict[str, int], is_again: bool) -> None:
         self.dataset = dataset
         self.rows = rows
         self.drawn = drawn

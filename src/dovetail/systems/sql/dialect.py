@@ -17,8 +17,8 @@ DOUBLE_DIGITS = 15
 class Dialect:
     """How one database spells what others spell otherwise.
 
-    `name` is SQLGlot's word for it. `parameter` gives the n-th parameter, from 1, and may stand twice; `collation` compares text byte by byte;
-    `types` names the column type for each kind of value.
+    `name` is SQLGlot's word for it. `parameter` gives the n-th parameter, from 1, and may stand twice; `collation`
+    compares text byte by byte; `types` names the column type for each kind of value.
     """
 
     name: str
@@ -86,7 +86,7 @@ SQLITE = Dialect(
         Kind.OPAQUE: _always("TEXT"),
     },
 )
-"""`DECIMAL_TEXT`, `UUID_TEXT` and `JSON_TEXT` have SQLite's text affinity: it keeps the characters and makes no number of them."""
+"""`DECIMAL_TEXT`, `UUID_TEXT` and `JSON_TEXT` have text affinity: SQLite keeps the characters and makes no number of them."""
 
 
 def _postgres_integer(kind: Type) -> str:

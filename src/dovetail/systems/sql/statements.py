@@ -87,7 +87,8 @@ def update(
     Parameters: the new values in the order of `fields`, then the key, then the expected values.
 
     >>> from dovetail.systems.sql.dialect import POSTGRES
-    >>> print(update(table("t"), ["a"], keys=[Guard("k")], expected=[Guard("a", text=True)], dialect=POSTGRES).sql("postgres"))
+    >>> tree = update(table("t"), ["a"], keys=[Guard("k")], expected=[Guard("a", text=True)], dialect=POSTGRES)
+    >>> print(tree.sql("postgres"))
     UPDATE "t" SET "a" = $1 WHERE "t"."k" = $2 AND "t"."a" COLLATE "C" IS NOT DISTINCT FROM $3
     """
     sets = [
@@ -99,7 +100,9 @@ def update(
 
 
 def delete(target: exp.Table, *, keys: Sequence[Guard], expected: Sequence[Guard] = (), dialect: Dialect) -> exp.Delete:
-    """One row by its key, only where the expected fields still hold their values. Parameters: the key, then those values.
+    """One row by its key, only where the expected fields still hold their values.
+
+    Parameters: the key, then those values.
 
     >>> from dovetail.systems.sql.dialect import SQLITE
     >>> delete(table("t"), keys=[Guard("k", text=True)], dialect=SQLITE).sql("sqlite")

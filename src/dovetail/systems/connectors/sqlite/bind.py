@@ -4,15 +4,18 @@ How values are written:
 
 - booleans as 0 and 1;
 - whole numbers as they are;
-- decimals as text where the column has text affinity (`DECIMAL_TEXT`), else as a whole number, or as the double whose shortest
-  decimal form is the value; a value with no such double (more than 15 to 17 digits) is refused;
+- decimals as text where the column has text affinity (`DECIMAL_TEXT`), else as a whole number, or as the double whose
+  shortest decimal form is the value; a value with no such double (more than 15 to 17 digits) is refused;
 - floats as they are; SQLite would make NaN null, and forget the sign of -0.0: both are refused;
-- dates `2024-01-31`, times `10:11:12[.123456]`, time stamps `2024-01-31 10:11:12[.123456]`, instants likewise in UTC with `+00:00`;
-- text, JSON and UUIDs as they are; in a column that would make a number of a text (`STRING` has numeric affinity) such a text is refused.
+- dates `2024-01-31`, times `10:11:12[.123456]`, time stamps `2024-01-31 10:11:12[.123456]`, instants likewise in UTC
+  with `+00:00`;
+- text, JSON and UUIDs as they are; where a column would make a number of a text (`STRING` has numeric affinity), such a
+  text is refused.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +34,7 @@ from dovetail.systems.sql.dialect import DOUBLE_DIGITS
 
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t\n\v\f\r]*")
 _YEARS = (-62_135_596_800, 253_402_300_799)
-"""Seconds from 1970 to the first and the last second of the years 1 to 9999, all that ISO texts order and SQLite can reckon."""
+"""Seconds from 1970 to the first and last second of the years 1 to 9999; beyond them ISO texts do not sort."""
 
 _DAY_S = 86_400
 _MICROS = 1_000_000
@@ -118,7 +121,7 @@ def _reads_back(text: str) -> bool:
 
 def _floats(array: pa.Array, stored: Affinity) -> _Stored:
     values = array.to_pylist()
-    unfit = {position: "not a number" for position, value in enumerate(values) if value is not None and value != value}  # noqa: PLR0124
+    unfit = {at: "not a number" for at, value in enumerate(values) if value is not None and math.isnan(value)}
     if stored is not Affinity.BLOB and pc.any(pc.equal(array, pa.scalar(0.0)), min_count=0).as_py():
         unfit |= {
             position: "negative zero" for position, value in enumerate(values) if value == 0 and str(value)[0] == "-"

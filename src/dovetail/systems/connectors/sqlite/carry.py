@@ -1,4 +1,4 @@
-"""From SQLite's values to Arrow columns: whole columns at a time, value by value only where one does not fit its declared type."""
+"""From SQLite's values to Arrow columns: whole columns at once, value by value only where one does not fit its type."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Unreadable(ValueError):
 
 
 def carry(rows: Sequence[tuple[object, ...]], fields: Sequence[Field], zone: ZoneInfo | None = None) -> pa.RecordBatch:
-    """The rows as one batch, in the carriers of the fields' types; what cannot be carried exactly is null and explained."""
+    """The rows as one batch, in the carriers of the fields' types; what cannot be carried is null and explained."""
     columns: Sequence[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * len(fields)
     names = [field.name for field in fields]
     reasons: dict[int, list[str]] = {}

@@ -33,8 +33,8 @@ from dovetail.systems.sql.quote import table
 class Connector:
     """Reads and writes one SQLite file that exists; it is never created by being named.
 
-    Reading happens in one snapshot, writing in transactions that take the file's write lock at their start. Outside WAL mode a snapshot
-    that is still being read holds up every writer, this connector's own too. May be used from several threads.
+    Reading happens in one snapshot, writing in transactions that take the file's write lock at their start. Outside
+    WAL mode a snapshot that is still being read holds up every writer, this connector's own too. May be used from several threads.
     """
 
     path: Path
@@ -133,8 +133,8 @@ class Connector:
     def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
         """`count` keys of a table declared AUTOINCREMENT, whose sequence is advanced.
 
-        Any other table is `Refused`: SQLite would give the same keys to the application. Create the rows without keys instead; they are
-        drawn inside the writing transaction and stand in the receipt.
+        Any other table is `Refused`: SQLite would give the same keys to the application. Create the rows without keys
+        instead; they are drawn inside the writing transaction and stand in the receipt.
         """
         with self._sessions.lend(dataset.name) as session, session.writing() as connection:
             if not draws(dataset) or not has_sequence(connection, dataset):
@@ -160,7 +160,7 @@ class Connector:
             yield _Transaction(session, self._reader)
 
     def raise_epoch(self, partition: str) -> int:
-        """The next epoch; the write lock makes it wait for a former holder's transaction, which SQLite ends when its process dies."""
+        """The next epoch; the write lock makes it wait for the former holder, whose death ends its transaction."""
         with self._sessions.lend(ledger.FENCE.name) as session, session.writing() as connection:
             for tree in ledger.make(SQLITE, "main"):
                 connection.execute(SQLITE.sql(tree))

@@ -1,4 +1,4 @@
-"""What a column's declared type means: its logical type, and its affinity, which is what SQLite really does with values."""
+"""What a column's declared type means: its logical type, and its affinity, by which SQLite really stores."""
 
 from __future__ import annotations
 

@@ -127,9 +127,13 @@ def _table(name: str, facts: _Facts, *, rowids: bool, rows: int | None) -> Datas
         )
         for part, declared, notnull, default, pk, hidden in columns
     )
-    uniques = (tuple(parts) for origin, parts in indexes if origin != "pk")
-    plain = tuple(part for part in uniques if None not in part)
-    return Dataset(name=name, kind=DatasetKind.TABLE, fields=fields, key=key, uniques=plain, rows=rows)  # type: ignore[arg-type]
+    plain = (
+        [part for part in parts if part is not None]
+        for origin, parts in indexes
+        if origin != "pk" and None not in parts
+    )
+    uniques = tuple(map(tuple, plain))
+    return Dataset(name=name, kind=DatasetKind.TABLE, fields=fields, key=key, uniques=uniques, rows=rows)
 
 
 def _with_references(dataset: Dataset, facts: _Facts, keys: dict[str, Dataset]) -> Dataset:

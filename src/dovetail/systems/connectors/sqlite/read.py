@@ -38,8 +38,8 @@ class Reader:
     ) -> Iterator[pa.RecordBatch]:
         """The answer to a statement. The caller holds the snapshot.
 
-        Texts are decoded by the driver as long as all are UTF-8; at the first that is not, the same statement runs again in the same
-        snapshot, and goes on where it was with a decoder that keeps wrong bytes apart.
+        Texts are decoded by the driver as long as all are UTF-8; at the first that is not, the same statement runs
+        again in the same snapshot, and goes on where it was with a decoder that keeps wrong bytes apart.
         """
         done = 0
         try:

@@ -93,7 +93,7 @@ class Session:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction with the file's write lock from the start; committed at the end, rolled back by an exception."""
+        """One transaction with the write lock from the start; committed at the end, rolled back by an exception."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield self.connection

@@ -272,7 +272,7 @@ class Writer:
     def _each(
         self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: _Attempt
     ) -> dict[int, _Row]:
-        """Row by row, where triggers may say no without an error, or keys are known only afterwards; the rows returned."""
+        """Row by row, where a trigger may say no without an error or keys are known afterwards; the rows returned."""
         returned: dict[int, _Row] = {}
         for at, values in zip(positions, _Feed(columns, positions), strict=True):
             try:
