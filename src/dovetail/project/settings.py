@@ -1,0 +1,176 @@
+"""Holds settings against the fields of their connector, whose class is its own description."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import textwrap
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from dovetail.errors import DeclarationError, Declarations, MissingDriver, UnknownName
+from dovetail.model.placeholder import filled, placeholders
+from dovetail.project.locate import Mistakes, nearest, shown
+from dovetail.project.node import Entry, Listing, Node, Scalar, Table
+
+if typing.TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SettingsOf = Callable[[str], type]
+"""Gives the class of a connector by its name; raises `UnknownName` or `MissingDriver`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a connector."""
+
+    name: str
+    type: typing.Any
+    words: str
+    is_required: bool
+
+
+def check_settings(
+    mistakes: Mistakes,
+    connector: Scalar,
+    entries: tuple[Entry, ...],
+    *,
+    settings_of: SettingsOf,
+    variables: Mapping[str, str],
+) -> None:
+    """Tell settings that the connector does not know, lacks, or cannot read; values of variables are not repeated."""
+    try:
+        found = settings_of(connector.text)
+    except UnknownName as error:
+        mistakes.take(UnknownName(error.message, where=connector.at, hint=error.hint))
+        return
+    except MissingDriver as error:
+        mistakes.note(f"settings of {connector.text!r} are not checked: {error.message}", connector.at)
+        return
+    known = settings(found)
+    for entry in entries:
+        if entry.name not in known:
+            message = f"the connector {connector.text!r} has no setting {shown(entry.name)}"
+            mistakes.unknown(message, entry.key.at, name=entry.name, known=known)
+        elif not _is_open(entry.value, variables):
+            value = native(entry.value, lambda text: filled(text, lambda found: variables[found.name]))
+            for fault in _faults(known[entry.name], value):
+                mistakes.add(f"`{entry.name}`: {fault}", entry.value.at, code="DV-155", hint=known[entry.name].words)
+    for setting in known.values():
+        if setting.is_required and setting.name not in {entry.name for entry in entries}:
+            message = f"the connector {connector.text!r} needs `{setting.name}`"
+            hint = f"add `{setting.name}:` - {setting.words}" if setting.words else f"add `{setting.name}:`"
+            mistakes.add(message, connector.at, code="DV-103", hint=hint)
+
+
+def prepared(connector: type, given: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """Settings with all placeholders filled in, each in the type that its connector asks for; relative paths stand in `folder`.
+
+    Raises `Declarations` with every setting that does not fit; values are not repeated.
+    """
+    known = settings(connector)
+    ready: dict[str, object] = {}
+    mistakes: list[DeclarationError] = []
+    for name, value in given.items():
+        setting = known.get(name)
+        if setting is None:
+            mistakes.append(UnknownName(f"the connector has no setting {shown(name)}", hint=nearest(name, known)))
+            continue
+        faults = _faults(setting, value)
+        mistakes += [DeclarationError(f"`{name}`: {fault}", code="DV-155", hint=setting.words) for fault in faults]
+        if not faults:
+            ready[name] = _placed(name, _typed(setting, value), folder)
+    if mistakes:
+        raise Declarations(mistakes)
+    return ready
+
+
+@cache
+def settings(connector: type) -> Mapping[str, Setting]:
+    """The settings of a connector by name: the public fields of its dataclass, with the words written under them."""
+    if not dataclasses.is_dataclass(connector):
+        return {}
+    types = typing.get_type_hints(connector)
+    words = _words(connector)
+    return {
+        field.name: Setting(
+            field.name,
+            types.get(field.name, object),
+            words.get(field.name, ""),
+            is_required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(connector)
+        if field.init and not field.name.startswith("_")
+    }
+
+
+def native(node: Node, text: Callable[[str], str] = str) -> object:
+    """A setting as plain Python; texts go through `text`."""
+    if isinstance(node, Table):
+        return {entry.name: native(entry.value, text) for entry in node}
+    if isinstance(node, Listing):
+        return [native(item, text) for item in node]
+    if isinstance(node.value, str):
+        return text(node.value)
+    return float(node.value) if isinstance(node.value, Decimal) else node.value
+
+
+def _is_open(node: Node, variables: Mapping[str, str]) -> bool:
+    """Whether a placeholder in the setting cannot be filled in yet: a secret, or a variable that is not set."""
+    if isinstance(node, Scalar):
+        return any(found.is_secret or found.name not in variables for found in placeholders(node.text))
+    parts: Iterator[Node] = (entry.value for entry in node) if isinstance(node, Table) else iter(node)
+    return any(_is_open(part, variables) for part in parts)
+
+
+def _faults(setting: Setting, value: object) -> list[str]:
+    """Why a value does not fit, in words that do not repeat it."""
+    from pydantic import ValidationError
+
+    try:
+        _adapter(setting).validate_python(value)
+    except ValidationError as error:
+        return [
+            str(fault["msg"]) for fault in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+    return []
+
+
+def _typed(setting: Setting, value: object) -> object:
+    typed: object = _adapter(setting).validate_python(value)
+    return value if isinstance(value, str) and typed == value else typed
+
+
+def _adapter(setting: Setting) -> TypeAdapter[object]:
+    from pydantic import ConfigDict, TypeAdapter
+
+    config = None if dataclasses.is_dataclass(setting.type) else ConfigDict(arbitrary_types_allowed=True)
+    return TypeAdapter(setting.type, config=config)
+
+
+def _placed(name: str, value: object, folder: Path) -> object:
+    if isinstance(value, Path):
+        return folder / value.expanduser()
+    if name == "path" and isinstance(value, str) and value != ":memory:":
+        return str(folder / Path(value).expanduser())
+    return value
+
+
+def _words(connector: type) -> dict[str, str]:
+    """The texts under the fields of a dataclass, as they stand in its source; none where the source is not at hand."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(connector)))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    return {
+        field.target.id: " ".join(words.value.value.split())
+        for field, words in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(words, ast.Expr) and isinstance(words.value, ast.Constant) and isinstance(words.value.value, str)
+    }
