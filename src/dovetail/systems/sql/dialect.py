@@ -86,7 +86,7 @@ SQLITE = Dialect(
         Kind.OPAQUE: _always("TEXT"),
     },
 )
-"""`DECIMAL_TEXT`, `UUID_TEXT` and `JSON_TEXT` have text affinity: SQLite keeps the characters and makes no number of them."""
+"""`DECIMAL_TEXT`, `UUID_TEXT` and `JSON_TEXT` have text affinity: SQLite makes no number of what it is given."""
 
 
 def _postgres_integer(kind: Type) -> str:

@@ -32,7 +32,7 @@ from dovetail.systems.connectors.sqlite.declared import Affinity, affinity
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dialect import DOUBLE_DIGITS
 
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t\n\v\f\r]*")
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t\n\v\f\r]*", re.ASCII)
 _YEARS = (-62_135_596_800, 253_402_300_799)
 """Seconds from 1970 to the first and last second of the years 1 to 9999; beyond them ISO texts do not sort."""
 
