@@ -5,14 +5,23 @@ from __future__ import annotations
 from dovetail.errors import StateFault
 
 NEWER = "DV-501"
+"""The state was written by a newer version of Dovetail."""
 LOCKED = "DV-502"
+"""Another process is writing the state."""
 DAMAGED = "DV-503"
+"""The state is damaged, or the file is not one."""
 WRONG_KEY = "DV-504"
+"""The key does not open the state."""
 KEY_FILE = "DV-505"
+"""The key file cannot be used."""
 NOT_ONE_TO_ONE = "DV-506"
+"""A link would break the one-to-one cross-reference."""
 UNREACHABLE = "DV-507"
+"""The state cannot be opened, or the connection to it was lost."""
 FULL = "DV-508"
+"""No room is left for the state."""
 MISUSED = "DV-509"
+"""The state was asked to break one of its promises."""
 
 
 def newer(place: str, found: int, known: int) -> StateFault:
