@@ -110,11 +110,20 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What deciding needs besides the rows: links, all compiled mappings, and the seed of fingerprints."""
+    """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, and what was decided before."""
 
     links: Links
     mappings: Bindings[str, CompiledMapping]
     seed: int
+    decided: dict[str, Decision] = field(default_factory=dict)
+
+    def lookup(self, mapping: str, name: str) -> pa.Array:
+        """All values of a shared field of a mapping that was decided before; raises `KeyError`."""
+        survey = self.decided[mapping].survey
+        if survey.mapping.mapping.field(name) is None:
+            raise KeyError(name)
+        columns = [rows.shared.column(name) for rows in survey.sides if rows.member.cell(name) is not None]
+        return pa.concat_arrays([chunk for column in columns for chunk in column.chunks])
 
 
 def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
@@ -133,7 +142,8 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     contested = _judge_fields(decision, row_seeds(survey.numbers, around.seed))
     gone = _vanished(decision)
     _settle_contests(decision, contested, around)
-    check_rows(survey, decision.sources, active.any(axis=0) & ~filtered & ~decision.held)
+    to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
+    check_rows(survey, decision.sources, active, to_check, around.lookup)
     _note_held(decision, around.links)
     for side in range(len(survey.sides)):
         work = _work(decision, side, gone, around)

@@ -84,7 +84,9 @@ class Reconcile:
             follow_references(survey, around.links, self.mappings)
             agreed = Agreed(survey.mapping, survey.numbers)
             agreed.load(self.workspace.store)
-            decisions.append(decide(survey, agreed, around))
+            decision = decide(survey, agreed, around)
+            around.decided[survey.mapping.name] = decision
+            decisions.append(decision)
         return decisions
 
     def recover(self) -> int:
