@@ -178,14 +178,11 @@ def _meaning(node: ast.Constant) -> Meaning:
         above = above.parent  # type: ignore[attr-defined]
     code = str(node.value)
     if isinstance(above, ast.Call):
-        strings = [argument for argument in above.args if _text(argument, above)]
         named = {keyword.arg: keyword.value for keyword in above.keywords}
-        words = [_text(argument, above) for argument in strings if argument is not node]
-        words = [text for text in words if " " in text] or [
-            _text(named.get("reason"), above),
-            _text(named.get("message"), above),
-        ]
-        advice = _text(named.get("hint"), above) or (words[1] if len(words) > 1 else "")
+        told = [argument for argument in above.args if argument is not node]
+        told += [named[name] for name in ("reason", "message") if name in named]
+        words = [text for text in (_text(argument, above) for argument in told) if " " in text]
+        advice = _text(named.get("hint", named.get("next")), above) or (words[1] if len(words) > 1 else "")
         return Meaning(code, words[0] if words else "", advice, ast.unparse(above.func).rpartition(".")[2])
     if isinstance(above, ast.Assign):
         holder = above.parent  # type: ignore[attr-defined]
