@@ -37,12 +37,11 @@ def failed(question: Question, table: pa.Table, *, answer: Known = None, known: 
     >>> [row.position for row in failed(asked, pa.table({"code": ["a", "b", "a", None]}))]
     [0, 2]
     """
-    if question.failing is not None:
-        positions: Iterable[int] = question.failing([table.column(field) for field in question.fields], known)
-    elif answer is not None:
-        positions = places(pc.invert(answer))
-    else:
+    if question.expression is not None and answer is None:
         raise ValueError(f"{question.name} needs an answer")
+    positions = set() if answer is None else set(places(pc.invert(answer)))
+    if question.failing is not None:
+        positions |= set(question.failing([table.column(field) for field in question.fields], known))
     return refused(question, sorted(positions))
 
 

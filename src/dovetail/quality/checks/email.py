@@ -44,12 +44,12 @@ def validate(arguments: tuple[object, ...]) -> str | None:
 
 
 def question(check: Check, scope: Scope) -> Question:
-    """Asks for the form, as an expression; with `strict`, the library value by value."""
+    """Asks for the form, as an expression; with `strict` the library is asked too, value by value."""
     if scope[check.field].kind is not Kind.TEXT:
         raise mistake(check, f"it judges text, and the field is of type {scope[check.field]}")
-    if check.arguments:
-        return Question(check, (check.field,), CODE, _REASON, failing=failing)
-    return Question(check, (check.field,), CODE, _REASON, expression=over(_TEMPLATE, check, pattern=PATTERN))
+    expression = over(_TEMPLATE, check, pattern=PATTERN)
+    more = failing if check.arguments else None
+    return Question(check, (check.field,), CODE, _REASON, expression=expression, failing=more)
 
 
 def failing(columns: Columns, known: Known) -> list[int]:
