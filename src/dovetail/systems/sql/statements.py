@@ -117,7 +117,7 @@ def create(target: exp.Table, dataset: Dataset, *, dialect: Dialect) -> exp.Crea
     parts: list[exp.Expression] = []
     for field in dataset.fields:
         rules = [] if field.nullable else [exp.ColumnConstraint(kind=exp.NotNullColumnConstraint())]
-        kind = exp.DataType.build(dialect.type(field.type), dialect=dialect.name, udt=True)
+        kind = exp.var(dialect.type(field.type))  # as written: SQLGlot would call a BOOLEAN of SQLite INTEGER
         parts.append(exp.ColumnDef(this=identifier(field.name), kind=kind, constraints=rules))
     if dataset.key:
         parts.append(exp.PrimaryKey(expressions=[identifier(name) for name in dataset.key]))
