@@ -12,7 +12,7 @@ from dovetail.expression.parse import OLD, Expression, from_tree, parse, substit
 Constant = Decimal | str | bool | None
 
 
-class NotConstant(Exception):  # noqa: N818 - a signal, not an error of a run
+class NotConstant(Exception):
     """A tree reads a field, or computes something that is no plain constant."""
 
 

@@ -41,18 +41,13 @@ class Profiling:
 class Ask:
     """A function to undo: `tree` shall give `wanted`. `scope` holds the types of the member's columns.
 
-    With `soft`, an outer function rounds: a value near enough will do, and is checked further out.
+    With `soft`, an outer function rounds to so many places: a value near enough will do, and is checked further out.
     """
 
     tree: exp.Expression
     wanted: Expression
     scope: Mapping[str, Type]
-    soft: bool = False
-
-    @property
-    def whole(self) -> Expression:
-        """The function with its arguments, over the member's columns."""
-        return as_expression(self.tree)
+    soft: int | None = None
 
     def type_of(self, tree: exp.Expression) -> Type:
         """The type of a part of the tree."""
@@ -71,17 +66,17 @@ class Ask:
 class Layer:
     """A function undone: `parts` are its arguments that hold fields, each with what it must give.
 
-    `lost` says what the function forgets, empty where it forgets nothing; `refused` why it cannot be undone. Where `expected` is
-    set, the answer is only a candidate: the function of it must equal `expected`, else the row fails. A `number` layer leaves that
-    check to an outer function that rounds (`softens`).
+    `lost` says what the function forgets, empty where it forgets nothing; `refused` why it cannot be undone. An answer that is
+    `owed` a check is only a candidate: the function of it must equal `expected` (if not given, what was wanted), else the row fails.
+    `soft` says to how many places the arguments may be rounded; then their checks are left to this function.
     """
 
     parts: tuple[tuple[exp.Expression, Expression], ...] = ()
     lost: str = ""
     refused: str = ""
+    owed: bool = False
     expected: Expression | None = None
-    number: bool = False
-    softens: bool = False
+    soft: int | None = None
     profile: tuple[Profiling, ...] = ()
 
 
@@ -90,6 +85,6 @@ def refused(reason: str) -> Layer:
     return Layer(refused=reason)
 
 
-def through(inner: exp.Expression, wanted: Expression, *, lost: str = "", expected: Expression | None = None) -> Layer:
+def through(inner: exp.Expression, wanted: Expression, *, lost: str = "", owed: bool = False) -> Layer:
     """The layer of a function with one argument that holds fields."""
-    return Layer(((unwrapped(inner), wanted),), lost, expected=expected)
+    return Layer(((unwrapped(inner), wanted),), lost, owed=owed)

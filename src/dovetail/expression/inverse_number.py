@@ -1,122 +1,176 @@
-"""Arithmetic with constants, undone."""
+"""Arithmetic with constants and rounding, undone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 from sqlglot import exp
 
-from dovetail.expression.inverse_build import NotConstant, count, filled, has_fields, number, unwrapped
+from dovetail.expression.inverse_build import NotConstant, as_expression, count, filled, has_fields, number, unwrapped
 from dovetail.expression.inverse_layer import Ask, Layer, refused, through
-from dovetail.expression.numbers import digits, product_type, reciprocal
+from dovetail.expression.numbers import digits, literal_type, reciprocal
 from dovetail.expression.parse import Expression, literal
-from dovetail.model.type import DECIMAL_PRECISION_MAX, Kind, Type
+from dovetail.model.type import Kind, Type
 
-_FLOATING = "binary floating point keeps about 15 digits, so the way back may differ in the last one"
+FLOATING = "binary floating point may differ in its last digits on the way back"
 
 
 def arithmetic(ask: Ask) -> Layer:
     """`x + c`, `c + x`, `x - c`, `c - x`, `x * c`, `c * x`, `x / c`."""
-    tree = ask.tree
-    left, right = unwrapped(tree.this), unwrapped(tree.args["expression"])
+    left, right = unwrapped(ask.tree.this), unwrapped(ask.tree.args["expression"])
     if has_fields(left) and has_fields(right):
-        return refused("it computes one number from several fields, so none of them can be told from the result")
+        return refused("it makes one number of several fields, and the number does not say what each of them is")
     inner, other = (left, right) if has_fields(left) else (right, left)
     try:
         value = number(other)
     except NotConstant:
         return refused("the constant in it is not a plain number")
-    lost = _FLOATING if ask.kind_of(tree) is Kind.FLOAT else ""
-    match tree:
-        case exp.Add():
-            return _plain(inner, filled("w - c", w=ask.wanted, c=literal(value)), lost)
-        case exp.Sub():
-            template = "w + c" if inner is left else "c - w"
-            return _plain(inner, filled(template, w=ask.wanted, c=literal(value)), lost)
-        case exp.Div() if inner is right:
-            return refused("a division by a field cannot be undone exactly")
-    if not value:
-        return refused("a product with zero says nothing about the field" if isinstance(tree, exp.Mul) else "it divides by zero")
-    if lost:
-        return _plain(inner, filled("w / c" if isinstance(tree, exp.Mul) else "w * c", w=ask.wanted, c=literal(value)), lost)
-    return _product(ask, inner, value) if isinstance(tree, exp.Mul) else _quotient(ask, inner, value)
+    if isinstance(ask.tree, exp.Div) and inner is right:
+        return refused("a division by a field cannot be undone exactly")
+    if isinstance(ask.tree, exp.Mul | exp.Div) and not value:
+        return refused("with zero as a factor or divisor the result says nothing about the field")
+    if ask.kind_of(ask.tree) is Kind.FLOAT:
+        return _step(ask, inner, _opposite(ask, value, first=inner is left), lost=FLOATING)
+    match ask.tree:
+        case exp.Mul():
+            return _product(ask, inner, value)
+        case exp.Div():
+            return _quotient(ask, inner, value, written=_is_written(other))
+    return _step(ask, inner, _opposite(ask, value, first=inner is left), places=_places(value))
+
+
+def _opposite(ask: Ask, value: Decimal, *, first: bool) -> Expression:
+    templates: dict[type[exp.Expression], str] = {
+        exp.Add: "w - c",
+        exp.Sub: "w + c" if first else "c - w",
+        exp.Mul: "w / c",
+        exp.Div: "w * c",
+    }
+    return filled(templates[type(ask.tree)], w=ask.wanted, c=literal(_short(value)))
 
 
 def negated(ask: Ask) -> Layer:
     """`-x`."""
-    lost = _FLOATING if ask.kind_of(ask.tree) is Kind.FLOAT else ""
-    return _plain(unwrapped(ask.tree.this), filled("-w", w=ask.wanted), "" if lost else lost)
+    return _step(ask, unwrapped(ask.tree.this), filled("-w", w=ask.wanted))
 
 
-def _plain(inner: exp.Expression, wanted: Expression, lost: str = "") -> Layer:
-    return Layer(((inner, wanted),), lost, number=True)
+def _step(ask: Ask, inner: exp.Expression, wanted: Expression, *, lost: str = "", places: int = 0) -> Layer:
+    """An exact step; under a rounding function, the answer gets more places by it."""
+    soft = None if ask.soft is None else max(ask.soft, places)
+    return Layer(((inner, wanted),), lost, soft=soft)
 
 
 def _product(ask: Ask, inner: exp.Expression, factor: Decimal) -> Layer:
-    """The inverse of a product divides; where the quotient has no end, the nearest value of the field is tried."""
-    inverse = reciprocal(factor)
-    if inverse is not None and _has_room(ask.type_of(inner), factor):
-        whole = factor == int(factor) and inverse != int(inverse)
-        template, constant = ("w / c", factor) if whole else ("w * c", inverse)
-        return _plain(inner, filled(template, w=ask.wanted, c=literal(_short(constant))))
-    candidate = filled("round(w / c, places)", w=ask.wanted, c=literal(factor), places=literal(_places(ask.type_of(inner))))
-    return _candidate(ask, inner, candidate, "")
+    """The inverse of a product divides; where the quotient has no end, the nearest value that the field can hold is tried."""
+    if factor == 1:
+        return _step(ask, inner, ask.wanted)
+    inverse = _reciprocal(factor)
+    finest = _finest(ask.type_of(inner))
+    ask = _hardened(ask, Fraction(factor), finest)
+    if inverse is not None and (ask.soft is None or ask.soft + _places(inverse) <= finest):
+        divides = factor == int(factor)
+        wanted = filled("w / c" if divides else "w * c", w=ask.wanted, c=literal(_short(factor if divides else inverse)))
+        return Layer(((inner, wanted),), soft=None if ask.soft is None else ask.soft + _places(inverse))
+    candidate = filled("round(w / c, n)", w=ask.wanted, c=literal(_short(factor)), n=literal(finest))
+    return Layer(((inner, candidate),), owed=True, soft=_deeper(ask, finest))
 
 
-def _quotient(ask: Ask, inner: exp.Expression, divisor: Decimal) -> Layer:
-    """The inverse of a quotient multiplies; where the quotient was rounded, the nearest value of the field is tried."""
-    candidate = filled("w * c", w=ask.wanted, c=literal(divisor))
-    given = ask.type_of(inner)
-    inverse = reciprocal(divisor)
-    if inverse is not None and _has_room(given, inverse):
-        return _plain(inner, candidate)
-    rounded = filled("round(v, places)", v=candidate, places=literal(_places(given)))
-    finest = Decimal(1).scaleb(-_places(ask.type_of(ask.tree)))
-    apart = Decimal(1).scaleb(-_places(given)) / abs(divisor)
-    return _candidate(ask, inner, rounded, "" if apart > finest else "the quotient is rounded, so near values become equal")
+def _quotient(ask: Ask, inner: exp.Expression, divisor: Decimal, *, written: bool) -> Layer:
+    """The inverse of a quotient multiplies; where the quotient was rounded, the nearest value that the field can hold is tried."""
+    wanted = filled("w * c", w=ask.wanted, c=literal(_short(divisor)))
+    finest = _finest(ask.type_of(inner))
+    exact = written and _reciprocal(divisor) is not None
+    if exact:
+        ask = _hardened(ask, 1 / Fraction(divisor), finest)
+    if exact and (ask.soft is None or ask.soft + _places(divisor) <= finest):
+        return Layer(((inner, wanted),), soft=None if ask.soft is None else ask.soft + _places(divisor))
+    candidate = filled("round(v, n)", v=wanted, n=literal(finest))
+    blurred = not exact and Decimal(1).scaleb(-finest) / abs(divisor) <= Decimal(1).scaleb(-_finest(ask.type_of(ask.tree)))
+    lost = "the quotient is rounded, so near values become equal" if blurred else ""
+    return Layer(((inner, candidate),), lost, owed=True, soft=_deeper(ask, finest))
 
 
-def _candidate(ask: Ask, inner: exp.Expression, candidate: Expression, lost: str) -> Layer:
-    return Layer(((inner, candidate),), lost, expected=ask.wanted, number=True)
+def _hardened(ask: Ask, factor: Fraction, finest: int) -> Ask:
+    """The same question without rounding, where no value of the field ever needs it."""
+    if ask.soft is None or (factor * Fraction(10) ** (ask.soft - finest)).denominator != 1:
+        return ask
+    return replace(ask, soft=None)
 
 
-def _has_room(given: Type, factor: Decimal) -> bool:
-    """Whether the product with the factor keeps all its digits."""
-    scale = _places(given) + max(0, -int(factor.as_tuple().exponent))
-    return scale <= DECIMAL_PRECISION_MAX and (given.kind is Kind.INTEGER or scale <= 18 or digits(given)[0] + 6 <= DECIMAL_PRECISION_MAX)
+def _deeper(ask: Ask, places: int) -> int | None:
+    return None if ask.soft is None else places
 
 
-def _places(given: Type) -> int:
-    return digits(given)[1] if given.kind is not Kind.INTEGER else 0
+def _is_written(tree: exp.Expression) -> bool:
+    """Whether the constant is written as one number: only by such a one is a division exact."""
+    tree = unwrapped(tree)
+    return isinstance(tree, exp.Literal) or (isinstance(tree, exp.Neg) and _is_written(tree.this))
+
+
+def _reciprocal(value: Decimal) -> Decimal | None:
+    inverse = reciprocal(value)
+    return inverse if inverse is not None and literal_type(inverse) is not None else None
+
+
+def _places(value: Decimal) -> int:
+    return max(0, -int(_short(value).as_tuple().exponent))
+
+
+def _finest(given: Type) -> int:
+    return 0 if given.kind is Kind.INTEGER else digits(given)[1]
 
 
 def _short(value: Decimal) -> Decimal:
     """The number without zeros behind the point.
 
-    >>> _short(Decimal("100.00")), _short(Decimal("1E+2"))
-    (Decimal('100'), Decimal('100'))
+    >>> _short(Decimal("2.50")), _short(Decimal("1E+2"))
+    (Decimal('2.5'), Decimal('100'))
     """
     return Decimal(int(value)) if value == int(value) else value.normalize()
 
 
-def rounding(name: str, ask: Ask, arguments: list[exp.Expression]) -> Layer:
-    """`round(x, n)`, `floor(x)` and `ceil(x)`: the value itself is a value that rounds to it."""
+def rounding(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+    """`round(x, n)`, `floor(x)`, `ceil(x)`: the wanted value is itself one that rounds to it."""
     try:
         places = count(arguments[1]) if len(arguments) > 1 else 0
     except NotConstant:
         return refused("the number of places is not a constant")
     inner = unwrapped(arguments[0])
-    if ask.kind_of(inner) is Kind.INTEGER:
-        return _plain(inner, ask.wanted)
-    words = {"floor": "it cuts off the decimal places", "ceil": "it rounds up to a whole number"}
-    lost = words.get(name, f"it rounds to {places} decimal places" if places else "it rounds to a whole number")
+    if _finest(ask.type_of(inner)) <= places:
+        return _step(ask, inner, ask.wanted)
+    words = {"floor": "it cuts off what stands behind the point", "ceil": "it rounds up to a whole number"}
+    lost = words.get(name, rounds_to(places))
     rounded = filled(f"{name}(w, n)" if name == "round" else f"{name}(w)", w=ask.wanted, n=literal(places))
-    return Layer(((inner, ask.wanted),), lost, expected=rounded, number=True, softens=True)
+    return softened(ask, inner, lost, rounded, places)
 
 
-def absolute(ask: Ask, arguments: list[exp.Expression]) -> Layer:
+def rounds_to(places: int) -> str:
+    """What rounding forgets, in words."""
+    return f"it rounds to {places} decimal place{'s' if places > 1 else ''}" if places else "it rounds to whole numbers"
+
+
+def softened(ask: Ask, inner: exp.Expression, lost: str, rounded: Expression, places: int) -> Layer:
+    """The layer of a function that rounds: its argument need only come near."""
+    return Layer(((inner, ask.wanted),), lost, expected=rounded, soft=places)
+
+
+def absolute(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
     """`abs(x)`: the sign is forgotten."""
     return through(arguments[0], ask.wanted, lost="it forgets the sign")
 
 
-__all__ = ["absolute", "arithmetic", "negated", "product_type", "rounding"]
+def bounded(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+    """`greatest(x, c)` and `least(x, c)`."""
+    holding = [argument for argument in arguments if has_fields(argument)]
+    if len(holding) != 1:
+        return refused(f"{name} of several fields does not say what each of them is")
+    if any(isinstance(unwrapped(argument), exp.Null) for argument in arguments):
+        return refused("it is always null")
+    inner = unwrapped(holding[0])
+    words = {"greatest": "below", "least": "above"}
+    limits = ", ".join(as_expression(argument).text for argument in arguments if not has_fields(argument))
+    lost = f"it forgets how far {words[name]} {limits} a value lies" if limits else ""
+    return through(inner, ask.wanted, lost=lost)

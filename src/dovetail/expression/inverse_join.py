@@ -1,0 +1,123 @@
+"""Texts joined of fields and constants, taken apart again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from dovetail.expression.inverse_build import NotConstant, as_expression, filled, has_fields, text, unwrapped
+from dovetail.expression.inverse_layer import Ask, Layer, Profiling, refused
+from dovetail.expression.parse import Expression, literal
+
+JOINED_MAX = 4
+"""Fields in one joined text that can be told apart again."""
+
+_HEAD = (
+    "CASE WHEN starts_with(w, f || s) THEN f WHEN ends_with(w, s || l) THEN left(w, length(w) - length(s || l))"
+    " WHEN contains(w, s) THEN split_part(w, s, 1) ELSE unmapped(w) END"
+)
+_TAIL = (
+    "CASE WHEN starts_with(w, f || s) THEN substr(w, length(f || s) + 1) WHEN ends_with(w, s || l) THEN l"
+    " WHEN contains(w, s) THEN substr(w, strpos(w, s) + m) ELSE unmapped(w) END"
+)
+_PREFIX = "CASE WHEN starts_with(w, p) THEN substr(w, n) ELSE unmapped(w) END"
+_SUFFIX = "CASE WHEN ends_with(w, s) THEN left(w, length(w) - m) ELSE unmapped(w) END"
+_BOTH = (
+    "CASE WHEN starts_with(w, p) AND ends_with(w, s) AND length(w) >= b THEN substr(w, n, length(w) - b) ELSE unmapped(w) END"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """A joined text: `fields` with `between` them (one less), `before` and `behind` around them."""
+
+    fields: tuple[exp.Expression, ...]
+    between: tuple[str, ...]
+    before: str
+    behind: str
+
+
+def joined(ask: Ask) -> Layer:
+    """`'A-' || x`, `x || '-B'`, `first || ' ' || last`, `concat(...)`."""
+    try:
+        parts = _parts(ask.tree)
+    except NotConstant:
+        return refused("it is always null")
+    if len(parts.fields) == 1:
+        return Layer(((parts.fields[0], _without_affixes(parts, ask.wanted)),))
+    if "" in parts.between:
+        return refused("it joins fields with nothing between them, so the text does not say where one ends")
+    if len(parts.fields) > JOINED_MAX:
+        return refused(f"it joins more than {JOINED_MAX} fields")
+    names = [as_expression(field).names for field in parts.fields]
+    if len({name for each in names for name in each}) < sum(map(len, names)):
+        return refused("it holds one field twice")
+    wanted = _without_affixes(parts, ask.wanted)
+    answers = _taken_apart(replace(parts, before="", behind=""), wanted, ask)
+    return Layer(tuple(answers), "the text alone does not say where one field ends", profile=_profile(parts))
+
+
+def _parts(tree: exp.Expression) -> _Joined:
+    empties = isinstance(tree, exp.Concat)
+    fields: list[exp.Expression] = []
+    gaps = [""]
+    for part in tree.expressions if empties else _piped(tree):
+        if has_fields(part):
+            fields.append(filled("COALESCE(p, '')", p=as_expression(part)).tree if empties else unwrapped(part))
+            gaps.append("")
+        elif not (empties and isinstance(unwrapped(part), exp.Null)):
+            gaps[-1] += text(part)
+    return _Joined(tuple(fields), tuple(gaps[1:-1]), gaps[0], gaps[-1])
+
+
+def _piped(tree: exp.Expression) -> list[exp.Expression]:
+    tree = unwrapped(tree)
+    return [*_piped(tree.this), *_piped(tree.expression)] if isinstance(tree, exp.DPipe) else [tree]
+
+
+def _without_affixes(parts: _Joined, wanted: Expression) -> Expression:
+    """What stands between the constant beginning and the constant end; a text without them fails."""
+    before, behind = len(parts.before), len(parts.behind)
+    if not before and not behind:
+        return wanted
+    constants = {
+        "p": literal(parts.before),
+        "s": literal(parts.behind),
+        "n": literal(before + 1),
+        "m": literal(behind),
+        "b": literal(before + behind),
+    }
+    template = _BOTH if before and behind else _PREFIX if before else _SUFFIX
+    return filled(template, w=wanted, **constants)
+
+
+def _taken_apart(parts: _Joined, wanted: Expression, ask: Ask) -> list[tuple[exp.Expression, Expression]]:
+    """The first field and the rest: the old ones where the text still begins or ends with them, else cut at the first separator."""
+    head, *rest = parts.fields
+    separator, *others = parts.between
+    tail = replace(parts, fields=tuple(rest), between=tuple(others))
+    old = {"f": ask.old(head), "l": ask.old(_tree(tail))}
+    known = {"w": wanted, "s": literal(separator), "m": literal(len(separator)), **old}
+    answers = [(head, filled(_HEAD, **known))]
+    remaining = filled(_TAIL, **known)
+    return answers + (_taken_apart(tail, remaining, ask) if others else [(rest[0], remaining)])
+
+
+def _tree(parts: _Joined) -> exp.Expression:
+    """The joined text of the parts again."""
+    whole = as_expression(parts.fields[0])
+    for separator, field in zip(parts.between, parts.fields[1:], strict=True):
+        whole = filled("a || s || f", a=whole, s=literal(separator), f=as_expression(field))
+    return whole.tree
+
+
+def _profile(parts: _Joined) -> tuple[Profiling, ...]:
+    """A field that holds the separator is cut in the wrong place when both sides change at once."""
+    asked = []
+    for field, separator in zip(parts.fields, parts.between, strict=False):
+        expression = as_expression(field)
+        test = filled("contains(f, s)", f=expression, s=literal(separator))
+        meaning = f"hold the separator {literal(separator).text} in {', '.join(expression.names)}"
+        asked.append(Profiling(expression.names, test, meaning))
+    return tuple(asked)
