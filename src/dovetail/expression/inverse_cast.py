@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlglot import exp
 
 from dovetail.expression.inverse_build import as_expression, filled, unwrapped
@@ -102,8 +100,9 @@ def _places(given: Type) -> int:
     return 0 if given.kind is Kind.INTEGER else digits(given)[1]
 
 
-def zoned(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+def zoned(ask: Ask) -> Layer:
     """`at_zone(x, zone)` and `in_zone(x, zone)` undo each other, but for the hours that a zone skips or has twice."""
+    name, arguments = ask.call
     inner, zone = unwrapped(arguments[0]), as_expression(arguments[1])
     other = "in_zone" if name == "at_zone" else "at_zone"
     exact = zone.text.strip("'").upper() in ("UTC", "ETC/UTC")
@@ -111,7 +110,8 @@ def zoned(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
     return through(inner, filled(f"{other}(w, z)", w=ask.wanted, z=zone), lost=lost, owed=not exact)
 
 
-def truncated(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+def truncated(ask: Ask) -> Layer:
     """`date_trunc('month', x)`: the wanted value is itself the beginning of its month."""
+    _, arguments = ask.call
     unit = str(literal(arguments[0].name).text).strip("'")
     return through(arguments[1], ask.wanted, lost=f"it forgets what is finer than a {unit}")

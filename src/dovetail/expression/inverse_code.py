@@ -44,7 +44,7 @@ def codes(ask: Ask) -> Layer:
     try:
         given = _read(ask.tree)
         if given.rest is not None and not given.passes and ask.kind_of(given.subject) is Kind.BOOLEAN:
-            given = _with_both_truths(given)
+            given = _with_both_truths(given, given.rest)
         return _turned(ask, given)
     except NotConstant:
         return refused(_COMPUTED)
@@ -115,12 +115,11 @@ def mark(tree: exp.Expression) -> Mark:
         return "tree", as_expression(tree).text
 
 
-def _with_both_truths(given: _Map) -> _Map:
+def _with_both_truths(given: _Map, rest: exp.Expression) -> _Map:
     """A truth has two values; what else is left is null."""
-    assert given.rest is not None
     known = {mark(key) for key, _ in given.arms}
     keys = [exp.Boolean(this=True), exp.Boolean(this=False), exp.Null()]
-    added = [(key, given.rest) for key in keys if mark(key) not in known]
+    added = [(key, rest) for key in keys if mark(key) not in known]
     return _Map(given.subject, (*given.arms, *added), None)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlglot import exp
 
+from dovetail.expression.calls import Call, call_of
 from dovetail.expression.inverse_build import as_expression, old, unwrapped
 from dovetail.expression.parse import Expression
 from dovetail.expression.types import infer
@@ -48,6 +49,11 @@ class Ask:
     wanted: Expression
     scope: Mapping[str, Type]
     soft: int | None = None
+
+    @property
+    def call(self) -> Call:
+        """The function's name and its arguments; no name where the tree is no function."""
+        return call_of(self.tree) or ("", ())
 
     def type_of(self, tree: exp.Expression) -> Type:
         """The type of a part of the tree."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -132,8 +131,9 @@ def _short(value: Decimal) -> Decimal:
     return Decimal(int(value)) if value == int(value) else value.normalize()
 
 
-def rounding(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+def rounding(ask: Ask) -> Layer:
     """`round(x, n)`, `floor(x)`, `ceil(x)`: the wanted value is itself one that rounds to it."""
+    name, arguments = ask.call
     try:
         places = count(arguments[1]) if len(arguments) > 1 else 0
     except NotConstant:
@@ -157,13 +157,15 @@ def softened(ask: Ask, inner: exp.Expression, lost: str, rounded: Expression, pl
     return Layer(((inner, ask.wanted),), lost, expected=rounded, soft=places)
 
 
-def absolute(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+def absolute(ask: Ask) -> Layer:
     """`abs(x)`: the sign is forgotten."""
+    _, arguments = ask.call
     return through(arguments[0], ask.wanted, lost="it forgets the sign")
 
 
-def bounded(ask: Ask, name: str, arguments: Sequence[exp.Expression]) -> Layer:
+def bounded(ask: Ask) -> Layer:
     """`greatest(x, c)` and `least(x, c)`."""
+    name, arguments = ask.call
     holding = [argument for argument in arguments if has_fields(argument)]
     if len(holding) != 1:
         return refused(f"{name} of several fields does not say what each of them is")

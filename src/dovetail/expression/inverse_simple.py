@@ -90,7 +90,7 @@ def _same(left: exp.Expression, right: exp.Expression) -> bool:
 
 
 def _paren(node: exp.Expression) -> exp.Expression:
-    inner = node.this
+    inner: exp.Expression = node.this
     if isinstance(inner, _ATOMS) or (isinstance(inner, exp.Func) and not isinstance(inner, exp.Connector)):
         return inner
     parent = node.parent
@@ -105,11 +105,12 @@ def _paren(node: exp.Expression) -> exp.Expression:
 
 def _case(node: exp.Expression) -> exp.Expression:
     if node.args.get("this") is not None:
-        return (node.args.get("default") or exp.Null()) if _is_null(node.this) else node
+        otherwise: exp.Expression = node.args.get("default") or exp.Null()
+        return otherwise if _is_null(node.this) else node
     arms: list[exp.If] = []
     default = node.args.get("default")
     for arm in node.args["ifs"]:
-        if _is_null(arm.this) or _is_truth(arm.this, False):
+        if _never(arm.this):
             continue
         if _is_truth(arm.this, True):
             default = arm.args["true"]
@@ -139,6 +140,14 @@ def _is_idle(arm: exp.If, default: exp.Expression | None) -> bool:
     return (_same(one, value) and _same(two, otherwise)) or (_same(two, value) and _same(one, otherwise))
 
 
+def _never(condition: exp.Expression) -> bool:
+    """Whether a condition cannot hold: it is null or false, or one of several that must hold together is."""
+    condition = unwrapped(condition)
+    if isinstance(condition, exp.And):
+        return _never(condition.this) or _never(condition.expression)
+    return _is_null(condition) or _is_truth(condition, False)
+
+
 def _coalesce(node: exp.Expression) -> exp.Expression:
     parts = [part for part in (node.this, *node.expressions) if not _is_null(part)]
     if not parts:
@@ -153,11 +162,33 @@ def _coalesce(node: exp.Expression) -> exp.Expression:
 
 
 def _pipe(node: exp.Expression) -> exp.Expression:
-    left, right = node.this, node.expression
-    if isinstance(left, exp.Literal) and left.is_string and not left.this:
+    left, right = unwrapped(node.this), unwrapped(node.expression)
+    if _is_text(left) and _is_text(right):
+        return exp.Literal.string(left.name + right.name)
+    if _is_text(left) and not left.name:
         return right
-    if isinstance(right, exp.Literal) and right.is_string and not right.this:
-        return left
+    return left if _is_text(right) and not right.name else node
+
+
+def _is_text(tree: exp.Expression) -> bool:
+    return isinstance(tree, exp.Literal) and bool(tree.is_string)
+
+
+def _length(node: exp.Expression) -> exp.Expression:
+    text = unwrapped(node.this)
+    return exp.Literal.number(len(text.name)) if _is_text(text) else node
+
+
+def _of_empty(node: exp.Expression) -> exp.Expression:
+    """A part of the empty text is empty."""
+    text = unwrapped(node.this)
+    return exp.Literal.string("") if _is_text(text) and not text.name else node
+
+
+def _sum(node: exp.Expression) -> exp.Expression:
+    left, right = unwrapped(node.this), unwrapped(node.expression)
+    if all(isinstance(part, exp.Literal) and str(part.this).isdecimal() for part in (left, right)):
+        return exp.Literal.number(int(left.name) + int(right.name))
     return node
 
 
@@ -171,6 +202,8 @@ def _null_safe(node: exp.Expression) -> exp.Expression:
 
 
 def _and(node: exp.Expression) -> exp.Expression:
+    one: exp.Expression
+    two: exp.Expression
     for one, two in ((node.this, node.expression), (node.expression, node.this)):
         if _is_truth(one, True):
             return two
@@ -195,7 +228,7 @@ def _cast(node: exp.Expression) -> exp.Expression:
     inner = unwrapped(node.this)
     if not isinstance(inner, exp.Cast):
         return node
-    target, between = target_type(node.to, None), target_type(inner.to, None)
+    target, between = target_type(node.args["to"], None), target_type(inner.to, None)
     if between == target:
         return inner
     deepest = unwrapped(inner.this)
@@ -213,4 +246,9 @@ _RULES: dict[type[exp.Expression], Callable[[exp.Expression], exp.Expression]] =
     exp.Is: _is,
     exp.Not: _not,
     exp.Cast: _cast,
+    exp.Length: _length,
+    exp.SplitPart: _of_empty,
+    exp.Substring: _of_empty,
+    exp.Left: _of_empty,
+    exp.Add: _sum,
 }

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from dovetail.expression.calls import call_of
 from dovetail.expression.inverse_build import as_expression, filled, has_fields, old, unwrapped
 from dovetail.expression.inverse_cast import cast, truncated, zoned
 from dovetail.expression.inverse_code import coalesced, codes, emptied
@@ -155,7 +154,7 @@ _TREES: dict[type[exp.Expression], Callable[[Ask], Layer]] = {
     exp.Sub: arithmetic,
 }
 
-_CALLS: dict[str, Callable[[Ask, str, Sequence[exp.Expression]], Layer]] = {
+_CALLS: dict[str, Callable[[Ask], Layer]] = {
     **dict.fromkeys(NORMAL_FORMS, normal_form),
     "abs": absolute,
     "at_zone": zoned,
@@ -199,15 +198,15 @@ def _layer(ask: Ask) -> Layer:
         return rule(ask)
     if isinstance(ask.tree, _COMPARISONS):
         return refused("a comparison does not say which value to write; list the values with `codes`")
-    name, arguments = call_of(ask.tree) or (type(ask.tree).__name__.lower(), ())
+    name, arguments = ask.call
     if name in _ONE_WAY_CALLS:
         return refused(_ONE_WAY_CALLS[name])
     undo = _CALLS.get(name)
     if undo is None:
-        return refused(f"{name} cannot be undone")
+        return refused(f"{name or 'it'} cannot be undone")
     if not has_fields(arguments[1 if name == "date_trunc" else 0]) and name not in ("greatest", "least"):
         return refused(f"{name} of a constant does not say what the field is")
-    return undo(ask, name, arguments)
+    return undo(ask)
 
 
 def declared(read: Expression, writes: Writes, *, shared: str, scope: Mapping[str, Type]) -> Inverse:
