@@ -2,57 +2,82 @@
 
 from __future__ import annotations
 
-import functools
-import pkgutil
+from collections.abc import Collection, Iterator, Mapping
+from typing import Protocol
 
 from dovetail.model.mapping import Check
 from dovetail.project.locate import shown
 from dovetail.project.node import Listing, Node, Scalar, Table
 from dovetail.project.shape import Reader
-from dovetail.quality import checks as shelf
+from dovetail.quality import shelf
+from dovetail.quality.check import wrong
 
 
-def read_checks(reader: Reader, node: Node | None, *, field: str) -> tuple[Check, ...]:
-    """The checks of a field (of a whole row where `field` is empty)."""
-    found: list[Check] = []
-    if isinstance(node, Listing):
-        for item in node:
-            found += _checks(reader, item, field)
-    elif node is not None:
-        found += _checks(reader, node, field)
-    return tuple(found)
+class HasFields(Protocol):
+    """A mapping by its names."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of its shared fields."""
+        ...
 
 
-@functools.cache
-def names() -> tuple[str, ...]:
-    """The names of all checks on the shelf; none is imported."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(shelf.__path__) if module.name[0] != "_"))
+def read_checks(
+    reader: Reader, node: Node | None, *, field: str, fields: Collection[str], mappings: Mapping[str, HasFields]
+) -> tuple[Check, ...]:
+    """The checks of a shared field (of whole rows where `field` is empty); those that cannot be meant are told."""
+    found = tuple(_checks(reader, node, field)) if node is not None else ()
+    for check in found:
+        _judge(reader, check, fields, mappings)
+    return found
 
 
-def _checks(reader: Reader, node: Node, field: str) -> list[Check]:
+def _checks(reader: Reader, node: Node, field: str) -> Iterator[Check]:
     if isinstance(node, Scalar):
         name = reader.text(node, "`check`")
-        return [Check(name, (), node.at, field)] if name is not None and _known(reader, name, node) else []
+        if name is not None:
+            yield Check(name, (), node.at, field)
+    elif isinstance(node, Table):
+        for entry in node:
+            yield Check(entry.name, tuple(_arguments(reader, entry.value)), entry.key.at, field)
+    else:
+        for item in node:
+            if isinstance(item, Listing):
+                reader.wrong(item, "a check is a name or a table", "write check: [not_null, {within: [0, 10]}]")
+            else:
+                yield from _checks(reader, item, field)
+
+
+def _arguments(reader: Reader, node: Node) -> Iterator[object]:
     if isinstance(node, Listing):
-        reader.wrong(node, "a check is a name or a table", "write check: [not_null, {within: [0, 10]}]")
-        return []
-    return [
-        Check(entry.name, _arguments(reader, entry.value), entry.key.at, field)
-        for entry in node
-        if _known(reader, entry.name, entry.key)
-    ]
+        for item in node:
+            yield reader.constant(item, "an argument of a check")
+    elif isinstance(node, Table):
+        reader.wrong(node, "a check takes one value or a list", "write {within: [0, 10]}")
+    elif node.value is not None:
+        yield reader.constant(node, "an argument of a check")
 
 
-def _known(reader: Reader, name: str, node: Scalar) -> bool:
-    if names() and name not in names():
-        reader.mistakes.unknown(f"no check is named {shown(name)}", node.at, name=name, known=names())
-        return False
-    return True
-
-
-def _arguments(reader: Reader, node: Node) -> tuple[object, ...]:
-    if isinstance(node, Listing):
-        return tuple(reader.constant(item, "an argument of a check") for item in node)
-    if isinstance(node, Table):
-        return tuple((entry.name, reader.constant(entry.value, "an argument of a check")) for entry in node)
-    return () if node.value is None else (reader.constant(node, "an argument of a check"),)
+def _judge(reader: Reader, check: Check, fields: Collection[str], mappings: Mapping[str, HasFields]) -> None:
+    at = check.at
+    if at is None:
+        return
+    if check.name not in shelf.names():
+        reader.mistakes.unknown(f"no check is called {shown(check.name)}", at, name=check.name, known=shelf.names())
+        return
+    fault = wrong(check)
+    if fault is not None:
+        reader.mistakes.take(fault)
+    elif check.name == "refers":
+        mapping, field = (str(name) for name in check.arguments)
+        if mapping not in mappings:
+            message = f"`refers` names {shown(mapping)}, which is no mapping"
+            reader.mistakes.unknown(message, at, name=mapping, known=mappings)
+        elif field not in mappings[mapping].fields:
+            message = f"mapping {mapping!r} has no shared field {shown(field)}"
+            reader.mistakes.unknown(message, at, name=field, known=mappings[mapping].fields)
+    elif check.name == "unique":
+        for name in check.arguments:
+            if name not in fields:
+                message = f"`unique` names {shown(str(name))}, which is no shared field"
+                reader.mistakes.unknown(message, at, name=str(name), known=fields)

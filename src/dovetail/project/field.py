@@ -44,7 +44,13 @@ def read_field(sheet: Sheet, entry: Entry) -> SharedField | None:
         recount=sheet.over_member(table.get("recount"), "`recount`"),
         ref=_reference(sheet, table, known),
         by=sheet.reader.text(table.get("by"), "`by`"),
-        checks=read_checks(sheet.reader, table.get("check"), field=entry.name),
+        checks=read_checks(
+            sheet.reader,
+            table.get("check"),
+            field=entry.name,
+            fields=sheet.outline.fields,
+            mappings=sheet.project.mappings,
+        ),
         value=sheet.over_fields(table.get("value"), "`value`", without=[entry.name]),
     )
     _belongs(sheet, table)

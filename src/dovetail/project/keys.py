@@ -31,6 +31,8 @@ class Keys:
     others: Key | None = None
     short: Shape | None = None
     """What may stand in place of the table."""
+    rules: Shape = field(default_factory=dict)
+    """What JSON Schema says besides about the table as a whole."""
     by_name: Mapping[str, Key] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +64,9 @@ NAME: Shape = {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$"}
 EXPRESSION: Shape = {"type": ["string", "number", "boolean"], "title": "expression"}
 VALUE: Shape = {"type": ["string", "number", "boolean", "null"], "title": "value"}
 ANYTHING: Shape = {}
+
+CHECK: Shape = {"title": "checks", **_either(TEXT, _table(ANYTHING), _list(_either(TEXT, _table(ANYTHING))))}
+"""The name of a check, a table of checks with their arguments, or a list of both."""
 
 RULES = ("newest", "min", "max", "union", "delta", "ask")
 """The policies that are one word."""
@@ -186,7 +191,7 @@ MAPPING = Keys(
             "The time between two passes of a running sync, such as `5s` or `2m`; a calendar such as `0 2 * * *` is kept for later.",
         ),
         Key("guard", _ref("guard"), "The most that one run may change."),
-        Key("check", _ref("check"), "Rules on whole rows."),
+        Key("check", CHECK, "Checks on whole rows: a name, a table of names with arguments, or a list of both."),
         Key(
             "groups",
             _table(_list(NAME)),
@@ -251,6 +256,7 @@ MATCH = Keys(
         Key("nth", ANYTHING, "A number within rows that agree.", later=True),
     ),
     short=NAME,
+    rules={"minProperties": 1, "maxProperties": 1},
 )
 
 FIELD = Keys(
@@ -273,7 +279,11 @@ FIELD = Keys(
         Key("recount", EXPRESSION, "True where a new value is a count, and no movement; for `policy: delta`."),
         Key("ref", NAME, "The mapping that the field refers to; keys are translated."),
         Key("by", TEXT, "The shared field of that mapping by which both sides refer to it, where it is not the key."),
-        Key("check", _ref("check"), "Rules on the field's values."),
+        Key(
+            "check",
+            CHECK,
+            "Checks on the values, as in `[not_null, {within: [0, 10]}]`; rows that fail are quarantined.",
+        ),
         Key("value", EXPRESSION, "A computed field: an expression over other shared fields. It is only written."),
         Key("moves", ANYTHING, "The actions of a state machine.", later=True),
     ),
@@ -300,6 +310,7 @@ CELL = Keys(
         Key("moves", ANYTHING, "The actions of a state machine.", later=True),
     ),
     short=EXPRESSION,
+    rules={"oneOf": [{"required": ["field"]}, {"required": ["read"]}]},
 )
 
 POLICY = Keys(
@@ -311,6 +322,7 @@ POLICY = Keys(
         Key("max", _ref("order"), "The greatest value wins, in this order of words."),
     ),
     short=_words(*RULES),
+    rules={"minProperties": 1, "maxProperties": 1},
 )
 
 ORDER = Keys(
@@ -318,12 +330,6 @@ ORDER = Keys(
     "The order of words, the least first.",
     (Key("order", _list(VALUE), "The words, the least first, as in `[new, paid, shipped]`.", required=True),),
 )
-
-CHECK: Shape = {
-    "title": "check",
-    "description": "The name of a check, a table of checks with their arguments, or a list of both.",
-    **_either(TEXT, _table(ANYTHING), _list(_either(TEXT, _table(ANYTHING)))),
-}
 
 TABLES: Mapping[str, Keys] = {
     "project": PROJECT, "system": SYSTEM, "query": QUERY, "defaults": DEFAULTS, "guard": GUARD, "policy": POLICY, "order": ORDER,

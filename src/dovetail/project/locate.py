@@ -23,7 +23,7 @@ class Mistakes:
         self.notes: list[Note] = []
         self._told: set[str] = set()
 
-    def add(self, message: str, at: Location, *, code: str, hint: str = "") -> None:
+    def add(self, message: str, at: Location | None, *, code: str, hint: str = "") -> None:
         """Something is wrong at a place."""
         self.take(DeclarationError(message, where=at, code=code, hint=hint))
 

@@ -40,7 +40,7 @@ def read_mapping(reader: Reader, root: Node | None, project: Surroundings) -> Ma
         fields=tuple(field for field in shared if field is not None),
         at=known.at,
         match=_match(sheet, table.get("match"), fields),
-        checks=read_checks(reader, table.get("check"), field=""),
+        checks=read_checks(reader, table.get("check"), field="", fields=known.fields, mappings=project.mappings),
         guard=read_guard(reader, table.get("guard"), project.guard),
         every_s=every_s,
         cron=cron,
@@ -91,8 +91,8 @@ def _match(sheet: Sheet, node: Node | None, fields: Table | None) -> Match | Non
     if node is None:
         return None
     if isinstance(node, Listing):
-        names = ", ".join(item.text for item in node if isinstance(item, Scalar))
-        hint = f"write {{together: [{names}]}} if all must agree, {{any: [{names}]}} if one is enough"
+        listed = ", ".join(item.text for item in node if isinstance(item, Scalar))
+        hint = f"write {{together: [{listed}]}} if all must agree, {{any: [{listed}]}} if one is enough"
         reader.mistakes.add(
             "a list does not say whether all fields must agree or any one", node.at, code="DV-162", hint=hint
         )
@@ -111,9 +111,9 @@ def _match(sheet: Sheet, node: Node | None, fields: Table | None) -> Match | Non
             reader.mistakes.add("`match` is one of `together` and `any`", node.at, code="DV-109", hint=hint)
         return None
     names = reader.texts(kinds[0].value, f"`{kinds[0].name}`")
-    for listed, at in names:
-        _match_field(sheet, listed, at, fields)
-    return Match(tuple(listed for listed, _ in names), together=kinds[0].name == "together") if names else None
+    for one, at in names:
+        _match_field(sheet, one, at, fields)
+    return Match(tuple(one for one, _ in names), together=kinds[0].name == "together") if names else None
 
 
 def _match_field(sheet: Sheet, name: str, at: Location, fields: Table | None) -> None:

@@ -75,7 +75,7 @@ class Reader:
             self.check_name(text, what, node.at)
         return text
 
-    def check_name(self, text: str, what: str, at: Location) -> None:
+    def check_name(self, text: str, what: str, at: Location | None) -> None:
         """Tell a name that cannot be one."""
         if not _NAME.fullmatch(text):
             hint = "begin with a letter; go on with letters, digits, - and _, at most 63 signs"

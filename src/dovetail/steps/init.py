@@ -1,0 +1,102 @@
+"""Drafts a project from two systems that answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dovetail.errors import DeclarationError, UnknownName
+from dovetail.model.catalog import Catalog
+from dovetail.project.draft import draft
+from dovetail.project.keys import RESERVED
+from dovetail.project.load import FILE
+from dovetail.project.locate import Mistakes, nearest
+from dovetail.project.settings import prepared
+from dovetail.project.shape import Reader
+from dovetail.systems import registry
+from dovetail.systems.secret import expand
+
+SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mariadb", "sqlite": "sqlite"}
+"""Connectors by the scheme of a URL, where they differ; a text without a scheme is the path of a SQLite file."""
+
+IGNORED = ".dovetail/\n"
+"""What git leaves out: state, keys and secrets."""
+
+
+def init(
+    target: Path, systems: Sequence[tuple[str, str]], *, variables: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
+    """Write the draft of a project that joins two systems, given as (name, URL or path); the files that were written.
+
+    Both systems are asked for their catalogs; `variables` fill in placeholders of the URLs. Nothing is overwritten: where a project stands already, it is left alone.
+    """
+    if len(systems) != 2 or not all(url for _, url in systems):
+        raise DeclarationError(
+            "two systems are joined", code="DV-170", hint="dovetail init shop=shop.db stock=postgresql://..."
+        )
+    _check_names([name for name, _ in systems])
+    _free(target, [FILE])
+    sides = [_side(name, url, expand(url, variables or {}, target), target) for name, url in systems]
+    files = draft(sides[0], sides[1])
+    _free(target, files)
+    written = [_write(target / name, text) for name, text in files.items()]
+    if not (target / ".gitignore").exists():
+        written.append(_write(target / ".gitignore", IGNORED))
+    return tuple(written)
+
+
+def _side(name: str, written: str, url: str, target: Path) -> tuple[str, str, str, Catalog]:
+    """A system as the draft takes it; a URL stays as it was written, placeholders included."""
+    scheme, sign, rest = url.partition("://")
+    connector = SCHEMES.get(scheme, scheme) if sign else "sqlite"
+    if connector not in registry.names():
+        raise UnknownName(f"no connector speaks {scheme}://", where=name, hint=nearest(connector, registry.names()))
+    if connector != "sqlite":
+        return name, connector, written, _catalog(connector, {"url": url})
+    path = Path(rest.removeprefix("/") if sign else url)
+    return name, connector, _relative(path, target), _catalog(connector, {"path": str(path)})
+
+
+def _catalog(connector: str, settings: Mapping[str, object]) -> Catalog:
+    opened = registry.open(connector, prepared(registry.settings_class(connector), settings, Path.cwd()))
+    try:
+        return opened.describe()
+    finally:
+        opened.close()
+
+
+def _relative(path: Path, target: Path) -> str:
+    """The path as the project's file says it: relative where it lies in the project or beside it, else whole."""
+    relative = Path(os.path.relpath(path.absolute(), target.absolute()))
+    return str(path.absolute() if relative.parts[:2] == ("..", "..") else relative)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    mistakes = Mistakes()
+    for name in names:
+        if not name or name in RESERVED:
+            hint = "give each system a name: shop=shop.db"
+            mistakes.take(DeclarationError(f"a system cannot be called {name!r}", code="DV-106", hint=hint))
+        else:
+            Reader(mistakes).check_name(name, "a system", None)
+    if len(set(names)) < len(names):
+        mistakes.take(DeclarationError("both systems have the same name", code="DV-108", hint="give each its own"))
+    mistakes.raise_all()
+
+
+def _free(target: Path, names: Sequence[str] | Mapping[str, str]) -> None:
+    """Refuse to write over a file that stands there."""
+    for name in names:
+        if (target / name).exists():
+            hint = "choose another folder with --project, or move the file away"
+            raise DeclarationError(
+                "there is a project already; nothing was written", where=name, code="DV-171", hint=hint
+            )
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    return path
