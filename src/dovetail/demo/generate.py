@@ -31,6 +31,10 @@ ASKED = {"partner": ("language",)}
 """Fields without a rule: where both sides differ, a person is asked and nothing is written."""
 
 
+DISPUTED = {"item": {("ODD-TWINS",)}, "partner": {("odd.twins@example.com",)}}
+"""Rows of the inventory that two rows of the store would meet; they are held with them."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How many shared rows of one mapping must end in which way."""
@@ -85,7 +89,8 @@ def _hold_unknown_status(moved: Translation) -> None:
 def _combine(table: str, moved: Translation, stock: dict[Key, Row]) -> tuple[dict[Key, Row], Outcome, set[Key]]:
     """The table after the migration: what stood there, brought to the store's values; and what did not."""
     after = {key: dict(row) for key, row in stock.items()}
-    count: Counter[str] = Counter(quarantined=len(moved.held[MAPPING_OF[table]]))
+    held = len(moved.held[MAPPING_OF[table]]) + len(DISPUTED.get(table, ()))
+    count: Counter[str] = Counter(quarantined=held)
     conflicts: set[Key] = set()
     for key, row in moved.rows[table].items():
         before = stock.get(key)
