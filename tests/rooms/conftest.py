@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from dovetail.state.store import Store, open_state
+from dovetail.testing.servers.postgres import Server
 
 KEY = bytes(range(32))
 
@@ -32,12 +33,18 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def states_url(postgres_server: Server) -> str:
+    """A database in which each test's state has a schema of its own."""
+    return postgres_server.create("states")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def state_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a state can be made that nobody else uses."""
     if request.param == "sqlite":
         return str(tmp_path / ".dovetail" / "state.db")
-    url = request.getfixturevalue("postgres_url")
+    url = request.getfixturevalue("states_url")
     return f"{url}{'&' if '?' in url else '?'}schema=state_{uuid4().hex}"
 
 

@@ -23,8 +23,7 @@ def questions(checks: Sequence[Check], scope: Scope) -> tuple[Question, ...]:
     """What the checks ask of shared rows whose fields have these types, in the same order.
 
     Raises `DeclarationError`, or `Declarations` for several, where a check is unknown, its arguments are wrong, or it
-    cannot
-    judge values of that type.
+    cannot judge values of that type.
     """
     asked: list[Question] = []
     mistakes: list[DeclarationError] = []

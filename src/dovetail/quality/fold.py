@@ -27,8 +27,7 @@ def failed(question: Question, table: pa.Table, *, answer: Known = None, known: 
     """The rows of `table` (shared fields as columns) that fail, by position.
 
     `answer` is the expression's value for each row, where the question has one: false fails, null passes. `known`
-    holds the values that the
-    question needs.
+    holds the values that the question needs.
 
     >>> from dovetail.model.mapping import Check
     >>> from dovetail.model.type import Kind, Type

@@ -48,9 +48,10 @@ class Need:
 class Question:
     """One check, ready to be asked.
 
-    With an `expression`, a row fails where the answer is false (or could not be computed); null passes. With `failing`, it gives
-    the positions of failing rows from the columns of `fields`, and `needs` says what else it is to be given. A question has one
-    of them at least. `reason` says what is wrong with a failing row, and holds none of its values.
+    With an `expression`, a row fails where the answer is false (or could not be computed); null passes. With
+    `failing`, it gives the positions of failing rows from the columns of `fields`, and `needs` says what else it is to
+    be given. A question has one of them at least. `reason` says what is wrong with a failing row, and holds none of
+    its values.
     """
 
     check: Check

@@ -50,8 +50,8 @@ class Base:
     """One packed row for each shared row: for every member and field a fingerprint and an agreement number, as the
     engine lays them out.
 
-    A *layout* is the document that says how the bytes stand: members, fields, and the digest of the cell that made each
-    fingerprint. Rows of several layouts live side by side, so a changed mapping needs no rewriting.
+    A *layout* is the document that says how the bytes stand: members, fields, and the digest of the cell that made
+    each fingerprint. Rows of several layouts live side by side, so a changed mapping needs no rewriting.
     """
 
     def __init__(self, database: Database) -> None:

@@ -51,8 +51,7 @@ class Dispute:
     """What a run could not settle: a field of a shared row (`field` empty: the row itself, for instance its pairing).
 
     `keys` holds the key at each member concerned, `sides` what each member holds, `base` what was last agreed on. The
-    same row, field, code and
-    keys are the same conflict. `reason` holds no values.
+    same row, field, code and keys are the same conflict. `reason` holds no values.
     """
 
     row: int | None

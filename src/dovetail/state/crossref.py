@@ -32,8 +32,8 @@ _ROWS = "SELECT count(*) FROM (SELECT DISTINCT row_id FROM crossref WHERE mappin
 class Crossref:
     """Numbers of shared rows, and the key of each at each member.
 
-    A row has at most one key at a member, and a key belongs to at most one row of a mapping; the database itself
-    holds both.
+    A row has at most one key at a member, and a key belongs to at most one row of a mapping; the database itself holds
+    both.
     """
 
     def __init__(self, database: Database) -> None:
@@ -49,8 +49,8 @@ class Crossref:
         return self._database.draw(f"row {mapping}", count)
 
     def link(self, mapping: str, member: str, rows: Rows, keys: Keys) -> None:
-        """Give each row its key at that member. A link that stands already is left; anything that is not one-to-one
-        is a `StateFault`."""
+        """Give each row its key at that member. A link that stands already is left; anything that is not one-to-one is
+        a `StateFault`."""
         numbers, texts = listed(rows), listed(keys)
         with self._database.transaction():
             links = zip(repeat(mapping), repeat(member), numbers, texts, strict=False)

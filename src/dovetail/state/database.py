@@ -91,8 +91,7 @@ class Database:
     """The state's database. Threads may share it: one transaction at a time, the others wait.
 
     A block inside a block joins the outer one: all becomes durable at the end of the outermost, or nothing does. An
-    exception that
-    leaves an inner block makes the outermost fail even where somebody in between caught it.
+    exception that leaves an inner block makes the outermost fail even where somebody in between caught it.
     """
 
     def __init__(self, connection: Connection, clock: Clock) -> None:

@@ -42,8 +42,7 @@ class JournalEntry:
     """One write to one row at one member.
 
     `before` holds what the fields held, `after` what they were given, `losing` the values of other members that lost,
-    and
-    `rule` what decided. `chunk` is given where a bulk create kept no values.
+    and `rule` what decided. `chunk` is given where a bulk create kept no values.
     """
 
     row: int
@@ -78,8 +77,8 @@ class Created:
 
 
 class Journal:
-    """Encrypted blocks that are only added, found by a keyed hash of the row; the state shows neither values nor
-    whose they are."""
+    """Encrypted blocks that are only added, found by a keyed hash of the row; the state shows neither values nor whose
+    they are."""
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database

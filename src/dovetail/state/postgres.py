@@ -184,6 +184,6 @@ def _place(url: str, schema: str) -> str:
 
 
 def _words(error: psycopg.Error) -> str:
-    """What the server said in its own short words; a failed connection's text may repeat the address, so only its
-    kind is told."""
+    """What the server said in its own short words; a failed connection's text may repeat the address, so only its kind
+    is told."""
     return error.diag.message_primary or type(error).__name__

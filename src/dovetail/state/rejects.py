@@ -71,8 +71,7 @@ class Refusal:
     """Why one row of a member was held back.
 
     The same member, key, field, check and code are the same reject. `reason` holds no values; `value` is what failed.
-    `row` is the shared row, where the row has
-    one; `waiting_for` the parent of a parked row.
+    `row` is the shared row, where the row has one; `waiting_for` the parent of a parked row.
     """
 
     member: str

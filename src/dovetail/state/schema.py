@@ -1,8 +1,7 @@
 """The tables of the state, as numbered migrations that only go forward.
 
 The statements are written once, in words that `state/dialect.py` turns into SQLite or PostgreSQL: `BIGINT`, `TEXT`,
-`BYTES` and `REAL`
-are the only types, and `CLUSTERED` at the end of a table stores its rows in the order of its key.
+`BYTES` and `REAL` are the only types, and `CLUSTERED` at the end of a table stores its rows in the order of its key.
 """
 
 from __future__ import annotations

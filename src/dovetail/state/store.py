@@ -80,8 +80,8 @@ class Store:
 
 
 def open_state(address: str | Path, *, key: bytes, clock: Clock, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
-    """The state at a path, or in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`); made when it is
-    not there.
+    """The state at a path, or in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`); made when it is not
+    there.
 
     An older format is brought up to date. A newer one, a damaged one and the wrong key are a `StateFault`.
     """

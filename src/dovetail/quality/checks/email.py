@@ -1,13 +1,11 @@
 """The text is an e-mail address.
 
-Written `check: email`: one `@`; before it at most 64 characters, letters and digits of any script and the signs
-`!#$%&'*+-/=?^_{|}~` and the backtick, with single points between
-them; after it a domain of at least two labels, each of at most 63 letters and digits of any script with hyphens
-inside, the last one
-not all digits. At most 254 characters in all; no blanks, quotes, comments or addresses by number. Nothing is looked up.
+Written `check: email`. One `@`. Before it at most 64 characters: letters, digits, the signs ``!#$%&'*+-/=?^_`{|}~``
+and whatever is not ASCII, with single points between them. After it a domain of at least two labels, each of at most
+63 letters, digits, hyphens inside and whatever is not ASCII; the last one holds a letter. At most 254 characters in
+all, no blanks, control characters, quotes, comments or addresses by number. Nothing is looked up.
 
-`check: {email: strict}` asks the library email-validator on top: mixed-up scripts, labels that international domain
-names do not allow,
+`check: {email: strict}` asks the library email-validator on top: labels that international domain names do not allow,
 and names that are reserved (`localhost`, `.test`, `.invalid`) fail too.
 """
 
@@ -24,13 +22,22 @@ from dovetail.quality.question import Columns, Known, Question, Scope, mistake, 
 CODE = "DV-412"
 """A text is not an e-mail address."""
 
-_ATOM = r"[\pL\pM\pN!#$%&'*+\-/=?^_`{|}~]+"
-_LABEL = r"[\pL\pN](?:[\pL\pM\pN\-]{0,61}[\pL\pM\pN])?"
-_LAST = r"(?:[\pL\pN][\pL\pM\pN\-]{0,61})?[\pL\pM](?:[\pL\pM\pN\-]{0,61}[\pL\pM\pN])?"
+_ATOM = r"[^\x00-\x20\x7f\"(),:;<>@\[\\\].]+"
+_EDGE = r"[0-9A-Za-z\x80-\x{10ffff}]"
+_INSIDE = r"[0-9A-Za-z\-\x80-\x{10ffff}]*"
+_LABEL = f"{_EDGE}(?:{_INSIDE}{_EDGE})?"
+_LAST = f"(?:[0-9]{_INSIDE})?{_EDGE.replace('0-9', '')}(?:{_INSIDE}{_EDGE})?"
 PATTERN = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST}$"
 """The form of an address, for RE2."""
 
-_TEMPLATE = "regexp_matches(value, pattern) AND length(value) <= 254 AND strpos(value, '@') <= 65"
+BLANK = r"[\pZ\pC]"
+"""Blanks and control characters of any script."""
+
+LONG_LABEL = r"@(?:[^@]*\.)?[^@.]{64}"
+"""A label that is too long."""
+
+_TEMPLATE = """regexp_matches(value, pattern) AND length(value) <= 254 AND strpos(value, '@') <= 65
+AND NOT regexp_matches(value, blank) AND NOT regexp_matches(value, long_label)"""
 _REASON = "is not an e-mail address"
 
 
@@ -47,7 +54,7 @@ def question(check: Check, scope: Scope) -> Question:
     """Asks for the form, as an expression; with `strict` the library is asked too, value by value."""
     if scope[check.field].kind is not Kind.TEXT:
         raise mistake(check, f"it judges text, and the field is of type {scope[check.field]}")
-    expression = over(_TEMPLATE, check, pattern=PATTERN)
+    expression = over(_TEMPLATE, check, pattern=PATTERN, blank=BLANK, long_label=LONG_LABEL)
     more = failing if check.arguments else None
     return Question(check, (check.field,), CODE, _REASON, expression=expression, failing=more)
 

@@ -1,8 +1,7 @@
 """The whole text has a given form.
 
 Written `check: {matches: '[A-Z]{2}[0-9]+'}`: a regular expression of RE2 that the text must match from its first to
-its last character. It has no look-around and no
-back references, so its time is linear in the length of the text.
+its last character. It has no look-around and no back references, so its time is linear in the length of the text.
 """
 
 from __future__ import annotations

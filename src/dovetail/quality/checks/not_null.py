@@ -1,7 +1,7 @@
 """The field has a value.
 
-Written `check: not_null`. An empty text is a value; `null: ''` on a cell makes it none. It is the only check that
-null fails.
+Written `check: not_null`. An empty text is a value; `null: ''` on a cell makes it none. It is the only check that null
+fails.
 """
 
 from __future__ import annotations

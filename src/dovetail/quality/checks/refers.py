@@ -1,8 +1,8 @@
 """The value stands in a field of another mapping.
 
 Written `check: {refers: [country, code]}`: some row of the mapping `country` has this value in its shared field
-`code`. Values are compared
-exactly. For a foreign key between joined rows use `ref:` instead, which also translates it.
+`code`. Values are compared exactly. For a foreign key between joined rows use `ref:` instead, which also translates
+it.
 """
 
 from __future__ import annotations

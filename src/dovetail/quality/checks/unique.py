@@ -1,10 +1,8 @@
 """No two rows have the same value.
 
 Written `check: unique` on a field, or `check: {unique: [order, product]}` on a mapping for several fields together.
-Values are compared
-exactly; a row in which one of the fields is null passes. All rows that share a value fail, because none of them is
-the right one
-by itself.
+Values are compared exactly; a row in which one of the fields is null passes. All rows that share a value fail, because
+none of them is the right one by itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The value lies between two bounds, both included.
 
 Written `check: {within: [0, 100]}`; `null` leaves an end open: `{within: [0, null]}`. For numbers, dates and times;
-dates and times are
-written as text (`[2000-01-01, 2030-12-31]`).
+dates and times are written as text (`[2000-01-01, 2030-12-31]`).
 """
 
 from __future__ import annotations
