@@ -26,16 +26,17 @@ def plan_command(frame: Frame, only: tuple[str, ...], out: str | None, sql: bool
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps.plan import plan
-    from dovetail.steps.statements import statements
 
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
         planned = plan(workspace, only=only, progress=progress, path=Path(out) if out else None)
         document = planned.summary.document() | {"guard": planned.held}
         if sql:
-            document["sql"] = statements(planned)
+            from dovetail.steps.statements import statements
+
+            document["sql"] = statements(workspace, planned)
     frame.answer(document, lambda: show.plan(planned, Console()))
     if sql and not frame.as_json:
-        click.echo("\n".join(statements(planned)))
+        click.echo("\n".join(document["sql"]))
     return _found(planned.summary)
 
 

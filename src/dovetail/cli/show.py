@@ -25,9 +25,11 @@ def summary(result: Summary, console: Console) -> None:
     """The counts by mapping, then the first findings."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("mapping")
-    columns = ["rows", *OUTCOMES] + (["different"] if result.command == "verify" else [])
+    possible = ["rows", *OUTCOMES] + (["different"] if result.command == "verify" else [])
+    always = ("rows", "created", "updated", "unchanged", "different")
+    columns = [name for name in possible if name in always or any(getattr(count, name) for _, count in result)]
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for name, count in result:
         cells = [getattr(count, column) for column in columns]
         table.add_row(name, *(_number(cell, column) for cell, column in zip(cells, columns, strict=True)))

@@ -149,10 +149,21 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         work = _work(decision, side, gone, around)
         if work is not None:
             decision.work.append(work)
-    _note_held(decision, around.links)
-    for work in decision.work:
-        work.leave_out(decision.held)
+    _hold_dependants(decision, around.links)
     return decision
+
+
+def _hold_dependants(decision: Decision, links: Links) -> None:
+    """Leave held rows out of all work, and hold the new rows of the same mapping that refer to them, until nothing changes."""
+    is_tree = any(shared.ref == decision.survey.mapping.name for shared in decision.survey.mapping.mapping.fields)
+    known = -1
+    while known != len(decision.survey.problems):
+        known = len(decision.survey.problems)
+        _note_held(decision, links)
+        for work in decision.work:
+            work.leave_out(decision.held)
+            if is_tree:
+                _try_creates(decision, work)
 
 
 def refresh(decision: Decision, around: Surroundings) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dovetail.engine.account import problem_finding
-from dovetail.engine.decide import Decision
+from dovetail.engine.decide import Contest, Decision
 from dovetail.engine.put import shared_column
 from dovetail.engine.rows import Problem
 from dovetail.engine.survey import Survey
@@ -63,6 +63,22 @@ def known_rejects(store: Store, mapping: str) -> set[tuple[str, str, str, str]]:
         (reject.refusal.member, reject.refusal.key, reject.refusal.field, reject.refusal.code)
         for reject in store.rejects.list(mapping)
     }
+
+
+def known_conflicts(store: Store, mapping: str) -> set[tuple[str, str, str]]:
+    """Member, key and field of every open conflict of a mapping, once for each member that has a part in it."""
+    return {
+        (member, key, conflict.dispute.field)
+        for conflict in store.conflicts.list(mapping)
+        for member, key in conflict.dispute.keys.items()
+    }
+
+
+def is_open(survey: Survey, contest: Contest, known: set[tuple[str, str, str]]) -> bool:
+    """Whether this contest already stands as an open conflict."""
+    side = int((survey.index[:, contest.place] != ABSENT).argmax())
+    rows = survey.sides[side]
+    return (rows.member.name, rows.keys[survey.index[side, contest.place]], contest.field) in known
 
 
 def _where(survey: Survey, place: int, problem: Problem) -> tuple[int, int]:

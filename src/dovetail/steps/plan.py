@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
 
 from dovetail.engine.account import account, key_parts
 from dovetail.engine.decide import Decision, Work
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.progress import Progress
-from dovetail.engine.put import shared_column
 from dovetail.engine.reconcile import Pass, Reconcile
 from dovetail.engine.workspace import Workspace
+from dovetail.identity.pair import ABSENT
 from dovetail.model.run import Summary
 from dovetail.plan.guard import Blast, trips
 from dovetail.plan.manifest import Manifest, write_plan
@@ -134,11 +133,13 @@ def _create_samples(decision: Decision, work: Work) -> list[Sample]:
     found = []
     for cell in member.cells:
         source = decision.sources[cell.field]
-        values = shared_column(survey, cell.field, np.maximum(source, 0), places)
-        if pc.count(values).as_py() == 0:
-            continue
-        for at, place in enumerate(places):
+        for place in places:
             side = int(max(source[place], 0))
+            position = int(survey.index[side, place])
+            if position == ABSENT or survey.sides[side].member.cell(cell.field) is None:
+                continue
+            value = survey.sides[side].shared.column(cell.field)[position].as_py()
             key = key_parts(survey, side, int(place))
-            found.append(Sample(survey.mapping.name, member.name, cell.field, key, None, values[at].as_py()))
+            if value is not None:
+                found.append(Sample(survey.mapping.name, member.name, cell.field, key, None, value))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from dovetail.engine.account import FINDINGS_MAX, count, key_parts, problem_finding
 from dovetail.engine.decide import Decision, Work
 from dovetail.engine.progress import Progress
-from dovetail.engine.quarantine import is_known, known_rejects
+from dovetail.engine.quarantine import is_known, is_open, known_conflicts, known_rejects
 from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.workspace import Workspace
 from dovetail.identity.pair import ABSENT
@@ -30,7 +30,7 @@ def verify(workspace: Workspace, *, only: Sequence[str] = (), progress: Progress
         name = decision.survey.mapping.name
         result = count(decision, None)
         summary.mappings[name] = result
-        for finding in differences(decision, known_rejects(workspace.store, name)):
+        for finding in differences(decision, known_rejects(workspace.store, name), known_conflicts(workspace.store, name)):
             if finding.severity == "difference":
                 result.different += 1
             summary.ok = summary.ok and finding.severity == "note"
@@ -40,10 +40,12 @@ def verify(workspace: Workspace, *, only: Sequence[str] = (), progress: Progress
     return summary
 
 
-def differences(decision: Decision, known: set[tuple[str, str, str, str]]) -> Iterator[Finding]:
-    """Every difference of one mapping; rows that stand in quarantine already are notes."""
+def differences(
+    decision: Decision, known: set[tuple[str, str, str, str]], open_conflicts: set[tuple[str, str, str]]
+) -> Iterator[Finding]:
+    """Every difference of one mapping; what stands in quarantine or in conflict already is a note."""
     for work in decision.work:
-        yield from _missing(decision, work)
+        yield from _missing(decision, work, {(member, key) for member, key, _, _ in known})
         yield from _unequal(decision, work)
         yield from _doomed(decision, work)
     survey = decision.survey
@@ -57,7 +59,7 @@ def differences(decision: Decision, known: set[tuple[str, str, str, str]]) -> It
             key=key_parts(survey, side, contest.place),
             field=contest.field,
             next="dovetail plan",
-            severity="difference",
+            severity="note" if is_open(survey, contest, open_conflicts) else "difference",
         )
     for place, problems in sorted(survey.problems.items()):
         finding = problem_finding(survey, place, problems[0])
@@ -67,7 +69,8 @@ def differences(decision: Decision, known: set[tuple[str, str, str, str]]) -> It
         )
 
 
-def _missing(decision: Decision, work: Work) -> Iterator[Finding]:
+def _missing(decision: Decision, work: Work, refused: set[tuple[str, str]]) -> Iterator[Finding]:
+    """Rows that a member lacks; those that it has refused before stand in quarantine, and are notes."""
     survey = decision.survey
     for place in work.creates.tolist():
         side = next(at for at in range(len(survey.sides)) if decision.active[at, place])
@@ -78,7 +81,7 @@ def _missing(decision: Decision, work: Work) -> Iterator[Finding]:
             member=survey.sides[side].member.name,
             key=key_parts(survey, side, place),
             next="dovetail plan",
-            severity="difference",
+            severity="note" if survey.key_of(place) in refused else "difference",
         )
 
 
