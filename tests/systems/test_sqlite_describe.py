@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from dovetail.errors import DeclarationError, SchemaDrift, Unreachable
 from dovetail.model.catalog import Catalog, DatasetKind, Reference
 from dovetail.model.type import Kind
@@ -71,7 +72,10 @@ def test_datasets_without_our_own_and_the_systems(shop: Catalog) -> None:
 
 
 def test_keys_and_who_draws_them(shop: Catalog) -> None:
-    keys = {dataset.name: (dataset.key, [field.name for field in dataset.fields if field.drawn]) for dataset in shop.datasets}
+    keys = {
+        dataset.name: (dataset.key, [field.name for field in dataset.fields if field.drawn])
+        for dataset in shop.datasets
+    }
     assert keys["customer"] == (("id",), ["id"])
     assert keys["counted"] == (("id",), ["id"])
     assert keys["order line"] == (("n", "o"), [])
@@ -109,7 +113,7 @@ def test_views_take_types_from_columns_and_else_from_rows(shop: Catalog) -> None
 
 
 def test_queries(tmp_path: Path) -> None:
-    queries = {"busy": ("SELECT customer AS id, count(*) AS n FROM \"order line\" GROUP BY 1; ", ("id",))}
+    queries = {"busy": ('SELECT customer AS id, count(*) AS n FROM "order line" GROUP BY 1; ', ("id",))}
     found = described(tmp_path / "q.db", SHOP, queries=queries).dataset("busy")
     assert (found.kind, found.key, found.names) == (DatasetKind.QUERY, ("id",), ("id", "n"))
     assert [field.type.kind for field in found.fields] == [Kind.INTEGER, Kind.INTEGER]
@@ -158,12 +162,15 @@ def test_three_hundred_tables_in_a_blink(tmp_path: Path) -> None:
     assert time.perf_counter() - began < 2, "measured: 0.1 s"
 
 
-@pytest.mark.parametrize("name", ['a"b', "a.b", "a b", "😀", "select", "x" * 63, "[brackets]", "`tick`", "semi;colon--", "ünï", "%s ?1"])
+@pytest.mark.parametrize(
+    "name", ['a"b', "a.b", "a b", "😀", "select", "x" * 63, "[brackets]", "`tick`", "semi;colon--", "ünï", "%s ?1"]
+)
 def test_odd_names(tmp_path: Path, name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
     system = Connector(path=tmp_path / "odd.db")
     catalog = described(
-        tmp_path / "odd.db", f"CREATE TABLE {quoted} ({quoted} TEXT PRIMARY KEY, v INT); INSERT INTO {quoted} VALUES ('k', 1)"
+        tmp_path / "odd.db",
+        f"CREATE TABLE {quoted} ({quoted} TEXT PRIMARY KEY, v INT); INSERT INTO {quoted} VALUES ('k', 1)",
     )
     dataset = catalog.dataset(name)
     assert dataset.key == (name,)

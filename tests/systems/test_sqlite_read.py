@@ -1,5 +1,7 @@
 """What is read from SQLite is exact, or it is null and explained."""
 
+# ruff: noqa: DTZ001, DTZ901 - stamps without a zone are what is tested
+
 from __future__ import annotations
 
 import datetime as dt
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from dovetail.errors import DeclarationError, Overdue, Refused, SchemaDrift, SystemFault, Unreachable
+
+from dovetail.errors import Overdue, Refused, SchemaDrift, SystemFault, Unreachable
 from dovetail.model.change import UNREADABLE
 from dovetail.systems.connectors.sqlite import Connector
 
@@ -95,7 +98,9 @@ UNREADABLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("declared", "value"), [(declared, value) for declared, values in UNREADABLES for value in values])
+@pytest.mark.parametrize(
+    ("declared", "value"), [(declared, value) for declared, values in UNREADABLES for value in values]
+)
 def test_unreadable_values_are_explained_without_being_shown(tmp_path: Path, declared: str, value: object) -> None:
     values, reasons = column(system_with(tmp_path / "a.db", declared, [None, value]))
     assert values == [None, None]
@@ -125,7 +130,9 @@ def test_stamps_without_zone_take_the_systems(tmp_path: Path) -> None:
     values = ["2024-07-01 12:00:00", "2024-10-27 02:30:00", "2024-03-31 02:30:00"]
     read, reasons = column(system_with(tmp_path / "a.db", "TIMESTAMPTZ", values, timezone="Europe/Berlin"))
     assert read == [dt.datetime(2024, 7, 1, 10, tzinfo=UTC), None, None]
-    assert [bool(reason) for reason in reasons] == [False, True, True], "the zone has 2:30 twice in October, never in March"
+    assert [bool(reason) for reason in reasons] == [False, True, True], (
+        "the zone has 2:30 twice in October, never in March"
+    )
 
 
 def test_a_read_is_one_snapshot_though_others_write(tmp_path: Path) -> None:
@@ -162,7 +169,10 @@ def test_parts_hold_every_row_once(tmp_path: Path) -> None:
         names = system.partitions(dataset, parts)
         assert len(names) <= parts
         seen = [
-            value for name in names for batch in system.read_partition(dataset, ["x"], name) for value in batch["x"].to_pylist()
+            value
+            for name in names
+            for batch in system.read_partition(dataset, ["x"], name)
+            for value in batch["x"].to_pylist()
         ]
         assert sorted(seen) == list(range(102))
     for name in ("w", "hidden"):
@@ -185,19 +195,33 @@ def test_lookup_compares_keys_byte_by_byte(tmp_path: Path) -> None:
 def test_lookup_of_composite_keys_in_any_number(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("CREATE TABLE t (a INT, b TEXT, v INT, PRIMARY KEY (a, b)) WITHOUT ROWID")
-        connection.executemany("INSERT INTO t VALUES (?, ?, ?)", [(number, str(number), number) for number in range(3_000)])
+        connection.executemany(
+            "INSERT INTO t VALUES (?, ?, ?)", [(number, str(number), number) for number in range(3_000)]
+        )
     system = Connector(path=tmp_path / "a.db")
     dataset = system.describe().dataset("t")
     for count in (0, 1, 511, 512, 513, 2_000):
         wanted = pa.RecordBatch.from_pydict(
-            {"b": pa.array([str(number) for number in range(count)], pa.string()), "a": pa.array(range(count), pa.int64())}
+            {
+                "b": pa.array([str(number) for number in range(count)], pa.string()),
+                "a": pa.array(range(count), pa.int64()),
+            }
         )
         found = [value for batch in system.lookup(dataset, ["v"], wanted) for value in batch["v"].to_pylist()]
         assert sorted(found) == list(range(count))
 
 
 @pytest.mark.parametrize(
-    "sql", ["DELETE FROM t", "SELECT 1; DELETE FROM t", "PRAGMA user_version = 5", "ATTACH 'x' AS y", "CREATE TABLE z (a)", "", "SELECT ?"]
+    "sql",
+    [
+        "DELETE FROM t",
+        "SELECT 1; DELETE FROM t",
+        "PRAGMA user_version = 5",
+        "ATTACH 'x' AS y",
+        "CREATE TABLE z (a)",
+        "",
+        "SELECT ?",
+    ],
 )
 def test_query_refuses_whatever_would_write(tmp_path: Path, sql: str) -> None:
     system = system_with(tmp_path / "a.db", "INTEGER", [1, 2])
@@ -233,7 +257,7 @@ def test_a_statement_that_takes_too_long_is_overdue(tmp_path: Path) -> None:
     system = system_with(tmp_path / "a.db", "TEXT", [], timeout_s=0.2)
     with pytest.raises(Overdue):
         list(system.query(endless))
-    assert list(system.query("SELECT 1 AS one"))[0]["one"].to_pylist() == [1], "the connection can be used again"
+    assert next(iter(system.query("SELECT 1 AS one")))["one"].to_pylist() == [1], "the connection can be used again"
 
 
 def test_no_database_and_damaged_ones(tmp_path: Path) -> None:
@@ -258,8 +282,7 @@ def test_several_threads(tmp_path: Path) -> None:
     sums: list[int] = []
 
     def work() -> None:
-        for _ in range(5):
-            sums.append(sum(sum(batch["x"].to_pylist()) for batch in system.read(dataset, ["x"])))
+        sums.extend(sum(sum(batch["x"].to_pylist()) for batch in system.read(dataset, ["x"])) for _ in range(5))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -273,6 +296,6 @@ def test_unknown_fields_are_drift_at_once(tmp_path: Path) -> None:
     system = system_with(tmp_path / "a.db", "INTEGER", [1])
     with pytest.raises(SchemaDrift):
         list(system.read(system.describe().dataset("t"), ["nope"]))
-    with pytest.raises((DeclarationError, SchemaDrift)):
-        system.describe()
-        list(system.lookup(system.describe().dataset("t"), ["x"], pa.RecordBatch.from_pydict({"nope": [1]})))
+    dataset = system.describe().dataset("t")
+    with pytest.raises(SchemaDrift):
+        list(system.lookup(dataset, ["x"], pa.RecordBatch.from_pydict({"nope": [1]})))

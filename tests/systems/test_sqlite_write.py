@@ -1,5 +1,7 @@
 """What is written to SQLite is read back as the same values, or its row is refused with a reason."""
 
+# ruff: noqa: DTZ001, DTZ901 - stamps without a zone are what is tested
+
 from __future__ import annotations
 
 import datetime as dt
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from dovetail.errors import Refused, SchemaDrift
 from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.change import Change, Receipt, Verb
@@ -58,14 +61,31 @@ HOSTILE: dict[str, list[object]] = {
     "BOOLEAN": [True, False],
     "REAL": [0.0, -0.0, 0.1, 5e-324, 1.7976931348623157e308, math.inf, -math.inf, math.nan, 1e15, 2.0**53 + 2, 1.0],
     "DECIMAL(12,2)": [Decimal(text) for text in ("0", "0.01", "-0.01", "9999999999.99", "1.10", "100")],
-    "DECIMAL(20,4)": [Decimal(text) for text in ("0.0001", "1234567890123456.7891", "1234567890123456", "99999999999.9999")],
-    "NUMERIC": [Decimal(text) for text in ("0.1", "1E-18", "12345678901234567890", "9223372036854775807", "0.123456789012345678")],
-    "DECIMAL(38,0)": [Decimal(text) for text in ("9223372036854775808", "99999999999999999999999999999999999999", "18446744073709551616")],
-    "DECIMAL_TEXT(38,18)": [Decimal("12345678901234567890.123456789012345678"), Decimal("0.000000000000000001"), Decimal(0)],
+    "DECIMAL(20,4)": [
+        Decimal(text) for text in ("0.0001", "1234567890123456.7891", "1234567890123456", "99999999999.9999")
+    ],
+    "NUMERIC": [
+        Decimal(text)
+        for text in ("0.1", "1E-18", "12345678901234567890", "9223372036854775807", "0.123456789012345678")
+    ],
+    "DECIMAL(38,0)": [
+        Decimal(text)
+        for text in ("9223372036854775808", "99999999999999999999999999999999999999", "18446744073709551616")
+    ],
+    "DECIMAL_TEXT(38,18)": [
+        Decimal("12345678901234567890.123456789012345678"),
+        Decimal("0.000000000000000001"),
+        Decimal(0),
+    ],
     "BLOB": [b"", b"\x00", b"\xff" * 100],
     "DATE": [dt.date.min, dt.date(2024, 2, 29), dt.date.max],
     "TIME": [dt.time.min, dt.time.max, dt.time(10, 11, 12), dt.time(10, 11, 12, 100)],
-    "TIMESTAMP": [dt.datetime.min, dt.datetime.max, dt.datetime(2024, 1, 31, 10, 11, 12), dt.datetime(1969, 12, 31, 23, 59, 59, 1)],
+    "TIMESTAMP": [
+        dt.datetime.min,
+        dt.datetime.max,
+        dt.datetime(2024, 1, 31, 10, 11, 12),
+        dt.datetime(1969, 12, 31, 23, 59, 59, 1),
+    ],
     "TIMESTAMPTZ": [dt.datetime(2024, 1, 31, 10, 11, 12, 5, tzinfo=UTC), dt.datetime(1, 1, 2, tzinfo=UTC)],
     "UUID": ["0b6a1f66-3c1f-4e5e-9f3b-1c2d3e4f5a6b"],
 }
@@ -109,10 +129,14 @@ def test_years_that_iso_texts_cannot_hold_are_refused(tmp_path: Path, year: int)
     days = round((year - 1970) * 365.2425)
     for name in ("d", "s", "i"):
         number = days if name == "d" else days * 86_400_000_000
-        values = pa.array([number, None], pa.int32() if name == "d" else pa.int64()).cast(dataset.field(name).type.arrow())
+        values = pa.array([number, None], pa.int32() if name == "d" else pa.int64()).cast(
+            dataset.field(name).type.arrow()
+        )
         batch = pa.RecordBatch.from_arrays([values], [name])
         receipt = written(system, dataset, Change(Verb.CREATE, batch))
-        assert [(reject.position, reject.code, reject.field) for reject in receipt.rejects] == [(0, refusal.UNFIT, name)]
+        assert [(reject.position, reject.code, reject.field) for reject in receipt.rejects] == [
+            (0, refusal.UNFIT, name)
+        ]
     assert contents(tmp_path / "a.db", "SELECT d, s, i FROM t") == [(None, None, None)] * 3
 
 
@@ -177,13 +201,15 @@ def test_keys_that_the_system_draws_come_back_row_for_row(tmp_path: Path) -> Non
     found = dict(contents(tmp_path / "a.db", "SELECT id, name FROM t WHERE id > 1"))
     keys = receipt.keys["id"].to_pylist()
     assert keys[500] is None
-    assert [found.get(key) for key in keys] == [name if name else None for name in names]
+    assert [found.get(key) for key in keys] == [name or None for name in names]
     mixed = written(system, dataset, create(dataset, id=[None, 5_000, None], name=["p", "q", "r"]))
     assert mixed.keys["id"].to_pylist() == [5_001, 5_000, 5_002]
 
 
 def test_keys_with_a_default_come_back_too(tmp_path: Path) -> None:
-    system = opened(tmp_path / "a.db", "CREATE TABLE t (k TEXT PRIMARY KEY DEFAULT (hex(randomblob(8))), v INT) WITHOUT ROWID")
+    system = opened(
+        tmp_path / "a.db", "CREATE TABLE t (k TEXT PRIMARY KEY DEFAULT (hex(randomblob(8))), v INT) WITHOUT ROWID"
+    )
     dataset = system.describe().dataset("t")
     receipt = written(system, dataset, create(dataset, v=[1, 2, 3]))
     assert [dict(contents(tmp_path / "a.db"))[key] for key in receipt.keys["k"].to_pylist()] == [1, 2, 3]
@@ -251,7 +277,9 @@ def test_guards_compare_exact_values(tmp_path: Path, field: str, held: object, o
     new: object = 70 if target == "raw" else "new"
 
     def guarded(expected: object) -> Change:
-        return Change(Verb.UPDATE, rows(dataset, id=[1], **{target: [new]}), rows(dataset, id=[1], **{field: [expected]}))
+        return Change(
+            Verb.UPDATE, rows(dataset, id=[1], **{target: [new]}), rows(dataset, id=[1], **{field: [expected]})
+        )
 
     assert written(system, dataset, guarded(other)).missed == (0,)
     assert written(system, dataset, guarded(held)).applied == 1
@@ -280,7 +308,9 @@ def test_only_the_fields_given_are_touched_and_absent_rows_are_missed(tmp_path: 
 
 
 def test_a_key_differing_in_case_only_is_another_row(tmp_path: Path) -> None:
-    system = opened(tmp_path / "a.db", "CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY, v INT); INSERT INTO t VALUES ('abc', 1)")
+    system = opened(
+        tmp_path / "a.db", "CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY, v INT); INSERT INTO t VALUES ('abc', 1)"
+    )
     dataset = system.describe().dataset("t")
     assert written(system, dataset, Change(Verb.UPDATE, rows(dataset, k=["ABC"], v=[2]))).missed == (0,)
     assert written(system, dataset, Change(Verb.DELETE, rows(dataset, k=["ABC"]))).missed == (0,)
@@ -289,7 +319,9 @@ def test_a_key_differing_in_case_only_is_another_row(tmp_path: Path) -> None:
 
 
 def test_a_declared_key_that_nothing_enforces(tmp_path: Path) -> None:
-    system = opened(tmp_path / "a.db", "CREATE TABLE t (k TEXT, v INT); INSERT INTO t VALUES ('a', 1), ('b', 2), ('b', 3)")
+    system = opened(
+        tmp_path / "a.db", "CREATE TABLE t (k TEXT, v INT); INSERT INTO t VALUES ('a', 1), ('b', 2), ('b', 3)"
+    )
     found = system.describe().dataset("t")
     dataset = Dataset(name="t", kind=found.kind, fields=found.fields, key=("k",))
     receipt = written(system, dataset, create(dataset, k=["a", "c"], v=[5, 6]))
@@ -332,8 +364,13 @@ CREATE TRIGGER bomb BEFORE INSERT ON t WHEN new.name = 'bomb' BEGIN SELECT RAISE
 def test_triggers_are_read_back_and_may_say_no(tmp_path: Path) -> None:
     system = opened(tmp_path / "a.db", TRIGGERED)
     dataset = system.describe().dataset("t")
-    receipt = written(system, dataset, create(dataset, name=[" a ", "ignore", "b", "forbid"], note=["n", "n", "n", "n"]))
-    assert [(reject.position, reject.code) for reject in receipt.rejects] == [(1, refusal.RULED_OUT), (3, refusal.RULED_OUT)]
+    receipt = written(
+        system, dataset, create(dataset, name=[" a ", "ignore", "b", "forbid"], note=["n", "n", "n", "n"])
+    )
+    assert [(reject.position, reject.code) for reject in receipt.rejects] == [
+        (1, refusal.RULED_OUT),
+        (3, refusal.RULED_OUT),
+    ]
     assert not any("secret" in reject.reason for reject in receipt.rejects)
     assert receipt.keys["id"].to_pylist() == [1, None, 2, None]
     assert receipt.held["name"].to_pylist() == ["a", None, "b", None]
@@ -377,7 +414,10 @@ def test_what_cannot_be_written_at_all(tmp_path: Path) -> None:
 def test_create_makes_a_dataset_that_keeps_every_type(tmp_path: Path) -> None:
     fields = [Field("id", Type(Kind.INTEGER), nullable=False)]
     fields += [Field(str(kind), Type(kind)) for kind in Kind if kind is not Kind.OPAQUE]
-    fields += [Field("money", Type(Kind.DECIMAL, precision=12, scale=2)), Field("big", Type(Kind.DECIMAL, precision=38, scale=6))]
+    fields += [
+        Field("money", Type(Kind.DECIMAL, precision=12, scale=2)),
+        Field("big", Type(Kind.DECIMAL, precision=38, scale=6)),
+    ]
     fields += [Field("short", Type(Kind.TEXT, length=9), nullable=False)]
     wanted = Dataset("made", DatasetKind.TABLE, tuple(fields), key=("id",), uniques=(("short", "money"),))
     system = opened(tmp_path / "a.db", "")

@@ -213,11 +213,12 @@ class _Write:
                 self.drawn[self.dataset.name] = self.drawn.get(self.dataset.name, 0) + 1
                 whole[one.name] = self.drawn[self.dataset.name]
         key = _part(whole, self.dataset.key) if self.dataset.key else (object(),)
-        if key in self.rows:
-            if self.is_again and _agree(self.rows[key], row):
-                return key
+        if key in self.rows and self.is_again and _agree(self.rows[key], row):
+            return key
+        missing = self._missing(at, whole)
+        if missing is None and key in self.rows:
             return refusal.reject(at, refusal.TAKEN, field=self.dataset.key[0])
-        return self._put(at, key, whole)
+        return missing or self._put(at, key, whole)
 
     def _update(self, at: int, row: _Row, awaited: _Row) -> _Key | Reject | None:
         key = _part(row, self.dataset.key)
@@ -226,7 +227,10 @@ class _Write:
             return None
         if self.is_again and _agree(stands, row):
             return key
-        return self._put(at, key, {**stands, **row}) if _agree(stands, awaited) else None
+        if not _agree(stands, awaited):
+            return None
+        whole = {**stands, **row}
+        return self._missing(at, whole) or self._put(at, key, whole)
 
     def _delete(self, row: _Row, awaited: _Row) -> _Key | None:
         key = _part(row, self.dataset.key)
@@ -239,12 +243,15 @@ class _Write:
         del self.rows[key]
         return key
 
-    def _put(self, at: int, key: _Key, whole: _Row) -> _Key | Reject:
-        """Take the row in, if no constraint is against it."""
+    def _missing(self, at: int, whole: _Row) -> Reject | None:
         for one in self.dataset.fields:
             is_needed = not one.nullable or one.name in self.dataset.key
             if whole[one.name] is None and is_needed and not one.computed:
                 return refusal.reject(at, refusal.MISSING, field=one.name)
+        return None
+
+    def _put(self, at: int, key: _Key, whole: _Row) -> _Key | Reject:
+        """Take the row in, if no unique constraint is against it."""
         for unique, holders in self.holders.items():
             wanted = _part(whole, unique)
             if None not in wanted and holders.get(wanted, key) != key:

@@ -56,7 +56,7 @@ def _sized(name: str, free: str) -> Callable[[Type], str]:
 
 
 def _decimal(kind: Type) -> str:
-    return "NUMERIC" if kind.precision is None else f"NUMERIC({kind.precision}, {kind.scale or 0})"
+    return "numeric" if kind.precision is None else f"numeric({kind.precision}, {kind.scale or 0})"
 
 
 def _sqlite_decimal(kind: Type) -> str:
