@@ -90,6 +90,46 @@ def test_the_system_answers_for_all_rows_as_reading_would() -> None:
         )
 
 
+class Parted(Asked):
+    """Reads in parts; each part holds one value of the text field."""
+
+    def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:
+        self.asked = parts
+        return [str(at) for at in range(parts)]
+
+    def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
+        columns = {"id": [int(partition)] * 60, 'odd "name': [f"part{partition}"] * 60}
+        yield pa.record_batch({name: pa.array(columns[name]) for name in fields})
+
+
+def test_a_large_dataset_is_sampled_in_several_places() -> None:
+    source = Parted()
+    profile, _ = measure(source, THING, sample_rows=160)
+    assert source.asked == 8
+    assert profile.sampled == 160
+    assert [number for _, number in profile.fields[1].common] == [20] * 8
+
+
+def test_exactly_as_many_rows_as_the_sample_are_read_whole() -> None:
+    assert measure(Plain(), THING, sample_rows=COUNT)[0].sampled is None
+    assert measure(Plain(), THING, sample_rows=COUNT - 1)[0].sampled == COUNT - 1
+
+
+def test_many_reasons_are_shortened() -> None:
+    class Marked(Plain):
+        def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+            batch = next(super().read(dataset, fields))
+            yield batch.append_column(UNREADABLE, pa.array([f"f{at % self.kinds}: odd" for at in range(100)]))
+
+    source = Marked()
+    source.kinds = 3
+    assert measure(source, THING)[1] == (
+        "thing: 100 rows hold values that cannot be carried exactly (f0: odd; f1: odd; f2: odd)",
+    )
+    source.kinds = 5
+    assert measure(source, THING)[1][0].endswith("(f0: odd; f1: odd; f2: odd and 2 other reasons)")
+
+
 def test_a_system_that_does_not_answer_is_sampled_and_says_so() -> None:
     profile, notes = measure(Late(), THING, sample_rows=150)
     assert profile.rows == COUNT

@@ -157,6 +157,25 @@ def test_a_mirror_of_a_mirror_is_the_drawing() -> None:
     assert mirrored(mirrored(drawing)) == drawing
 
 
+def test_a_chain_is_drawn_straight() -> None:
+    lone = arrange([["a"], ["b"], ["c"]], [("a", "b"), ("b", "c")], lambda _: 10.0, Measures())
+    assert lone.boxes["a"].y == lone.boxes["b"].y == lone.boxes["c"].y == Measures().node_gap / 2
+    assert (lone.boxes["b"].x, lone.width) == (10 + Measures().layer_gap, 30 + 2 * Measures().layer_gap)
+
+
+def test_a_parent_stands_in_the_middle_of_its_children() -> None:
+    drawing = arrange([["p"], ["x", "y", "z"]], [("p", name) for name in "xyz"], lambda _: 10.0, Measures())
+    assert drawing.boxes["p"].y == pytest.approx(drawing.boxes["y"].y)
+
+
+def test_a_long_line_passes_beside_what_stands_between() -> None:
+    drawing = arrange([["a"], ["b"], ["c"]], [("a", "b"), ("b", "c"), ("a", "c")], lambda _: 10.0, Measures())
+    long = next(line for line in drawing.lines if (line.parent, line.child) == ("a", "c"))
+    box = drawing.boxes["b"]
+    assert [x for x, _ in long.via] == [box.x, box.x + box.width]
+    assert all(not box.y <= y <= box.y + box.height for _, y in long.via)
+
+
 def test_untangling_removes_what_can_be_removed() -> None:
     layers = [["a", "b", "c"], ["x", "y", "z"]]
     edges = [("a", "z"), ("b", "y"), ("c", "x")]
