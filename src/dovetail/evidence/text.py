@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -28,7 +29,12 @@ def overview(analysis: Analysis) -> RenderableType:
 
 def _system(system: SystemAnalysis) -> RenderableType:
     held = f"{counted(len(system.catalog.datasets), 'dataset')}, {counted(system.rows, 'row')}"
-    table = Table(title=escape(f"{system.name} ({system.connector}): {held}"), title_justify="left", title_style="bold")
+    table = Table(
+        title=escape(f"{system.name} ({system.connector}): {held}"),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+    )
     table.add_column("dataset")
     table.add_column("rows", justify="right")
     table.add_column("fields", justify="right")
@@ -58,7 +64,7 @@ def _personal(analysis: Analysis) -> Iterator[RenderableType]:
             found.setdefault(field.sensitive, []).append(f"{system.name}.{dataset}.{field.name}")
     if not found:
         return
-    table = Table(title="May hold personal data or secrets", title_justify="left", title_style="bold")
+    table = Table(title="May hold personal data or secrets", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("class")
     table.add_column("fields")
     for label, names in sorted(found.items()):
@@ -68,7 +74,7 @@ def _personal(analysis: Analysis) -> Iterator[RenderableType]:
 
 
 def _overlaps(analysis: Analysis) -> RenderableType:
-    table = Table(title="What the members have in common", title_justify="left", title_style="bold")
+    table = Table(title="What the members have in common", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for heading in ("mapping", "left", "right"):
         table.add_column(heading)
     for heading in ("left only", "both", "right only", "doubled"):
