@@ -74,7 +74,7 @@ def _unwanted(decision: Decision) -> npt.NDArray[np.bool_]:
     written = np.zeros(len(decision.survey), dtype=np.bool_)
     for work in decision.work:
         written[work.creates] = True
-    return some & ~written
+    return some & ~written & ~decision.left_out
 
 
 def _flags(survey: Survey, places: object) -> npt.NDArray[np.bool_]:

@@ -67,7 +67,8 @@ class Decision:
     """Everything decided about one mapping; nothing has been written.
 
     `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member whose value counts, by field.
-    `waiting` are rows whose update must wait until a row that they refer to has its key."""
+    `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
+    reviewed plan does not show as they are now."""
 
     survey: Survey
     agreed: Agreed
@@ -76,6 +77,7 @@ class Decision:
     first_agreement: npt.NDArray[np.int64]
     active: Flags
     filtered: Flags
+    left_out: Flags
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
@@ -138,6 +140,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         first_agreement=agreed.cells["agreement"].max(axis=2, initial=0).astype(np.int64),
         active=active,
         filtered=filtered,
+        left_out=np.zeros(len(survey), dtype=np.bool_),
     )
     contested = _judge_fields(decision, row_seeds(survey.numbers, around.seed))
     gone = _vanished(decision)

@@ -11,12 +11,14 @@ from dovetail.state.store import Store
 class Links:
     """Keys and shared row numbers of every mapping, loaded when first asked for.
 
-    Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes nothing. `held` are shared rows
-    that stand in quarantine in this run: what refers to them must wait where they have no key.
+    Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes
+    nothing. `held` are shared rows that stand in quarantine in this run, `finished` mappings whose rows are all written:
+    what refers to a row of theirs that has no key must wait.
     """
 
     def __init__(self, store: Store, members: Bindings[str, Sequence[str]], *, durable: bool) -> None:
         self.held: set[tuple[str, int]] = set()
+        self.finished: set[str] = set()
         self._store = store
         self._durable = durable
         self._members = members

@@ -160,7 +160,7 @@ class Putter:
             text = None if number == NO_ROW else keys.get(number)
             if text is None and number != NO_ROW:
                 pending[at] = True
-                if (parent.name, number) in self.links.held:
+                if parent.name in self.links.finished or (parent.name, number) in self.links.held:
                     orphaned[at] = (field, number)
             texts.append(text)
         return _decoded(texts, cell.type)

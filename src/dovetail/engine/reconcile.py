@@ -117,6 +117,14 @@ class Reconcile:
                     writer.write(work, partition, self.progress)
             looked.written[decision.survey.mapping.name] = writer.written
             self._settle_quiet(decision)
+            self._finish(looked)
+
+    def _finish(self, looked: Pass) -> None:
+        """Note the mappings that no later one of their cycle can still give keys."""
+        for group in self.groups:
+            names = {mapping.name for mapping in group}
+            if names <= looked.written.keys():
+                self._around.links.finished |= names
 
     def _settle_quiet(self, decision: Decision) -> None:
         """Bring into the state what needed no write: new pairs that agree, and rows that are gone everywhere."""
@@ -187,5 +195,7 @@ def _keep_planned(decision: Decision, plan: Plan) -> list[PlannedRow]:
         else:
             moved.append(row)
     for work in decision.work:
+        decision.left_out[np.concatenate([work.creates, work.updates, work.deletes])] = True
         work.leave_out(~keep)
+    decision.left_out &= ~keep
     return moved

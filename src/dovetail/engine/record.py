@@ -57,7 +57,7 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
     """Note the agreement of what needed no write (members that agree); returns the places whose base is new."""
     before = decision.agreed.cells.copy()
     cells = decision.agreed.cells
-    free = ~decision.held & ~decision.filtered
+    free = ~decision.held & ~decision.filtered & ~decision.left_out
     free[list(decision.waiting)] = False
     contested = {(contest.place, contest.field) for contest in decision.contests}
     writes = decision.being_written()
