@@ -45,7 +45,7 @@ def plant(store: Tables, rng: Random) -> None:
 
 def _some(rows: list[Row], rng: Random) -> list[Row]:
     """Twenty good rows, or a quarter of them, in any order."""
-    good = [row for row in rows if row.get("structure") != "parent" and row.get("status") != "basket"]
+    good = [row for row in rows if row.get("structure") != "parent" and row.get("status") not in ("basket", "prospect")]
     return rng.sample(good, min(20, len(good) // 4))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +12,15 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
+from dovetail.demo import tell
 from dovetail.demo.folder import Place, build
 from dovetail.demo.generate import World
-from dovetail.demo.judge import Judgement, judge
+from dovetail.demo.judge import judge
 from dovetail.demo.shell import Answer, dovetail
 from dovetail.errors import DeclarationError
 
 DEFAULT_ROWS = 2000
 """Products; customers and orders come in proportion."""
-
-OUTCOMES = ("created", "updated", "unchanged", "filtered", "quarantined", "conflicts")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def run(rows: int = DEFAULT_ROWS, keep: Path | None = None, systems: str = "sqli
         answers += [_step(place, step, console) for step in AFTER]
         begun = perf_counter()
         verdict = judge(world, place.shop, place.warehouse)
-        _say(console, "an independent judge", _verdict(verdict), perf_counter() - begun)
+        _say(console, "an independent judge", tell.verdict(verdict), perf_counter() - begun)
         _finish(console, migrated, folder, perf_counter() - started)
     again = answers[-2]
     return 0 if not verdict.differences and not again.writes else 1
@@ -87,14 +85,13 @@ def _step(place: Place, step: Step, console: Console) -> Answer:
 
 
 def _migrate(place: Place, plan: Answer, console: Console) -> Answer:
-    """Migrate; where the guard stops it, allow exactly the changes that the plan showed."""
+    """Migrate; where the guard stops it, allow exactly as many changes as the plan showed."""
     answer = dovetail(place, "migrate", accept=(0, 1, 3))
     if answer.code == 3:
+        _say(console, answer.command, tell.guard(plan), answer.seconds)
         changes = plan.total("updated") + plan.total("deleted")
-        words = f"the guard holds: {changes:,} existing rows would change; nothing written. You have read the plan, so:"
-        _say(console, answer.command, words, answer.seconds)
         answer = dovetail(place, "migrate", "--allow", str(changes), accept=(0, 1))
-    _say(console, answer.command, f"{_outcomes(answer)}; {answer.writes:,} rows written", answer.seconds)
+    _say(console, answer.command, tell.migrate(answer), answer.seconds)
     return answer
 
 
@@ -107,33 +104,13 @@ def _size(world: World) -> str:
     )
 
 
-def _outcomes(answer: Answer) -> str:
-    told = [(outcome, answer.total(outcome)) for outcome in OUTCOMES]
-    return ", ".join(f"{count:,} {outcome}" for outcome, count in told if count)
-
-
-def _verdict(verdict: Judgement) -> str:
-    if not verdict.differences:
-        return f"{verdict.rows:,} rows, {verdict.values:,} values compared in plain Python: [green]all as they must be[/green]"
-    first = "; ".join(str(difference) for difference in verdict.differences[:3])
-    return f"[red]{len(verdict.differences):,} of {verdict.values:,} values are not as they must be[/red]: {first}"
-
-
-def _rejects(answer: Answer) -> str:
-    rows = answer.document.get("rejects", [])
-    reasons = Counter(str(row.get("code", "")) for row in rows)
-    return f"{len(rows):,} rows held, each with its reason: " + ", ".join(
-        f"{count} {code}" for code, count in reasons.most_common(5)
-    )
-
-
 def _finish(console: Console, migrated: Answer, folder: Path, seconds: float) -> None:
     table = Table(title=None, box=None, padding=(0, 2), header_style="dim")
     table.add_column("mapping")
-    for outcome in ("rows", *OUTCOMES):
+    for outcome in ("rows", *tell.OUTCOMES):
         table.add_column(outcome, justify="right")
     for name, mapping in migrated.document["mappings"].items():
-        table.add_row(name, *(f"{mapping[outcome]:,}" for outcome in ("rows", *OUTCOMES)))
+        table.add_row(name, *(f"{mapping[outcome]:,}" for outcome in ("rows", *tell.OUTCOMES)))
     console.print()
     console.print(table)
     console.print(f"\nDone in {seconds:.1f} s. The report: {folder / 'analysis.html'}")
@@ -143,27 +120,23 @@ def _finish(console: Console, migrated: Answer, folder: Path, seconds: float) ->
 
 
 BEFORE = (
-    Step(("check",), (0,), lambda answer: "six mappings, sound; no database was needed"),
-    Step(("doctor",), (0, 1), lambda answer: "both systems can be read and written"),
-    Step(("analyze",), (0, 1), lambda answer: "catalogs, profiles and the dependency map"),
-    Step(("map", "show"), (0,), lambda answer: "the writing direction of every cell, derived"),
-    Step(("map", "test"), (0, 1), lambda answer: "round trips on real rows"),
-    Step(("plan",), (0, 1), lambda answer: f"{_outcomes(answer)}; nothing written"),
+    Step(("check",), (0,), tell.check),
+    Step(("doctor",), (0, 1), tell.doctor),
+    Step(("analyze",), (0, 1), tell.analyze),
+    Step(("map", "show"), (0,), tell.shown),
+    Step(("map", "test"), (0, 1), tell.tested),
+    Step(("plan",), (0, 1), tell.plan),
 )
 
 AFTER = (
-    Step(
-        ("verify",),
-        (0, 1),
-        lambda answer: f"{answer.total('rows'):,} shared rows compared, {answer.total('different')} different",
-    ),
-    Step(("migrate",), (0, 1), lambda answer: f"a second time: {answer.writes:,} rows written"),
-    Step(("rejects",), (0, 1), _rejects),
+    Step(("verify",), (0, 1), tell.verify),
+    Step(("migrate",), (0, 1), tell.again),
+    Step(("rejects",), (0, 1), tell.rejects),
 )
 
 NEXT = (
-    ("dovetail rejects --project {folder}", "what was held, and why"),
+    ("dovetail rejects --project {folder}", "what is held, and why"),
     ("dovetail map show --project {folder}", "how every cell is written"),
-    ("dovetail status --project {folder}", "what the state knows"),
-    ("sqlite3 {folder}/warehouse.db", "change a value, then run `dovetail verify`"),
+    ("dovetail plan --project {folder}", "change a value in either database first"),
+    ("dovetail demo --systems postgres", "the same on two PostgreSQL databases"),
 )

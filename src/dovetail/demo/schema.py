@@ -125,6 +125,7 @@ def _connection(where: Path | str) -> AbstractContextManager[Any]:
 def make_store(where: Path | str, store: Tables) -> None:
     """Create the store's tables and fill them."""
     with opened(where) as cursor:
+        _prepare(cursor, where)
         for statement in STORE:
             cursor.execute(statement)
         for table, rows in store.items():
@@ -135,6 +136,7 @@ def make_stock(where: Path | str, stock: Stock) -> None:
     """Create the inventory's tables and fill them; references become the inventory's own numbers."""
     dialect = "sqlite" if isinstance(where, Path) else "postgres"
     with opened(where) as cursor:
+        _prepare(cursor, where)
         for statement in STOCK:
             cursor.execute(statement.format(drawn=_DRAWN[dialect]))
         for table, rows in _numbered(stock):
@@ -142,6 +144,12 @@ def make_stock(where: Path | str, stock: Stock) -> None:
         if dialect == "postgres":
             for table, key in (("item_group", "group_no"), ("item", "item_no"), ("partner", "partner_no")):
                 cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), max({key})) FROM {table}")  # noqa: S608
+
+
+def _prepare(cursor: Cursor, where: Path | str) -> None:
+    """Let readers and a writer of a SQLite file work at the same time, as `doctor` advises."""
+    if isinstance(where, Path):
+        cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _numbered(stock: Stock) -> Iterator[tuple[str, list[Row]]]:
