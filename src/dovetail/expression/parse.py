@@ -160,7 +160,9 @@ def _plain(name: str) -> bool:
 
 def _closed(tree: exp.Expression) -> exp.Expression:
     """The tree, in parentheses unless it cannot be torn apart."""
-    if isinstance(tree, exp.Column | exp.Literal | exp.Null | exp.Boolean | exp.Paren | exp.Anonymous | exp.Cast | exp.Case):
+    if isinstance(tree, exp.Column | exp.Literal | exp.Null | exp.Boolean | exp.Paren | exp.Case):
+        return tree
+    if isinstance(tree, exp.Func) and not isinstance(tree, exp.Binary):
         return tree
     return exp.Paren(this=tree)
 

@@ -180,8 +180,8 @@ def _negated(tree: exp.Expression, scope: Scope) -> Node:
     if part.type is not None and part.type.kind not in NUMBERS:
         raise scope.mistake(f"a number is expected behind the minus sign, not {part.type}", "DV-127", _cast_hint(Kind.DECIMAL))
     if part.op is Op.LITERAL and isinstance(part.value, int | Decimal):
-        whole = isinstance(part.value, int) or not part.type or not part.type.scale
-        return _constant(-int(part.value) if whole and part.value == int(part.value) and not (part.type and part.type.scale) else -part.value, scope)
+        whole = part.type is not None and not part.type.scale
+        return _constant(-int(part.value) if whole else -part.value, scope)
     given = Type(Kind.INTEGER) if part.type and part.type.kind is Kind.INTEGER else part.type
     return Node(Op.NEG, given, (part,))
 

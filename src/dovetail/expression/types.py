@@ -22,7 +22,10 @@ def infer(expression: Expression, scope: Mapping[str, Type]) -> Type:
     >>> str(infer(parse("price_cents / 100"), {"price_cents": Type(Kind.INTEGER)}))
     'decimal(19, 2)'
     """
-    return resolve(expression, scope).type or Type(Kind.TEXT)
+    given = resolve(expression, scope).type or Type(Kind.TEXT)
+    if given.kind is Kind.INTEGER and given.minimum is not None and given.minimum == given.maximum:
+        return Type(Kind.INTEGER)
+    return given
 
 
 def resolve(expression: Expression, scope: Mapping[str, Type]) -> Node:

@@ -15,8 +15,8 @@ from dovetail.model.type import Kind, Type
 
 Cast = Callable[[object], object]
 
-_INTEGER = re.compile(r"-?[0-9]{1,60}")
-_NUMBER = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,60})?")
+_INTEGER = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
 _STAMP = re.compile(rf"{_DATE.pattern}[ T]{_TIME.pattern}")
@@ -24,6 +24,9 @@ _INSTANT = re.compile(rf"{_STAMP.pattern}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
 _WHOLE = decimal(38, 0)
+
+_FIGURES_MAX = 40
+"""Digits of a text that Python may be asked to read as one integer."""
 
 
 def cast(source: Kind, target: Type) -> Cast:
@@ -73,11 +76,14 @@ def _finite(value: object) -> Decimal:
 
 
 def _text_to_integer(value: object) -> int:
-    return integer(int(_matching(_INTEGER, value, "an integer")))
+    text = _matching(_INTEGER, value, "an integer")
+    if len(text) > _FIGURES_MAX and len(text.lstrip("-0")) > _FIGURES_MAX:
+        raise RowFailure(FailureCode.OVERFLOW, "the number does not fit a 64-bit integer")
+    return integer(int(text) if len(text) <= _FIGURES_MAX else int(Decimal(text)))
 
 
 def _text_to_float(value: object) -> float:
-    return float(_matching(_NUMBER, value, "a number"))
+    return float(_matching(_NUMBER, value, "a number")) or 0.0
 
 
 def _text_to_boolean(value: object) -> bool:

@@ -48,14 +48,16 @@ def carrier(given: Type) -> str:
     return _NAMES[given.kind]
 
 
-def failing() -> SQL:
-    """A value that ends the statement where it is computed."""
-    return call("error", text("a row failed"))
+def failing(given: Type | None) -> SQL:
+    """A value of that type which ends the statement where it is computed."""
+    raised = call("error", text("a row failed"))
+    return raised if given is None else cast(raised, given)
 
 
-def guarded(condition: SQL, value: SQL) -> SQL:
-    """The value where the condition is true or null; elsewhere the statement ends."""
-    return exp.Case(ifs=[exp.If(this=exp.paren(exp.Is(this=condition, expression=exp.Boolean(this=False)), copy=False), true=failing())], default=value)
+def guarded(condition: SQL, value: SQL, given: Type) -> SQL:
+    """The value, of that type, where the condition is true or null; elsewhere the statement ends."""
+    broken = exp.Is(this=exp.paren(condition, copy=False), expression=exp.Boolean(this=False))
+    return exp.Case(ifs=[exp.If(this=broken, true=failing(given))], default=value)
 
 
 def is_ascii(value: SQL) -> SQL:

@@ -231,8 +231,8 @@ def _concat(node: Node, names: Names) -> SQL:
 
 def _cast(node: Node, names: Names) -> SQL:
     (part,) = node.parts
-    given = _sql(part, names)
     target = _known(node.type)
+    given = _with_whole_digit(part, names) if target.kind is Kind.TEXT else _sql(part, names)
     if part.type is None or part.type == target:
         return cast(given, target)
     if part.type.kind is target.kind and target.kind is not Kind.DECIMAL:
@@ -241,6 +241,18 @@ def _cast(node: Node, names: Names) -> SQL:
     if rule is None:
         raise Untranslatable
     return rule(given, target)
+
+
+def _with_whole_digit(part: Node, names: Names) -> SQL:
+    """The part, a number with room for a digit before the point: without it DuckDB writes `.5` for 0.5."""
+    if part.type is None or part.type.kind is not Kind.DECIMAL:
+        return _sql(part, names)
+    precision, scale = digits(part.type)
+    if precision > scale:
+        return _sql(part, names)
+    if precision == DECIMAL_PRECISION_MAX:
+        raise Untranslatable
+    return _brought(part, Type(Kind.DECIMAL, precision=precision + 1, scale=scale), names)
 
 
 def _call(node: Node, names: Names) -> SQL:

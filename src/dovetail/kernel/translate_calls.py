@@ -21,11 +21,11 @@ def _same(name: str) -> Rule:
 
 def _in_ascii(name: str) -> Rule:
     """DuckDB's function, for ASCII texts only: for others its tables of Unicode are not Python's."""
-    return lambda node, parts: guarded(is_ascii(parts[0]), call(name, parts[0].copy()))
+    return lambda node, parts: guarded(is_ascii(parts[0]), call(name, parts[0].copy()), Type(Kind.TEXT))
 
 
 def _ascii_unchanged(node: Node, parts: Sequence[SQL]) -> SQL:
-    return guarded(is_ascii(parts[0]), parts[0].copy())
+    return guarded(is_ascii(parts[0]), parts[0].copy(), Type(Kind.TEXT))
 
 
 def _constant(node: Node, position: int) -> object:
@@ -75,13 +75,9 @@ def _whole(name: str) -> Rule:
     return rule
 
 
-def _rounded(node: Node, parts: Sequence[SQL]) -> SQL:
-    places = _constant(node, 1) if len(node.parts) > 1 else 0
-    given = node.parts[0].type
-    assert given is not None
-    if given.kind is Kind.INTEGER or int(str(places)) >= digits(given)[1]:
-        return parts[0]
-    return call("round", parts[0], cast(text(str(places)), Type(Kind.INTEGER)))
+def _rounded(node: Node, parts: Sequence[SQL]) -> SQL | None:
+    """A cast rounds as we do, half away from zero."""
+    return cast(parts[0], node.type) if node.type is not None else None
 
 
 def _has_no_places(node: Node) -> bool:
@@ -95,7 +91,7 @@ def _remainder(node: Node, parts: Sequence[SQL]) -> SQL | None:
         return None
     divisor = parts[1]
     zero = exp.NEQ(this=divisor, expression=cast(text("0"), given))
-    return guarded(zero, exp.paren(exp.Mod(this=parts[0], expression=divisor.copy()), copy=False))
+    return guarded(zero, exp.paren(exp.Mod(this=parts[0], expression=divisor.copy()), copy=False), given)
 
 
 def _extreme(name: str) -> Rule:
@@ -126,7 +122,7 @@ def _like(node: Node, parts: Sequence[SQL]) -> SQL:
 
 
 def _unmapped(node: Node, parts: Sequence[SQL]) -> SQL:
-    return exp.Case(ifs=[exp.If(this=exp.Is(this=parts[0], expression=exp.Null()), true=exp.Null())], default=failing())
+    return exp.Case(ifs=[exp.If(this=exp.Is(this=parts[0], expression=exp.Null()), true=exp.Null())], default=failing(None))
 
 
 CALLS: dict[str, Rule] = {

@@ -19,7 +19,7 @@ def _plain(value: SQL, target: Type) -> SQL:
 
 def _shaped(pattern: str) -> Callable[[SQL, Type], SQL]:
     """A cast from texts of one shape only."""
-    return lambda value, target: guarded(call("regexp_full_match", value, text(pattern)), cast(value.copy(), target))
+    return lambda value, target: guarded(call("regexp_full_match", value, text(pattern)), cast(value.copy(), target), target)
 
 
 def _dated(pattern: str) -> Callable[[SQL, Type], SQL]:
@@ -28,7 +28,7 @@ def _dated(pattern: str) -> Callable[[SQL, Type], SQL]:
     def rule(value: SQL, target: Type) -> SQL:
         shaped = call("regexp_full_match", value, text(pattern))
         after_christ = exp.GTE(this=value.copy(), expression=text("0001"))
-        return guarded(exp.paren(exp.And(this=shaped, expression=after_christ), copy=False), cast(value.copy(), target))
+        return guarded(exp.And(this=shaped, expression=after_christ), cast(value.copy(), target), target)
 
     return rule
 
@@ -41,7 +41,7 @@ def _choice(pairs: dict[str, str], source: Type) -> Callable[[SQL, Type], SQL]:
             exp.If(this=exp.EQ(this=value.copy(), expression=cast(text(one), source)), true=cast(text(two), target)) for one, two in pairs.items()
         ]
         empty = exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=exp.Null())
-        return exp.Case(ifs=[empty, *arms], default=failing())
+        return exp.Case(ifs=[empty, *arms], default=failing(target))
 
     return rule
 

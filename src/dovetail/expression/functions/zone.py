@@ -14,12 +14,15 @@ from dovetail.expression.function import ConstantText, Instant, Stamp, function
 
 def _is_zone(constants: Sequence[object]) -> None:
     name = str(constants[1])
-    try:
-        _zone(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=2)
+    if name not in _known():
+        near = difflib.get_close_matches(name, _known(), n=2)
         advice = f"; did you mean {' or '.join(sorted(near))}?" if near else ", for example Europe/Berlin"
-        raise ValueError(f"{name[:60]!r} is no time zone{advice}") from None
+        raise ValueError(f"{name[:60]!r} is no time zone{advice}")
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 @functools.lru_cache(maxsize=256)
