@@ -16,6 +16,8 @@ from dovetail.steps.overlap import links, overlaps
 from dovetail.systems import protocol
 from dovetail.systems.protocol import Source
 
+__all__ = ["SAMPLE_ROWS", "abilities", "analyze"]
+
 
 def analyze(
     workspace: Workspace,
