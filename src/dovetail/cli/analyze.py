@@ -12,14 +12,17 @@ from dovetail.cli.frame import DONE, Frame, command
 @command("analyze", short_help="Measure the systems: catalogs, profiles, keys, dependency map.")
 @click.option("--system", "systems", multiple=True, metavar="NAME", help="Only this system; may be given again.")
 @click.option("--html", default=None, metavar="FILE", help="Where the report is written (default: analysis.html).")
-@click.option("--sample", "sample_rows", type=int, default=None, metavar="ROWS", help="Look at so many rows of large datasets.")
+@click.option(
+    "--sample", "sample_rows", type=int, default=None, metavar="ROWS", help="Look at so many rows of large datasets."
+)
 def analyze_command(frame: Frame, systems: tuple[str, ...], html: str | None, sample_rows: int | None) -> int:
     """Measure the systems of the project: what they hold, how full and how distinct it is, what refers to what. Reads only."""
     from rich.console import Console
 
     from dovetail.cli.progress import shown
     from dovetail.evidence import report
-    from dovetail.steps.analyze import SAMPLE_ROWS, analyze
+    from dovetail.steps.analyze import analyze
+    from dovetail.steps.measure import SAMPLE_ROWS
 
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
         analysis = analyze(workspace, systems=systems, sample_rows=sample_rows or SAMPLE_ROWS, progress=progress)

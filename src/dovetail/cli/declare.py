@@ -34,6 +34,10 @@ def schema_command(frame: Frame, out: str | None) -> int:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in schemas.items():
-        (folder / f"{name}.schema.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    frame.answer({"command": "schema", "ok": True, "written": sorted(schemas)}, lambda: click.echo(f"written to {folder}"))
+        (folder / f"{name}.schema.json").write_text(
+            json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    frame.answer(
+        {"command": "schema", "ok": True, "written": sorted(schemas)}, lambda: click.echo(f"written to {folder}")
+    )
     return DONE

@@ -55,7 +55,9 @@ def apply_command(frame: Frame, plan: str) -> int:
 
 @command("migrate", short_help="Plan and apply in bulk; a run that was stopped goes on where it stood.")
 @_only
-@click.option("--allow", type=int, default=None, metavar="ROWS", help="Let this run change so many existing rows of a member.")
+@click.option(
+    "--allow", type=int, default=None, metavar="ROWS", help="Let this run change so many existing rows of a member."
+)
 def migrate_command(frame: Frame, only: tuple[str, ...], allow: int | None) -> int:
     """Plan and apply in bulk. A run that was stopped goes on where it stood; a second one writes nothing."""
     from dovetail.cli.progress import shown

@@ -37,9 +37,7 @@ def test_command(frame: Frame, mapping: str | None, rows: int) -> int:
 
     with frame.workspace() as workspace:
         tested = step.test(workspace, mapping, rows=rows)
-    frame.answer(
-        {"command": "map test", "ok": tested.ok, **tested.document()}, lambda: Console().print(tested.table())
-    )
+    frame.answer({"command": "map test", "ok": tested.ok, **tested.document()}, lambda: Console().print(tested.table()))
     return DONE if tested.ok else FOUND
 
 

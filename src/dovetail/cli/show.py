@@ -49,10 +49,14 @@ def findings(found: Sequence[Finding], console: Console) -> None:
     for finding in serious[:FINDINGS_SHOWN_MAX]:
         key = " ".join(f"{name}={value}" for name, value in finding.key)
         place = ".".join(part for part in (finding.mapping, finding.member, finding.field) if part)
-        console.print(Text.assemble((finding.code, "yellow"), " ", (place, "bold"), f" [{key}] " if key else " ", finding.message))
+        console.print(
+            Text.assemble((finding.code, "yellow"), " ", (place, "bold"), f" [{key}] " if key else " ", finding.message)
+        )
     if len(serious) > FINDINGS_SHOWN_MAX:
         kinds = ", ".join(f"{code} {count}" for code, count in Counter(one.code for one in serious).most_common())
-        console.print(f"... {len(serious) - FINDINGS_SHOWN_MAX} more ({kinds}); --json lists them", style="dim", highlight=False)
+        console.print(
+            f"... {len(serious) - FINDINGS_SHOWN_MAX} more ({kinds}); --json lists them", style="dim", highlight=False
+        )
     for finding in found:
         if finding.severity == "note" and not finding.key:
             console.print(Text(finding.message, style="dim"))
@@ -65,7 +69,9 @@ def plan(planned: Planned, console: Console) -> None:
     for sample in planned.samples:
         by_field.setdefault((sample.mapping, sample.member, sample.field), []).append(sample)
     if by_field:
-        table = Table("mapping", "member", "field", "row", "before", "after", box=None, pad_edge=False, header_style="bold")
+        table = Table(
+            "mapping", "member", "field", "row", "before", "after", box=None, pad_edge=False, header_style="bold"
+        )
         for (mapping, member, field), samples in by_field.items():
             one = samples[0]
             key = " ".join(value for _, value in one.key)
@@ -87,11 +93,19 @@ def _value(value: object) -> Text:
 
 def rejects(found: Iterable[Reject], console: Console) -> None:
     """A list of rejects."""
-    table = Table("no", "mapping", "member", "key", "field", "check", "reason", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        "no", "mapping", "member", "key", "field", "check", "reason", box=None, pad_edge=False, header_style="bold"
+    )
     for one in found:
         refusal = one.refusal
         table.add_row(
-            str(one.id), one.mapping, refusal.member, refusal.key, refusal.field, refusal.check, f"{refusal.code} {refusal.reason}"
+            str(one.id),
+            one.mapping,
+            refusal.member,
+            refusal.key,
+            refusal.field,
+            refusal.check,
+            f"{refusal.code} {refusal.reason}",
         )
     console.print(table if table.row_count else "the quarantine is empty")
 
@@ -108,7 +122,9 @@ def reject_details(documents: Sequence[dict[str, object]], console: Console) -> 
 
 def status(document: dict[str, object], console: Console) -> None:
     """What Dovetail remembers of a project."""
-    console.print(Text.assemble(("project ", "bold"), str(document["project"]), ("   state ", "bold"), str(document["state"])))
+    console.print(
+        Text.assemble(("project ", "bold"), str(document["project"]), ("   state ", "bold"), str(document["state"]))
+    )
     mappings = Table("mapping", "linked rows", "rejects", "conflicts", box=None, pad_edge=False, header_style="bold")
     for name, counts in dict(document["mappings"]).items():  # type: ignore[call-overload]
         mappings.add_row(name, *(f"{counts[part]:,}" for part in ("linked", "rejects", "conflicts")))

@@ -21,7 +21,9 @@ def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
     paths = [str(path) for path in written]
     frame.answer(
         {"command": "init", "ok": True, "written": paths},
-        lambda: click.echo("\n".join(["written:", *(f"  {path}" for path in paths), "next: read them, then dovetail check"])),
+        lambda: click.echo(
+            "\n".join(["written:", *(f"  {path}" for path in paths), "next: read them, then dovetail check"])
+        ),
     )
     return DONE
 
@@ -57,7 +59,9 @@ def doctor_command(frame: Frame) -> int:
 
 
 @click.command("demo", short_help="All of it, live, on two embedded databases.")
-@click.option("--rows", default=None, type=click.IntRange(min=20), metavar="N", help="Products; the rest in proportion.")
+@click.option(
+    "--rows", default=None, type=click.IntRange(min=20), metavar="N", help="Products; the rest in proportion."
+)
 @click.option("--keep", default=None, metavar="DIR", help="Where to put it (default: a new temporary folder).")
 @click.option("--systems", default="sqlite", type=click.Choice(["sqlite", "postgres"]), help="The databases to use.")
 @click.pass_context

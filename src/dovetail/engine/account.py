@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from dovetail.engine.decide import Decision
+from dovetail.engine.decision import Decision
 from dovetail.engine.reconcile import Pass
 from dovetail.engine.rows import Problem
 from dovetail.engine.survey import Survey
@@ -64,7 +64,12 @@ def _applied(decision: Decision, written: Written | None) -> Iterator[tuple[str,
         return
     survey = decision.survey
     for outcome, attribute in (("created", "creates"), ("deleted", "deletes"), ("updated", "updates")):
-        yield outcome, _flags(survey, np.concatenate([[], *(getattr(work, attribute) for work in decision.work)]).astype(np.int64))
+        yield (
+            outcome,
+            _flags(
+                survey, np.concatenate([[], *(getattr(work, attribute) for work in decision.work)]).astype(np.int64)
+            ),
+        )
 
 
 def _unwanted(decision: Decision) -> npt.NDArray[np.bool_]:
@@ -74,7 +79,8 @@ def _unwanted(decision: Decision) -> npt.NDArray[np.bool_]:
     written = np.zeros(len(decision.survey), dtype=np.bool_)
     for work in decision.work:
         written[work.creates] = True
-    return some & ~written & ~decision.left_out
+    unwanted: npt.NDArray[np.bool_] = some & ~written & ~decision.left_out
+    return unwanted
 
 
 def _flags(survey: Survey, places: object) -> npt.NDArray[np.bool_]:

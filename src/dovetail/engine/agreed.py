@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dovetail.engine.arrays import listed
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.packed import CELL, pack, unpack
 from dovetail.state.store import Store
@@ -50,8 +51,8 @@ class Agreed:
         self, part: pa.Table, document: dict[str, object], today: dict[str, object], place: dict[int, int]
     ) -> None:
         fields, members = list(document["fields"]), list(document["members"])  # type: ignore[call-overload]
-        cells = unpack(part.column("packed").to_pylist(), len(fields), len(members))
-        found = [place.get(number, -1) for number in part.column("row").to_pylist()]
+        cells = unpack(listed(part.column("packed")), len(fields), len(members))
+        found = [place.get(number, -1) for number in listed(part.column("row"))]
         source = np.flatnonzero(np.array(found) >= 0)
         target = np.array(found)[source]
         for at, field in enumerate(self.fields):

@@ -77,7 +77,8 @@ def counting(survey: Survey, name: str, holder: npt.NDArray[np.integer], places:
         return shared_column(survey, name, holder, places)
     side = holder[places]
     numbers = survey.referred[name][np.maximum(side, 0), places]
-    return pa.array(numbers, mask=(side < 0) | (numbers == NO_ROW))
+    masked: pa.Array = pa.array(numbers, mask=(side < 0) | (numbers == NO_ROW))
+    return masked
 
 
 def _holder(

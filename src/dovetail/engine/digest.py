@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from xxhash import xxh3_128
 
-from dovetail.engine.decide import Decision, Work
+from dovetail.engine.arrays import taken
+from dovetail.engine.decision import Decision, Work
 from dovetail.engine.put import Places, shared_column
 from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import canonical
@@ -70,9 +70,7 @@ def _digest_creates(decision: Decision, work: Work, digests: list[xxh3_128], at_
             digests[at_place[int(place)]].update(f"{cell.field}={len(content)}:".encode() + content)
 
 
-def _raw_references(
-    decision: Decision, field: str, source: np.ndarray, places: Places
-) -> Iterator[bytes]:
+def _raw_references(decision: Decision, field: str, source: np.ndarray, places: Places) -> Iterator[bytes]:
     for place in places:
         rows = decision.survey.sides[int(source[place])]
         position = decision.survey.index[int(source[place]), place]
@@ -82,11 +80,11 @@ def _raw_references(
 def _digest_updates(decision: Decision, work: Work, digests: list[xxh3_128], at_place: dict[int, int]) -> None:
     if work.new is None:
         return
-    referring = {name for name in decision.survey.referred}
+    referring = set(decision.survey.referred)
     for column, changed in work.changed.items():
         rows = np.flatnonzero(changed)
         names = work.fed[column] & referring
-        values = pc.take(work.new.column(column), pa.array(rows))
+        values = taken(work.new.column(column), rows)
         contents: Iterator[bytes] = canonical(values)
         if names:
             name = next(iter(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Bindings
 from collections.abc import Sequence
 
+from dovetail.engine.arrays import listed
 from dovetail.state.store import Store
 
 
@@ -31,7 +32,7 @@ class Links:
         place = (mapping, member)
         if place not in self._rows:
             table = self._store.crossref.load(mapping, member)
-            numbers, keys = table.column("row").to_pylist(), table.column("key").to_pylist()
+            numbers, keys = listed(table.column("row")), listed(table.column("key"))
             self._rows[place] = dict(zip(keys, numbers, strict=True))
             self._keys[place] = dict(zip(numbers, keys, strict=True))
         return self._rows[place]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from dovetail.engine.arrays import flags, taken
 from dovetail.engine.links import Links
 from dovetail.engine.survey import NO_ROW, Survey, parent_member
 from dovetail.expression.parse import Expression
@@ -47,8 +47,7 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
         offsets.append(total)
         if rows.member.cell(field) is None:
             continue
-        column = rows.shared.column(field).combine_chunks()
-        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        column = pa.concat_arrays(rows.shared.column(field).chunks or [pa.nulls(0, rows.shared.schema.field(field).type)])
         kind = column.type
         parts.append(column)
         total += len(column)
@@ -57,8 +56,7 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
     chosen = source[places].astype(np.int64)
     position = np.where(chosen >= 0, survey.index[np.maximum(chosen, 0), places], ABSENT)
     flat = position + np.array(offsets, dtype=np.int64)[np.maximum(chosen, 0)]
-    missing = (chosen < 0) | (position == ABSENT)
-    return pc.take(pa.concat_arrays(parts), pa.array(flat, mask=missing, type=pa.int64()))
+    return taken(pa.concat_arrays(parts), np.where((chosen < 0) | (position == ABSENT), ABSENT, flat))
 
 
 class Putter:
@@ -98,9 +96,8 @@ class Putter:
                 scope[field] = self.survey.mapping.types.get(field, Type(Kind.TEXT))
         rows = self.survey.sides[self.side]
         position = self.survey.index[self.side, places]
-        chosen = pa.array(position, mask=position == ABSENT, type=pa.int64())
         for name in dict.fromkeys(name for output in outputs for name in output.expression.old_names):
-            columns[f"old.{name}"] = pc.take(rows.own.column(name), chosen)
+            columns[f"old.{name}"] = taken(rows.own.column(name), position)
             scope[f"old.{name}"] = self.member.scope[name]
         evaluated = evaluate(outputs, scope, _table(columns, len(places)))
         fed = {output.name: frozenset(output.expression.names) for output in outputs}
@@ -111,7 +108,7 @@ class Putter:
         columns = {name: shared_column(self.survey, name, self._sources(name), places) for name in wants.names}
         scope = {name: self.survey.mapping.types[name] for name in wants.names}
         answer = evaluate([Output("wants", wants)], scope, _table(columns, len(places))).table.column("wants")
-        return np.asarray(pc.fill_null(answer, fill_value=False).to_numpy(), dtype=np.bool_)
+        return flags(answer)
 
     def _outputs(self, *, create: bool) -> list[Output]:
         filled = {fill.column for fill in self.member.fills if create or not fill.on_create_only}
@@ -131,7 +128,9 @@ class Putter:
     def _fields_read(self, outputs: list[Output]) -> list[str]:
         known = {field.name for field in self.survey.mapping.mapping.fields}
         return [
-            name for name in dict.fromkeys(name for output in outputs for name in output.expression.names) if name in known
+            name
+            for name in dict.fromkeys(name for output in outputs for name in output.expression.names)
+            if name in known
         ]
 
     def _sources(self, field: str) -> npt.NDArray[np.integer]:
@@ -176,4 +175,3 @@ def _table(columns: Bindings[str, pa.Array | pa.ChunkedArray], rows: int) -> pa.
     if not columns:
         return pa.table({"dovetail_nothing": pa.nulls(rows)})
     return pa.table(dict(columns))
-

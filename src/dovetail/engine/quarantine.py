@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dovetail.engine.account import problem_finding
-from dovetail.engine.decide import Contest, Decision
+from dovetail.engine.decision import Contest, Decision
 from dovetail.engine.put import shared_column
 from dovetail.engine.rows import Problem
 from dovetail.engine.survey import Survey
@@ -22,7 +22,9 @@ def record(store: Store, run: str, decision: Decision) -> None:
     survey = decision.survey
     name = survey.mapping.name
     with store.transaction():
-        store.rejects.record(run, name, [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()])
+        store.rejects.record(
+            run, name, [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()]
+        )
         store.rejects.close_absent(run, name)
         store.conflicts.record(run, name, list(_disputes(decision)))
         store.conflicts.close_absent(run, name)

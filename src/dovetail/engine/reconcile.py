@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dovetail.engine.agreed import Agreed
-from dovetail.engine.decide import Decision, Surroundings, decide, refresh
+from dovetail.engine.decide import decide, refresh
+from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.ledger import Claim, confirm
 from dovetail.engine.links import Links
@@ -98,7 +99,11 @@ class Reconcile:
                     target = self.workspace.connector(member.member.system)
                     if not member.writable or not isinstance(target, Target) or not any(c.writes for c in member.cells):
                         continue
-                    partition = Partition(f"{self.workspace.project.name}/{member.member.system}/{mapping.name}", target, self.workspace.store)
+                    partition = Partition(
+                        f"{self.workspace.project.name}/{member.member.system}/{mapping.name}",
+                        target,
+                        self.workspace.store,
+                    )
                     recovered += partition.open()
                     self.partitions[mapping.name, member.name] = partition
         return recovered

@@ -17,7 +17,7 @@ from dovetail.state.journal import Created, JournalEntry
 from dovetail.state.store import Store
 
 if TYPE_CHECKING:
-    from dovetail.engine.decide import Decision, Work
+    from dovetail.engine.decision import Decision, Work
     from dovetail.engine.write import Chunk
 
 
@@ -89,9 +89,7 @@ def _even_out(decision: Decision, at: int, quiet: npt.NDArray[np.bool_]) -> None
     agreement[quiet[:, None] & known] = np.broadcast_to(highest[:, None], agreement.shape)[quiet[:, None] & known]
 
 
-def _own_after(
-    decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, done: npt.NDArray[np.bool_]
-) -> pa.Table:
+def _own_after(decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, done: npt.NDArray[np.bool_]) -> pa.Table:
     """The member's own columns after the write: what was there, what was sent, and what the system made of it."""
     member = decision.survey.sides[work.side].member
     places = chunk.places[done]

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.engine.arrays import flags
 from dovetail.engine.progress import Progress
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import UNREADABLE
-from dovetail.model.key import encode
+from dovetail.model.key import texts
 from dovetail.systems.protocol import Source
 
 _WHERE = "dovetail_where"
@@ -32,6 +33,12 @@ class Problem:
     field: str = ""
     check: str = ""
     waits_for: tuple[str, str, str] | None = None
+
+
+def orphan(member: str, field: str, parent: str, number: int) -> Problem:
+    """The problem of a row that refers to a held one."""
+    reason = f"waits for its {parent}, which is in quarantine"
+    return Problem("DV-408", reason, member, field, "refers", (parent, "", str(number)))
 
 
 @dataclass(slots=True)
@@ -78,9 +85,9 @@ def see(
         member=member,
         own=own,
         shared=evaluated.table.select([cell.field for cell in member.cells]),
-        keys=encode([own.column(part) for part in member.key]).to_pylist(),
-        wanted=_flags(evaluated.table, _WHERE) if member.where else everywhere,
-        gone=_flags(evaluated.table, _GONE) if member.gone else ~everywhere,
+        keys=texts([own.column(part) for part in member.key]),
+        wanted=flags(evaluated.table.column(_WHERE)) if member.where else everywhere,
+        gone=flags(evaluated.table.column(_GONE)) if member.gone else ~everywhere,
     )
     for failure in evaluated.failures:
         name = "" if failure.output in (_WHERE, _GONE) else failure.output
@@ -115,14 +122,10 @@ def _one_table(member: CompiledMember, batches: list[pa.RecordBatch]) -> tuple[p
     return whole.select(member.columns), whole.column(UNREADABLE) if marked else None
 
 
-def _flags(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.fill_null(table.column(name), fill_value=False).to_numpy(), dtype=np.bool_)
-
-
 def _note_unreadable(rows: MemberRows, unreadable: pa.ChunkedArray | None) -> None:
     if unreadable is None:
         return
-    for position in np.flatnonzero(pc.is_valid(unreadable).to_numpy()):
+    for position in np.flatnonzero(flags(pc.is_valid(unreadable))):
         name, _, reason = str(unreadable[int(position)].as_py()).partition(": ")
         rows.problems[int(position)] = Problem("DV-401", f"{name} cannot be read: {reason}", rows.member.name, name)
 

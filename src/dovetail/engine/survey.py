@@ -13,7 +13,7 @@ from dovetail.engine.rows import MemberRows, Problem
 from dovetail.errors import DeclarationError
 from dovetail.identity.pair import ABSENT, Dispute, Pairing, Side, pair
 from dovetail.mapping.compiled import CompiledCell, CompiledMapping, CompiledMember
-from dovetail.model.key import encode
+from dovetail.model.key import texts
 from dovetail.model.mapping import SharedField
 
 NO_ROW = np.iinfo(np.int64).min
@@ -43,6 +43,11 @@ class Survey:
     def hold(self, place: int, problem: Problem) -> None:
         """Hold a shared row."""
         self.problems.setdefault(place, []).append(problem)
+
+    def parent_of(self, field: str) -> str:
+        """The name of the mapping that a reference field refers to."""
+        shared = self.mapping.mapping.field(field)
+        return shared.ref or "" if shared is not None else ""
 
     def key_of(self, place: int) -> tuple[str, str]:
         """The first member that holds the row, and the row's key there."""
@@ -96,9 +101,7 @@ def take_survey(
     return survey
 
 
-def _assemble(
-    mapping: CompiledMapping, sides: Sequence[MemberRows], pairing: Pairing, links: Links
-) -> Survey:
+def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], pairing: Pairing, links: Links) -> Survey:
     disputed = [(at, dispute) for dispute in pairing.disputes for at in dispute.rows]
     alone = []
     for (side, position), _ in disputed:
@@ -163,29 +166,28 @@ def _naturals(
 def _referred(
     field: SharedField, cell: CompiledCell, rows: MemberRows, links: Links, parents: dict[str, CompiledMapping]
 ) -> list[Hashable]:
-    assert field.ref is not None
-    parent = parents[field.ref]
+    parent = parents[field.ref or ""]
     known = links.rows(parent.name, parent_member(parent, rows.member))
     raw = rows.shared.column(cell.field)
-    keys = encode([raw]).to_pylist()
+    keys = texts([raw])
     nulls = raw.is_null().to_pylist()
     return [None if null else known.get(key) for key, null in zip(keys, nulls, strict=True)]
 
 
 def follow_references(survey: Survey, links: Links, parents: dict[str, CompiledMapping]) -> None:
     """Fill `referred`; a row whose parent nobody knows waits for it."""
-    for field in survey.mapping.mapping.fields:
-        if field.ref is None or field.by is not None:
+    for shared in survey.mapping.mapping.fields:
+        if shared.ref is None or shared.by is not None:
             continue
-        parent = parents[field.ref]
+        parent = parents[shared.ref]
         found = np.full(survey.index.shape, NO_ROW, dtype=np.int64)
         for side, rows in enumerate(survey.sides):
-            cell = rows.member.cell(field.name)
+            cell = rows.member.cell(shared.name)
             if cell is None:
                 continue
-            numbers = _referred(field, cell, rows, links, parents)
-            raw = encode([rows.shared.column(field.name)]).to_pylist()
-            nulls = rows.shared.column(field.name).is_null().to_pylist()
+            numbers = _referred(shared, cell, rows, links, parents)
+            raw = texts([rows.shared.column(shared.name)])
+            nulls = rows.shared.column(shared.name).is_null().to_pylist()
             for place in np.flatnonzero(survey.index[side] != ABSENT):
                 position = survey.index[side, place]
                 if nulls[position] or not rows.wanted[position]:
@@ -193,10 +195,10 @@ def follow_references(survey: Survey, links: Links, parents: dict[str, CompiledM
                 number = numbers[position]
                 if number is None:
                     waits = (parent.name, parent_member(parent, rows.member), raw[position])
-                    survey.hold(int(place), _waiting(rows.member.name, field.name, waits))
+                    survey.hold(int(place), _waiting(rows.member.name, shared.name, waits))
                 else:
                     found[side, place] = number
-        survey.referred[field.name] = found
+        survey.referred[shared.name] = found
 
 
 def _waiting(member: str, field: str, waits: tuple[str, str, str]) -> Problem:

@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from dovetail.engine.decide import Decision, Surroundings, Work
+from dovetail.engine.arrays import taken
+from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.ledger import Claim
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Advance, Progress
 from dovetail.engine.put import Places, Put
 from dovetail.engine.record import journal, settle_base
-from dovetail.engine.rows import Problem
+from dovetail.engine.rows import Problem, orphan
 from dovetail.identity.pair import ABSENT
 from dovetail.model.change import Change, Receipt, Verb
-from dovetail.model.key import encode
+from dovetail.model.key import texts
 from dovetail.plan.route import waves
 from dovetail.state.store import Store
-from dovetail.systems.protocol import SupportsReserve, Target
+from dovetail.systems.protocol import SupportsReserve
 
 CHUNK_ROWS = 20_000
 """Rows written at most in one transaction of a target."""
@@ -108,7 +108,7 @@ class Writer:
             for part in missing:
                 columns = columns.append_column(part, drawn.column(part))
         known = all(part in columns.column_names for part in member.key)
-        keys = encode([columns.column(part) for part in member.key]).to_pylist() if known else None
+        keys = texts([columns.column(part) for part in member.key]) if known else None
         return Chunk(Verb.CREATE, places, _batch(columns), None, keys, put.pending[good])
 
     def _without_failures(self, work: Work, put: Put) -> npt.NDArray[np.bool_]:
@@ -119,11 +119,7 @@ class Writer:
             self._hold(int(put.places[failure.position]), Problem(failure.code, failure.reason, member, failure.output))
         for at, (name, number) in put.orphaned.items():
             good[at] = False
-            shared = self.survey.mapping.mapping.field(name)
-            parent = shared.ref if shared is not None and shared.ref else ""
-            problem = Problem(
-                "DV-408", f"waits for its {parent}, which is in quarantine", member, name, "refers", (parent, "", str(number))
-            )
+            problem = orphan(member, name, self.survey.parent_of(name), number)
             self._hold(int(put.places[at]), problem)
         return good
 
@@ -161,7 +157,7 @@ class Writer:
                 own = self._own(work, places)
                 new = own.select(member.key)
                 for name in columns:
-                    new = _with(new, name, pc.take(work.new.column(name), pa.array(part)))
+                    new = _with(new, name, taken(work.new.column(name), part))
                 guarded = dict.fromkeys([*member.key, *columns, *self._read_by(work, columns)])
                 yield Chunk(Verb.UPDATE, places, _batch(new), _batch(own.select(list(guarded))), None, _none(places))
 
@@ -219,7 +215,7 @@ class Writer:
             drawn = chunk.keys
             if drawn is None:
                 assert receipt.keys is not None
-                drawn = encode([receipt.keys.column(part) for part in member.key]).to_pylist()
+                drawn = texts([receipt.keys.column(part) for part in member.key])
             own = [key for key, good in zip(drawn, done, strict=True) if good]
             keys[member.name] = tuple(own)
         for side, rows in enumerate(self.survey.sides):
@@ -247,7 +243,9 @@ class Writer:
         good = np.ones(len(chunk.places), dtype=np.bool_)
         for reject in receipt.rejects:
             good[reject.position] = False
-            self._hold(int(chunk.places[reject.position]), Problem(reject.code, reject.reason, member.name, reject.field))
+            self._hold(
+                int(chunk.places[reject.position]), Problem(reject.code, reject.reason, member.name, reject.field)
+            )
         for position in receipt.missed:
             good[position] = False
             self.written.moved.append((int(chunk.places[position]), member.name))
@@ -261,7 +259,7 @@ class Writer:
         self.written.counts[member.name, chunk.verb] += len(places)
         self.written.pending.update(chunk.places[good & chunk.pending].tolist())
         if chunk.verb is Verb.CREATE:
-            keys = chunk.keys or encode([receipt.keys.column(part) for part in member.key]).to_pylist()  # type: ignore[union-attr]
+            keys = chunk.keys or texts([receipt.keys.column(part) for part in member.key])  # type: ignore[union-attr]
             for place, key, done in zip(chunk.places, keys, good, strict=True):
                 if done:
                     self.around.links.link(mapping.name, member.name, int(self.survey.numbers[place]), key)

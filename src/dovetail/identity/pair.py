@@ -136,9 +136,7 @@ def _settle(group: list[tuple[int, int]], rows: set[int], answer: Pairing, sides
     by_side: dict[int, list[int]] = {}
     for side, position in group:
         by_side.setdefault(side, []).append(position)
-    taken = [
-        (side, position) for row in rows for side, position in enumerate(answer.known[row]) if position != ABSENT
-    ]
+    taken = [(side, position) for row in rows for side, position in enumerate(answer.known[row]) if position != ABSENT]
     if len(rows) > 1 or any(len(positions) > 1 for positions in by_side.values()):
         reason = "its natural key is not unique"
         answer.disputes.append(Dispute(reason, "DV-405", tuple(group), tuple([*group, *taken])))

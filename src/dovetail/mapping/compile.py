@@ -84,9 +84,7 @@ def _shared_type(field: SharedField, members: list[CompiledMember]) -> Type | No
         ) from error
 
 
-def _member(
-    mapping: Mapping, member: Member, dataset: Dataset, variables: Bindings[str, Expression]
-) -> CompiledMember:
+def _member(mapping: Mapping, member: Member, dataset: Dataset, variables: Bindings[str, Expression]) -> CompiledMember:
     scope = {field.name: field.type for field in dataset.fields}
     bindings = dict(variables)
     for name, text in member.lets:
@@ -143,9 +141,7 @@ def _over_columns(
     return expression
 
 
-def _cell(
-    field: SharedField, member: Member, dataset: Dataset, bindings: Bindings[str, Expression]
-) -> CompiledCell:
+def _cell(field: SharedField, member: Member, dataset: Dataset, bindings: Bindings[str, Expression]) -> CompiledCell:
     cell = field.cell(member.name)
     assert cell is not None
     scope = {known.name: known.type for known in dataset.fields}
@@ -233,5 +229,3 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     if near:
         return "did you mean " + " or ".join(repr(candidate) for candidate in near) + "?"
     return "known names: " + ", ".join(sorted(names)[:12]) + (" ..." if len(names) > 12 else "")
-
-

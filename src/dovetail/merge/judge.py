@@ -66,7 +66,7 @@ def judge(rule: FieldRule, evidence: Evidence) -> Verdict:
     changed it, that one wins; several changed it to one value, settled; else the rule decides. An owner's value always wins.
     """
     winner = np.full(evidence.active.shape[1], KEEP, dtype=np.int8)
-    first_meeting = (evidence.active & ~evidence.based).any(axis=0)
+    first_meeting: Flags = np.any(evidence.active & ~evidence.based, axis=0)
     _meet(rule, evidence, first_meeting, winner)
     _continue(rule, evidence, ~first_meeting, winner)
     source = _first_of(rule.order, evidence.active)
@@ -108,7 +108,8 @@ def _alike(marks: npt.NDArray[np.generic], members: Flags) -> Flags:
     wide = marks.astype(np.uint64)
     highest = np.where(members, wide, np.uint64(0)).max(axis=0)
     lowest = np.where(members, wide, np.iinfo(np.uint64).max).min(axis=0)
-    return (highest == lowest) | (members.sum(axis=0) < 2)
+    alike: Flags = (highest == lowest) | (members.sum(axis=0) < 2)
+    return alike
 
 
 def _first_of(order: tuple[int, ...], members: Flags, *, only: tuple[int, ...] | None = None) -> npt.NDArray[np.int8]:
@@ -135,7 +136,9 @@ def settle(policy: Policy | None, values: list[object]) -> int | None:
     if policy is None or policy.rule not in (Rule.MIN, Rule.MAX):
         return None
     rank = {word: place for place, word in enumerate(policy.order)}
-    known = [(rank.get(str(value)) if rank else value, place) for place, value in enumerate(values) if value is not None]
+    known = [
+        (rank.get(str(value)) if rank else value, place) for place, value in enumerate(values) if value is not None
+    ]
     if not known or any(value is None for value, _ in known):
         return None
     best = min(known) if policy.rule is Rule.MIN else max(known)

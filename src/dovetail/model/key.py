@@ -14,27 +14,28 @@ _NULL = "\\N"
 
 
 def encode(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
-    """One text for each row: the parts' canonical texts, joined by ``|``; ``\\`` escapes ``\\`` and ``|``, a null part is ``\\N``.
+    r"""One text for each row: the parts' canonical texts, joined by ``|``; ``\`` escapes ``\`` and ``|``, a null part is ``\N``.
 
     >>> encode([pa.array([1, 2]), pa.array(["a|b", None])]).to_pylist()
-    ['1|a\\\\|b', '2|\\\\N']
+    ['1|a\\|b', '2|\\N']
     """
-    texts = [[_text(part) for part in column.to_pylist()] for column in columns]
-    if len(texts) == 1:
-        return pa.array(texts[0], pa.string())
-    return pa.array(["|".join(parts) for parts in zip(*texts, strict=True)], pa.string())
+    return pa.array(texts(columns), pa.string())
+
+
+def texts(columns: Sequence[pa.Array | pa.ChunkedArray]) -> list[str]:
+    """The keys of `encode` as Python texts."""
+    parts = [[_text(part) for part in column.to_pylist()] for column in columns]
+    return parts[0] if len(parts) == 1 else ["|".join(row) for row in zip(*parts, strict=True)]
 
 
 def decode(keys: Sequence[str], types: Sequence[Type]) -> list[pa.Array]:
-    """The parts again, one array a part, in the carriers of `types`.
+    r"""The parts again, one array a part, in the carriers of `types`.
 
-    >>> [part.to_pylist() for part in decode(["1|a\\\\|b"], [Type(Kind.INTEGER), Type(Kind.TEXT)])]
+    >>> [part.to_pylist() for part in decode(["1|a\\|b"], [Type(Kind.INTEGER), Type(Kind.TEXT)])]
     [[1], ['a|b']]
     """
     rows = [split(key) for key in keys]
-    return [
-        pa.array([_value(row[at], kind) for row in rows], kind.arrow()) for at, kind in enumerate(types)
-    ]
+    return [pa.array([_value(row[at], kind) for row in rows], kind.arrow()) for at, kind in enumerate(types)]
 
 
 def split(key: str) -> list[str | None]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dovetail.engine.account import account
-from dovetail.engine.decide import Decision
+from dovetail.engine.decision import Decision
 from dovetail.engine.progress import Progress
 from dovetail.engine.quarantine import record
 from dovetail.engine.reconcile import Pass, Plan, Reconcile
@@ -38,10 +38,16 @@ def apply(workspace: Workspace, path: Path, *, progress: Progress | None = None)
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
-        raise PlanMoved("the plan cannot be read", where=str(path), hint="make one: dovetail plan", code="DV-603") from error
+        raise PlanMoved(
+            "the plan cannot be read", where=str(path), hint="make one: dovetail plan", code="DV-603"
+        ) from error
     manifest, rows = read_plan(lines, where=str(path))
     project = workspace.project
-    if (manifest.project, manifest.digest, manifest.environment) != (project.name, project.digest, project.environment or ""):
+    if (manifest.project, manifest.digest, manifest.environment) != (
+        project.name,
+        project.digest,
+        project.environment or "",
+    ):
         raise PlanMoved(
             "the plan was made for other declarations or another environment",
             where=str(path),
@@ -88,7 +94,9 @@ def _execute(
 
 
 def _recovery(chunks: int) -> Finding:
-    return Finding("DV-452", f"{chunks} chunks that an interrupted run had written were taken into the state", severity="note")
+    return Finding(
+        "DV-452", f"{chunks} chunks that an interrupted run had written were taken into the state", severity="note"
+    )
 
 
 def _guard(decisions: Sequence[Decision], allowed: int | None) -> None:

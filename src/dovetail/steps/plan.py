@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dovetail.engine.account import account, key_parts
-from dovetail.engine.decide import Decision, Work
+from dovetail.engine.decision import Decision, Work
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.progress import Progress
 from dovetail.engine.reconcile import Pass, Reconcile

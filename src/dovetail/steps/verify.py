@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dovetail.engine.account import FINDINGS_MAX, count, key_parts, problem_finding
-from dovetail.engine.decide import Decision, Work
+from dovetail.engine.decision import Decision, Work
 from dovetail.engine.progress import Progress
 from dovetail.engine.quarantine import is_known, is_open, known_conflicts, known_rejects
 from dovetail.engine.reconcile import Reconcile
@@ -30,7 +30,9 @@ def verify(workspace: Workspace, *, only: Sequence[str] = (), progress: Progress
         name = decision.survey.mapping.name
         result = count(decision, None)
         summary.mappings[name] = result
-        for finding in differences(decision, known_rejects(workspace.store, name), known_conflicts(workspace.store, name)):
+        for finding in differences(
+            decision, known_rejects(workspace.store, name), known_conflicts(workspace.store, name)
+        ):
             if finding.severity == "difference":
                 result.different += 1
             summary.ok = summary.ok and finding.severity == "note"
@@ -65,7 +67,14 @@ def differences(
         finding = problem_finding(survey, place, problems[0])
         severity = "note" if is_known(survey, place, known) else "problem"
         yield Finding(
-            finding.code, finding.message, finding.mapping, finding.member, finding.key, finding.field, finding.next, severity
+            finding.code,
+            finding.message,
+            finding.mapping,
+            finding.member,
+            finding.key,
+            finding.field,
+            finding.next,
+            severity,
         )
 
 

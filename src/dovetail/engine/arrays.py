@@ -1,0 +1,53 @@
+"""Arrow columns and NumPy arrays, one into the other, with types that hold."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Flags = npt.NDArray[np.bool_]
+Column: TypeAlias = "pa.Array | pa.ChunkedArray"
+
+
+def flags(column: Column) -> Flags:
+    """A boolean column as flags; null is false.
+
+    >>> flags(pa.array([True, None, False])).tolist()
+    [True, False, False]
+    """
+    values: list[bool | None] = column.to_pylist()
+    return np.fromiter((value is True for value in values), dtype=np.bool_, count=len(values))
+
+
+def taken(column: Column, positions: npt.NDArray[np.int64]) -> Any:
+    """The values at some positions, in their order; null where the position is negative.
+
+    >>> taken(pa.array([1, 2]), np.array([1, -1])).to_pylist()
+    [2, None]
+    """
+    return pc.take(column, pa.array(positions, mask=positions < 0, type=pa.int64()))
+
+
+def listed(column: Column) -> list[Any]:
+    """The values as Python knows them."""
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def differs(left: Column, right: Column) -> Flags:
+    """Where two columns of one type differ, by exact value; null equals null, and NaN equals NaN.
+
+    >>> differs(pa.array([1, None, 3]), pa.array([1, None, None])).tolist()
+    [False, False, True]
+    """
+    if left.type != right.type:
+        right = pc.cast(right, left.type)
+    unequal = flags(pc.not_equal(left, right))
+    nulls = flags(pc.is_null(left)) ^ flags(pc.is_null(right))
+    if pa.types.is_floating(left.type):
+        unequal &= ~(flags(pc.is_nan(left)) & flags(pc.is_nan(right)))
+    return unequal | nulls

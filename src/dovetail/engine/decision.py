@@ -1,0 +1,119 @@
+"""What was decided about one mapping, as values; nothing has been written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Bindings
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.engine.agreed import Agreed
+from dovetail.engine.links import Links
+from dovetail.engine.put import Places, Putter
+from dovetail.engine.survey import Survey
+from dovetail.mapping.compiled import CompiledMapping
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A field (or, with an empty name, a whole row) that no rule could settle."""
+
+    place: int
+    field: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Work:
+    """What is to be written at one member. `changed` says, row for row with `updates`, which columns of `new` differ from what stands there.
+
+    `creates` are places only: what they should hold is put when their parents have keys."""
+
+    side: int
+    putter: Putter
+    creates: Places
+    updates: Places
+    deletes: Places
+    new: pa.Table | None = None
+    changed: dict[str, Flags] = field(default_factory=dict)
+    fed: Bindings[str, frozenset[str]] = field(default_factory=dict)
+
+    def leave_out(self, rows: Flags) -> None:
+        """Do nothing for these shared rows (flags by place)."""
+        keep = ~rows[self.updates]
+        if self.new is not None:
+            self.new = self.new.filter(pa.array(keep))
+            self.changed = {column: flags[keep] for column, flags in self.changed.items()}
+        self.updates = self.updates[keep]
+        self.creates = self.creates[~rows[self.creates]]
+        self.deletes = self.deletes[~rows[self.deletes]]
+
+
+@dataclass(slots=True)
+class Decision:
+    """Everything decided about one mapping; nothing has been written.
+
+    `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member whose value counts, by field.
+    `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
+    reviewed plan does not show as they are now."""
+
+    survey: Survey
+    agreed: Agreed
+    sources: dict[str, npt.NDArray[np.int8]]
+    marks: npt.NDArray[np.uint64]
+    first_agreement: npt.NDArray[np.int64]
+    active: Flags
+    filtered: Flags
+    left_out: Flags
+    waiting: set[int] = field(default_factory=set)
+    contests: list[Contest] = field(default_factory=list)
+    forgotten: list[int] = field(default_factory=list)
+    work: list[Work] = field(default_factory=list)
+
+    @property
+    def held(self) -> Flags:
+        """Rows in quarantine."""
+        flags = np.zeros(len(self.survey), dtype=np.bool_)
+        flags[list(self.survey.problems)] = True
+        return flags
+
+    @property
+    def next_agreement(self) -> npt.NDArray[np.int64]:
+        """The number of the next agreement on each field of each row (rows, fields).
+
+        Numbers go up by two: the one in between marks a member that took part but is still owed the value."""
+        return self.first_agreement + 2
+
+    def being_written(self) -> Flags:
+        """Which fields of which rows wait for a write somewhere (rows, fields)."""
+        flags = np.zeros(self.marks.shape[:2], dtype=np.bool_)
+        for work in self.work:
+            flags[work.creates] = True
+            flags[work.deletes] = True
+            for column, changed in work.changed.items():
+                for name in work.fed[column]:
+                    if name in self.agreed.fields:
+                        flags[work.updates[changed], self.agreed.fields.index(name)] = True
+        return flags
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, and what was decided before."""
+
+    links: Links
+    mappings: Bindings[str, CompiledMapping]
+    seed: int
+    decided: dict[str, Decision] = field(default_factory=dict)
+
+    def lookup(self, mapping: str, name: str) -> pa.Array:
+        """All values of a shared field of a mapping that was decided before; raises `KeyError`."""
+        survey = self.decided[mapping].survey
+        if survey.mapping.mapping.field(name) is None:
+            raise KeyError(name)
+        columns = [rows.shared.column(name) for rows in survey.sides if rows.member.cell(name) is not None]
+        return pa.concat_arrays([chunk for column in columns for chunk in column.chunks])

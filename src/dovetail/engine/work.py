@@ -1,0 +1,120 @@
+"""What is to be written at one member: rows to create, to update and to delete."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dovetail.engine.arrays import differs
+from dovetail.engine.decision import Decision, Flags, Surroundings, Work
+from dovetail.engine.put import Places, Put, Putter
+from dovetail.engine.rows import Problem, orphan
+from dovetail.identity.pair import ABSENT
+from dovetail.mapping.compiled import CompiledMember
+from dovetail.merge.deletes import Fate
+
+
+def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], around: Surroundings) -> Work | None:
+    survey = decision.survey
+    member = survey.sides[side].member
+    if not member.writable:
+        return None
+    free = ~decision.held & ~decision.filtered
+    free[[contest.place for contest in decision.contests if not contest.field]] = False
+    elsewhere = (decision.active.sum(axis=0) - decision.active[side]) > 0
+    missing = (survey.index[side] == ABSENT) & elsewhere & free
+    missing[[place for place, (_, verdict) in gone.items() if verdict is not Fate.CREATE_AGAIN]] = False
+    if member.member.creates == "never":
+        missing[:] = False
+    present = decision.active[side] & free
+    doomed = np.array(
+        [place for place, (at, verdict) in gone.items() if verdict is Fate.DELETE and at != side and present[place]],
+        dtype=np.int64,
+    )
+    present[doomed] = False
+    incoming = np.zeros(len(survey), dtype=np.bool_)
+    for cell in member.cells:
+        source = decision.sources[cell.field]
+        incoming |= (source >= 0) & (source != side) & bool(cell.writes)
+    putter = Putter(survey, side, decision.sources, around.links, around.mappings)
+    work = Work(side, putter, np.flatnonzero(missing), np.flatnonzero(present & incoming), doomed)
+    work.creates = _wanted_here(decision, work, member)
+    find_updates(decision, work)
+    try_creates(decision, work)
+    return work
+
+
+def _wanted_here(decision: Decision, work: Work, member: CompiledMember) -> Places:
+    """The rows to be created that `wants` lets in."""
+    if member.wants is None or not len(work.creates):
+        return work.creates
+    return work.creates[work.putter.wanted(work.creates, member.wants)]
+
+
+def find_updates(decision: Decision, work: Work) -> Places:
+    """Keep the rows in which something really differs, and note what; the answer names rows that refer to one without a key yet."""
+    if not len(work.updates):
+        return work.updates
+    put = work.putter.put(work.updates, create=False)
+    _hold_failures(decision, work, put)
+    changed = changed_columns(decision, work.side, put)
+    _hold_new_keys(decision, work, changed)
+    for column, flags in changed.items():
+        fed = np.zeros(len(flags), dtype=np.bool_)
+        for name in put.fed[column]:
+            source = decision.sources.get(name)
+            if source is not None:
+                fed |= (source[put.places] >= 0) & (source[put.places] != work.side)
+        flags &= fed if put.fed[column] else True
+        if any(name in decision.survey.referred for name in put.fed[column]):
+            flags |= put.pending & fed
+    some = np.zeros(len(put.places), dtype=np.bool_)
+    for flags in changed.values():
+        some |= flags
+    work.updates = put.places[some]
+    work.new = put.columns.filter(pa.array(some))
+    work.changed = {column: flags[some] for column, flags in changed.items()}
+    work.fed = put.fed
+    return put.places[put.pending]
+
+
+def _hold_new_keys(decision: Decision, work: Work, changed: dict[str, Flags]) -> None:
+    """A key that would change is not written: it names the row for everybody else in that system."""
+    member = decision.survey.sides[work.side].member
+    for part in member.key:
+        if part in changed:
+            for place in work.updates[changed[part]]:
+                reason = f"the key {part!r} of {member.dataset.name} would change"
+                decision.survey.hold(int(place), Problem("DV-409", reason, member.name, part))
+
+
+def changed_columns(decision: Decision, side: int, put: Put) -> dict[str, Flags]:
+    own = decision.survey.sides[side].own
+    position = pa.array(decision.survey.index[side, put.places])
+    return {
+        name: differs(pc.take(own.column(name), position), put.columns.column(name))
+        for name in put.columns.column_names
+    }
+
+
+def try_creates(decision: Decision, work: Work) -> None:
+    """Put the rows to be created once, so that what cannot be written is known before the first write."""
+    if len(work.creates):
+        _hold_failures(decision, work, work.putter.put(work.creates, create=True))
+
+
+def _hold_failures(decision: Decision, work: Work, put: Put) -> None:
+    member = decision.survey.sides[work.side].member.name
+    for failure in put.failures:
+        place = int(put.places[failure.position])
+        decision.survey.hold(place, Problem(failure.code, failure.reason, member, failure.output))
+    for at, (name, number) in put.orphaned.items():
+        place = int(put.places[at])
+        decision.survey.hold(place, _orphan(decision, place, name, number))
+
+
+def _orphan(decision: Decision, place: int, name: str, number: int) -> Problem:
+    member, _ = decision.survey.key_of(place)
+    parent = decision.survey.parent_of(name)
+    return orphan(member, name, parent, number)
