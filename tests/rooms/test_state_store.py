@@ -127,8 +127,9 @@ def test_somebody_elses_database_is_left_alone(tmp_path, clock):
     path = tmp_path / "shop.db"
     with sqlite3.connect(path) as shop:
         shop.execute("CREATE TABLE customer (id INTEGER)")
-    with fault("DV-503"):
+    with fault("DV-503") as caught:
         open_state(path, key=KEY, clock=clock)
+    assert "other tables" in str(caught.value)
     with sqlite3.connect(path) as shop:
         assert shop.execute("SELECT name FROM sqlite_schema").fetchall() == [("customer",)]
 

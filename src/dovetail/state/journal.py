@@ -111,7 +111,7 @@ class Journal:
     def history(self, mapping: str, row: int) -> tuple[Journaled, ...]:
         """Every entry about one shared row, newest first."""
         found = self._database.rows(_HISTORY, self._mark(mapping, row), mapping, row, row)
-        return tuple(one for one in self._opened(found, row) if one.mapping == mapping)
+        return tuple(self._opened(found, row))
 
     def of_run(self, run: str) -> tuple[Journaled, ...]:
         """Every entry of one run, newest first."""
