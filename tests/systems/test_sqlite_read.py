@@ -1,11 +1,12 @@
 """What is read from SQLite is exact, or it is null and explained."""
 
-# ruff: noqa: DTZ001, DTZ901 - stamps without a zone are what is tested
+# ruff: noqa: DTZ901 - stamps without a zone are what is tested
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+import random
 import sqlite3
 import threading
 from decimal import Decimal
@@ -14,9 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from dovetail.errors import Overdue, Refused, SchemaDrift, SystemFault, Unreachable
+from dovetail.errors import AccessDenied, Overdue, Refused, SchemaDrift, SystemFault, Unreachable
+from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
+from dovetail.model.type import Kind, Type
 from dovetail.systems.connectors.sqlite import Connector
+from dovetail.systems.connectors.sqlite.carry import carry
 
 UTC = dt.UTC
 
@@ -124,6 +128,23 @@ def test_decimals_of_cents_are_what_was_typed(tmp_path: Path) -> None:
     values = [number / 100 for number in range(0, 3_000_000, 7)]
     read, _ = column(system_with(tmp_path / "a.db", "DECIMAL(15,2)", values))
     assert read == [Decimal(number) / 100 for number in range(0, 3_000_000, 7)]
+
+
+@pytest.mark.parametrize("scale", [2, 4, 9, 17])
+def test_decimals_beyond_fifteen_digits_are_the_shortest_text_of_the_double(scale: int) -> None:
+    chance = random.Random(scale)
+    field = Field("x", Type(Kind.DECIMAL, precision=30, scale=scale))
+    for _ in range(500):
+        value = chance.randrange(10**15, 10**18) / 10**scale
+        shortest = Decimal(repr(value))
+        is_carried = shortest == round(shortest, scale)
+        assert carry([(value,)], [field])["x"].to_pylist() == [shortest if is_carried else None]
+
+
+def test_nothing_can_be_written_where_only_reading_is_meant(tmp_path: Path) -> None:
+    system = system_with(tmp_path / "a.db", "INTEGER", [1])
+    with pytest.raises(AccessDenied), system._sessions.lend() as session, session.reading() as connection:
+        connection.execute("DELETE FROM t")
 
 
 def test_stamps_without_zone_take_the_systems(tmp_path: Path) -> None:

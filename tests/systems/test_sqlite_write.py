@@ -1,6 +1,6 @@
 """What is written to SQLite is read back as the same values, or its row is refused with a reason."""
 
-# ruff: noqa: DTZ001, DTZ901 - stamps without a zone are what is tested
+# ruff: noqa: DTZ901 - stamps without a zone are what is tested
 
 from __future__ import annotations
 
@@ -329,6 +329,16 @@ def test_a_declared_key_that_nothing_enforces(tmp_path: Path) -> None:
     for change in (Change(Verb.UPDATE, rows(dataset, k=["b"], v=[9])), Change(Verb.DELETE, rows(dataset, k=["b"]))):
         assert [reject.code for reject in written(system, dataset, change).rejects] == [refusal.AMBIGUOUS]
     assert contents(tmp_path / "a.db", "SELECT count(*) FROM t") == [(4,)]
+
+
+def test_a_declared_key_that_a_unique_constraint_enforces(tmp_path: Path) -> None:
+    system = opened(
+        tmp_path / "a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT UNIQUE); INSERT INTO t (k) VALUES ('a')"
+    )
+    found = system.describe().dataset("t")
+    dataset = Dataset("t", found.kind, found.fields, key=("k",), uniques=found.uniques)
+    receipt = written(system, dataset, create(dataset, k=["a", "b"]))
+    assert [(reject.position, reject.code, reject.field) for reject in receipt.rejects] == [(0, refusal.TAKEN, "k")]
 
 
 def test_applying_twice_equals_once(tmp_path: Path) -> None:
