@@ -8,7 +8,7 @@ from dovetail.expression.inverse_build import as_expression, filled, unwrapped
 from dovetail.expression.inverse_layer import Ask, Layer, through
 from dovetail.expression.inverse_number import FLOATING, rounds_to, softened
 from dovetail.expression.numbers import digits
-from dovetail.expression.parse import Expression, literal
+from dovetail.expression.parse import Expression
 from dovetail.model.type import Kind, Type
 
 _SPELLINGS = "the text may spell the same value in several ways"
@@ -113,5 +113,5 @@ def zoned(ask: Ask) -> Layer:
 def truncated(ask: Ask) -> Layer:
     """`date_trunc('month', x)`: the wanted value is itself the beginning of its month."""
     _, arguments = ask.call
-    unit = str(literal(arguments[0].name).text).strip("'")
+    unit = arguments[0].name.lower()
     return through(arguments[1], ask.wanted, lost=f"it forgets what is finer than a {unit}")

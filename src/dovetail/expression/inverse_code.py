@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from dovetail.expression.inverse_build import NotConstant, as_expression, constant, filled, has_fields, unwrapped
 from dovetail.expression.inverse_layer import Ask, Layer, Profiling, refused, through
+from dovetail.expression.inverse_simple import simplified
 from dovetail.expression.parse import Expression, choose, from_tree
 from dovetail.model.type import Kind
 
@@ -189,7 +190,8 @@ def _profile(given: _Map) -> tuple[Profiling, ...]:
         return ()
     subject = as_expression(given.subject)
     test = exp.Not(this=exp.In(this=exp.Paren(this=subject.tree.copy()), expressions=[key.copy() for key in listed]))
-    return (Profiling(subject.names, from_tree(test), f"hold a value that the code map of {', '.join(subject.names)} does not list"),)
+    meaning = f"hold a value that the code map of {', '.join(subject.names)} does not list"
+    return (Profiling(subject.names, simplified(from_tree(test)), meaning),)
 
 
 def coalesced(ask: Ask) -> Layer:

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from dovetail.expression.inverse_build import NotConstant, as_expression, filled, has_fields, text, unwrapped
 from dovetail.expression.inverse_layer import Ask, Layer, Profiling, refused
+from dovetail.expression.inverse_simple import simplified
 from dovetail.expression.parse import Expression, literal
 
 JOINED_MAX = 4
@@ -21,11 +22,7 @@ _TAIL = (
     "CASE WHEN starts_with(w, f || s) THEN substr(w, length(f || s) + 1) WHEN ends_with(w, s || l) THEN l"
     " WHEN contains(w, s) THEN substr(w, strpos(w, s) + m) ELSE unmapped(w) END"
 )
-_PREFIX = "CASE WHEN starts_with(w, p) THEN substr(w, n) ELSE unmapped(w) END"
-_SUFFIX = "CASE WHEN ends_with(w, s) THEN left(w, length(w) - m) ELSE unmapped(w) END"
-_BOTH = (
-    "CASE WHEN starts_with(w, p) AND ends_with(w, s) AND length(w) >= b THEN substr(w, n, length(w) - b) ELSE unmapped(w) END"
-)
+_BETWEEN = "CASE WHEN c THEN v ELSE unmapped(w) END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def joined(ask: Ask) -> Layer:
     except NotConstant:
         return refused("it is always null")
     if len(parts.fields) == 1:
-        return Layer(((parts.fields[0], _without_affixes(parts, ask.wanted)),))
+        return Layer(((parts.fields[0], _affixed(parts, ask.wanted, _inside(parts, ask.wanted))),))
     if "" in parts.between:
         return refused("it joins fields with nothing between them, so the text does not say where one ends")
     if len(parts.fields) > JOINED_MAX:
@@ -53,8 +50,11 @@ def joined(ask: Ask) -> Layer:
     names = [as_expression(field).names for field in parts.fields]
     if len({name for each in names for name in each}) < sum(map(len, names)):
         return refused("it holds one field twice")
-    wanted = _without_affixes(parts, ask.wanted)
-    answers = _taken_apart(replace(parts, before="", behind=""), wanted, ask)
+    inside = replace(parts, before="", behind="")
+    answers = [
+        (field, _affixed(parts, ask.wanted, answer))
+        for field, answer in _taken_apart(inside, _inside(parts, ask.wanted), ask)
+    ]
     return Layer(tuple(answers), "the text alone does not say where one field ends", profile=_profile(parts))
 
 
@@ -76,20 +76,27 @@ def _piped(tree: exp.Expression) -> list[exp.Expression]:
     return [*_piped(tree.this), *_piped(tree.expression)] if isinstance(tree, exp.DPipe) else [tree]
 
 
-def _without_affixes(parts: _Joined, wanted: Expression) -> Expression:
-    """What stands between the constant beginning and the constant end; a text without them fails."""
+def _inside(parts: _Joined, wanted: Expression) -> Expression:
+    """What stands between the constant beginning and the constant end."""
     before, behind = len(parts.before), len(parts.behind)
-    if not before and not behind:
-        return wanted
-    constants = {
-        "p": literal(parts.before),
-        "s": literal(parts.behind),
-        "n": literal(before + 1),
-        "m": literal(behind),
-        "b": literal(before + behind),
-    }
-    template = _BOTH if before and behind else _PREFIX if before else _SUFFIX
-    return filled(template, w=wanted, **constants)
+    lengths = {"n": literal(before + 1), "b": literal(before + behind)}
+    if not behind:
+        return filled("substr(w, n)", w=wanted, **lengths) if before else wanted
+    return filled("substr(w, n, length(w) - b)" if before else "left(w, length(w) - b)", w=wanted, **lengths)
+
+
+def _affixed(parts: _Joined, wanted: Expression, answer: Expression) -> Expression:
+    """The answer for a text that has the constant beginning and end; every other fails."""
+    starts = filled("starts_with(w, p)", w=wanted, p=literal(parts.before))
+    ends = filled("ends_with(w, s)", w=wanted, s=literal(parts.behind))
+    if parts.before and parts.behind:
+        shortest = literal(len(parts.before) + len(parts.behind))
+        condition = filled("s AND e AND length(w) >= n", s=starts, e=ends, w=wanted, n=shortest)
+    elif parts.before or parts.behind:
+        condition = starts if parts.before else ends
+    else:
+        return answer
+    return filled(_BETWEEN, c=condition, v=answer, w=wanted)
 
 
 def _taken_apart(parts: _Joined, wanted: Expression, ask: Ask) -> list[tuple[exp.Expression, Expression]]:
@@ -119,5 +126,5 @@ def _profile(parts: _Joined) -> tuple[Profiling, ...]:
         expression = as_expression(field)
         test = filled("contains(f, s)", f=expression, s=literal(separator))
         meaning = f"hold the separator {literal(separator).text} in {', '.join(expression.names)}"
-        asked.append(Profiling(expression.names, test, meaning))
+        asked.append(Profiling(expression.names, simplified(test), meaning))
     return tuple(asked)

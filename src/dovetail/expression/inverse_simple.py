@@ -149,7 +149,7 @@ def _never(condition: exp.Expression) -> bool:
 
 
 def _coalesce(node: exp.Expression) -> exp.Expression:
-    parts = [part for part in (node.this, *node.expressions) if not _is_null(part)]
+    parts: list[exp.Expression] = [part for part in (node.this, *node.expressions) if not _is_null(part)]
     if not parts:
         return exp.Null()
     for at, part in enumerate(parts):

@@ -123,19 +123,37 @@ def _settled(ask: Ask, layer: Layer, solutions: Sequence[_Solution]) -> _Solutio
     columns = {name: write for found in solutions for name, write in found.columns.items()}
     lost = ((layer.lost,) if layer.lost else ()) + tuple(words for found in solutions for words in found.lost)
     profile = layer.profile + tuple(asked for found in solutions for asked in found.profile)
-    owed = layer.owed or any(found.owed for found in solutions)
+    owed = layer.owed or any(found.owed for found in solutions) or _is_blurred(ask, solutions)
     if owed and ask.soft is None:
         columns = {name: _checked(ask, layer, columns, write) for name, write in columns.items()}
         owed = False
     return _Solution(columns, lost, owed=owed, profile=profile)
 
 
+def _is_blurred(ask: Ask, solutions: Sequence[_Solution]) -> bool:
+    """Whether one of several joined fields is read through a function that forgets: then a cut in the wrong place would show.
+
+    That `concat` shows null as empty makes no such difference."""
+    harmless = 1 if isinstance(ask.tree, exp.Concat) else 0
+    return len(solutions) > 1 and any(len(found.lost) > harmless for found in solutions)
+
+
 def _checked(ask: Ask, layer: Layer, columns: Mapping[str, Expression], write: Expression) -> Expression:
     """The candidate where reading it gives what is expected; otherwise the row fails."""
-    image = substitute(as_expression(ask.tree), columns)
+    image = _image(ask, layer, columns)
     expected = layer.expected or ask.wanted
     template = "CASE WHEN i = e THEN v ELSE unmapped(w) END"
     return filled(template, i=image, e=expected, v=write, w=ask.wanted)
+
+
+def _image(ask: Ask, layer: Layer, columns: Mapping[str, Expression]) -> Expression:
+    """What reading gives. Where the arguments are exact it is enough to look at the outermost function."""
+    if layer.soft is not None or len(layer.parts) > 1:
+        return substitute(as_expression(ask.tree), columns)
+    inner, answer = layer.parts[0]
+    marked = exp.column("dovetail_argument")
+    tree = ask.tree.copy().transform(lambda node: marked.copy() if node == inner else node, copy=False)
+    return substitute(from_tree(tree), {"dovetail_argument": answer})
 
 
 _TREES: dict[type[exp.Expression], Callable[[Ask], Layer]] = {
