@@ -7,21 +7,35 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from tests.oracle.compare import agree, table_of
+from tests.oracle.generate import SCOPE, expressions, rows_of
+from tests.oracle.hostile import (
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    FREE,
+    INSTANT,
+    INTEGER,
+    MONEY,
+    RATE,
+    TEXT,
+    TIME,
+    TIMESTAMP,
+    VALUES,
+)
 
 from dovetail.expression.functions import shelf
 from dovetail.expression.parse import parse
 from dovetail.kernel import connection
 from dovetail.kernel.compiled import compiled
 from dovetail.kernel.evaluate import Output, evaluate
+from dovetail.kernel.sql import statement
 from dovetail.kernel.translate_calls import CALLS
-from tests.oracle.compare import agree, table_of
-from tests.oracle.generate import SCOPE, expressions, rows_of
-from tests.oracle.hostile import BOOLEAN, DATE, FLOAT, FREE, INSTANT, INTEGER, MONEY, RATE, TEXT, TIME, TIMESTAMP, VALUES
 
 EXAMPLES = int(os.environ.get("DOVETAIL_EXAMPLES", "60"))
 """Random expressions in one run; set the variable to look longer."""
 
-SHORT = VALUES[TEXT][:20] + ["ab", "abab", "Straße", "e\u0301", "👩\u200d👩\u200d👧"]
+SHORT = [*VALUES[TEXT][:20], "ab", "abab", "Straße", "e\u0301", "👩\u200d👩\u200d👧"]
 
 TEXT_CASES = """
 lower(s); upper(s); trim(s); ltrim(s); rtrim(s); trim(s, 'xa'); ltrim(s, '0'); rtrim(s, ' a'); trim(s, ''); trim(s, '👩ü'); TRIM(BOTH 'a' FROM s); squeeze(s); length(s); left(s, 0)
@@ -131,10 +145,16 @@ def test_pairs_of_texts(text: str) -> None:
     agree(text, {"s": TEXT, "t": TEXT}, [{"s": one, "t": two} for one, two in itertools.product(SHORT, SHORT)])
 
 
-@pytest.mark.parametrize("kinds", list(itertools.product([INTEGER, MONEY, RATE, FREE], repeat=2)), ids=lambda kinds: "-".join(map(str, kinds)))
+@pytest.mark.parametrize(
+    "kinds",
+    list(itertools.product([INTEGER, MONEY, RATE, FREE], repeat=2)),
+    ids=lambda kinds: "-".join(map(str, kinds)),
+)
 def test_pairs_of_numbers(kinds) -> None:
     rows = [{"m": one, "n": two} for one, two in itertools.product(VALUES[kinds[0]], VALUES[kinds[1]])]
-    for text in _cases("m + n; m - n; m * n; m / n; mod(m, n); m = n; m < n; m >= n; nullif(m, n); coalesce(m, n); least(m, n); CASE WHEN m > n THEN m ELSE n END; m IN (n, 1); m IS NOT DISTINCT FROM n"):
+    for text in _cases(
+        "m + n; m - n; m * n; m / n; mod(m, n); m = n; m < n; m >= n; nullif(m, n); coalesce(m, n); least(m, n); CASE WHEN m > n THEN m ELSE n END; m IN (n, 1); m IS NOT DISTINCT FROM n"
+    ):
         agree(text, {"m": kinds[0], "n": kinds[1]}, rows)
 
 
@@ -160,12 +180,17 @@ def test_duckdb_itself_computes_every_translated_function(name: str) -> None:
     rows = [{"s": "abc", "n": 5, "m": VALUES[MONEY][3], "d": VALUES[DATE][7], "t": VALUES[TIMESTAMP][6]}]
     job = compiled(parse(HARMLESS[name]), scope, None, "value")
     table = table_of(scope, rows).select(job.columns)
-    answer = connection.answer(f"SELECT {job.statement({name: name for name in job.columns})} FROM {connection.TABLE}", table)
-    assert answer.column(0).to_pylist() == evaluate([Output("v", parse(HARMLESS[name]))], scope, table, backend="rows").table["v"].to_pylist()
+    sql = statement([job.tree({name: name for name in job.columns})], connection.TABLE)
+    answer = connection.answer(sql, table)
+    assert (
+        answer.column(0).to_pylist()
+        == evaluate([Output("v", parse(HARMLESS[name]))], scope, table, backend="rows").table["v"].to_pylist()
+    )
 
 
 def test_every_function_is_compared() -> None:
-    compared = " ".join([TEXT_CASES, NUMBER_CASES, FLOAT_CASES, DATE_CASES, STAMP_CASES, INSTANT_CASES, TIME_CASES, TRUTH_CASES])
+    blocks = [TEXT_CASES, NUMBER_CASES, FLOAT_CASES, DATE_CASES, STAMP_CASES, INSTANT_CASES, TIME_CASES, TRUTH_CASES]
+    compared = str(blocks)
     missing = [name for name in shelf() if name != "like" and f"{name}(" not in compared]
     assert missing == []
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+from tests.oracle.interpreter import Fault, interpret
+from tests.oracle.typing import OracleType
 
 from dovetail.expression.parse import parse
 from dovetail.kernel import connection
 from dovetail.kernel.compiled import compiled
 from dovetail.kernel.evaluate import Evaluated, Output, evaluate
+from dovetail.kernel.sql import statement
 from dovetail.model.type import Kind, Type
-from tests.oracle.interpreter import Fault, interpret
-from tests.oracle.typing import OracleType
 
 BACKENDS = ("rows", "duckdb")
 
@@ -47,11 +48,16 @@ def exactly(value: Any) -> Any:
 def agree(text: str, scope: Mapping[str, Type], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Assert that both back ends and the oracle agree on every row; the values are given back."""
     names = {name: oracle_type(given) for name, given in scope.items()}
-    wanted = [(value.code,) if isinstance(value, Fault) else value for value in interpret(text, names, [dict(row) for row in rows])]
+    wanted = [
+        (value.code,) if isinstance(value, Fault) else value
+        for value in interpret(text, names, [dict(row) for row in rows])
+    ]
     for backend in BACKENDS:
         given = told(evaluate([Output("value", parse(text))], scope, table_of(scope, rows), backend=backend))
         for row, one, two in zip(rows, given, wanted, strict=True):
-            assert exactly(one) == exactly(two), f"{backend}: {text} over {row!r} gives {one!r}; the oracle says {two!r}"
+            assert exactly(one) == exactly(two), (
+                f"{backend}: {text} over {row!r} gives {one!r}; the oracle says {two!r}"
+            )
     try_each_row(text, scope, rows, wanted)
     return wanted
 
@@ -61,7 +67,9 @@ _FAILING_IN_TRY = "CAST(CAST('a row failed' AS BIGINT) AS TEXT)"
 """TRY refuses `error`, as that is volatile."""
 
 
-def try_each_row(text: str, scope: Mapping[str, Type], rows: Sequence[Mapping[str, Any]], wanted: Sequence[Any]) -> None:
+def try_each_row(
+    text: str, scope: Mapping[str, Type], rows: Sequence[Mapping[str, Any]], wanted: Sequence[Any]
+) -> None:
     """Assert that DuckDB's SQL, row for row, fails wherever the oracle does, and elsewhere gives the same value or fails (never another value).
 
     In a batch one failing row sends all to the other back end and would hide what DuckDB makes of the rest.
@@ -71,8 +79,13 @@ def try_each_row(text: str, scope: Mapping[str, Type], rows: Sequence[Mapping[st
         return
     numbers = {name: f"c{number}" for number, name in enumerate(job.columns)}
     table = table_of(scope, rows).select(job.columns).rename_columns(list(numbers.values()))
-    sql = f"SELECT TRY({job.statement(numbers).replace(_FAILING, _FAILING_IN_TRY)}) FROM {connection.TABLE}"
-    for row, one, two in zip(rows, connection.answer(sql, table).column(0).cast(job.carrier).to_pylist(), wanted, strict=True):
+    sql = statement([job.tree(numbers)], connection.TABLE).replace(_FAILING, _FAILING_IN_TRY)
+    sql = sql.replace("SELECT ", "SELECT TRY(", 1).replace(f" FROM {connection.TABLE}", f") FROM {connection.TABLE}")
+    for row, one, two in zip(
+        rows, connection.answer(sql, table).column(0).cast(job.carrier).to_pylist(), wanted, strict=True
+    ):
         failed = isinstance(two, tuple)
         assert one is None or not failed, f"DuckDB lets {text} over {row!r} pass as {one!r}; it must fail with {two[0]}"
-        assert one is None or exactly(one) == exactly(two), f"DuckDB makes {one!r} of {text} over {row!r}; the oracle says {two!r}"
+        assert one is None or exactly(one) == exactly(two), (
+            f"DuckDB makes {one!r} of {text} over {row!r}; the oracle says {two!r}"
+        )

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-
-from dovetail.model.type import Type
 from tests.oracle.hostile import BOOLEAN, DATE, INTEGER, MONEY, RATE, TEXT, VALUES
 
-SCOPE: dict[str, Type] = {"s": TEXT, "t": TEXT, "n": INTEGER, "k": INTEGER, "m": MONEY, "r": RATE, "b": BOOLEAN, "d": DATE, "old.s": TEXT, "old.n": INTEGER}
+from dovetail.model.type import Type
+
+SCOPE: dict[str, Type] = {
+    "s": TEXT,
+    "t": TEXT,
+    "n": INTEGER,
+    "k": INTEGER,
+    "m": MONEY,
+    "r": RATE,
+    "b": BOOLEAN,
+    "d": DATE,
+    "old.s": TEXT,
+    "old.n": INTEGER,
+}
 
 _ROWS = 40
 
@@ -18,7 +29,10 @@ def rows_of() -> list[dict[str, Any]]:
     """Rows that bring every hostile value together with others, the same ones in every run."""
     steps = (1, 3, 1, 5, 1, 7, 1, 1, 11, 3)
     return [
-        {name: VALUES[kind][(at * step + at // len(VALUES[kind])) % len(VALUES[kind])] for (name, kind), step in zip(SCOPE.items(), steps, strict=True)}
+        {
+            name: VALUES[kind][(at * step + at // len(VALUES[kind])) % len(VALUES[kind])]
+            for (name, kind), step in zip(SCOPE.items(), steps, strict=True)
+        }
         for at in range(_ROWS * 3)
     ]
 
@@ -46,7 +60,18 @@ def texts(depth: int) -> st.SearchStrategy[str]:
     if depth == 0:
         return TEXT_LEAVES
     text, whole, truth = texts(depth - 1), wholes(depth - 1), truths(depth - 1)
-    one = ["lower({})", "upper({})", "trim({})", "ltrim({}, 'a0')", "squeeze({})", "nfc({})", "left({}, 2)", "right({}, 3)", "substr({}, 2, 2)", "split_part({}, ' ', 2)"]
+    one = [
+        "lower({})",
+        "upper({})",
+        "trim({})",
+        "ltrim({}, 'a0')",
+        "squeeze({})",
+        "nfc({})",
+        "left({}, 2)",
+        "right({}, 3)",
+        "substr({}, 2, 2)",
+        "split_part({}, ' ', 2)",
+    ]
     return st.one_of(
         TEXT_LEAVES,
         st.tuples(st.sampled_from(one), text).map(lambda given: given[0].format(given[1])),
@@ -96,7 +121,9 @@ def exacts(depth: int) -> st.SearchStrategy[str]:
         EXACT_LEAVES,
         st.tuples(exact, st.sampled_from("+-*/"), whole).map(lambda given: f"({given[0]} {given[1]} {given[2]})"),
         st.tuples(exact, st.sampled_from("+-*/"), exact).map(lambda given: f"({given[0]} {given[1]} {given[2]})"),
-        st.tuples(exact, st.sampled_from(["100", "0.01", "-8", "3", "0.7", "1"])).map(lambda given: f"({given[0]} / {given[1]})"),
+        st.tuples(exact, st.sampled_from(["100", "0.01", "-8", "3", "0.7", "1"])).map(
+            lambda given: f"({given[0]} / {given[1]})"
+        ),
         st.tuples(exact, st.integers(0, 4)).map(lambda given: f"round({given[0]}, {given[1]})"),
         _join("floor({})", exact),
         _join("ceil({})", exact),

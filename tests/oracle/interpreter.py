@@ -2,6 +2,7 @@
 
 It reads SQLGlot's tree and computes with fractions; it shares no line with the kernel and knows neither DuckDB nor SQLGlot's generator.
 """
+# ruff: noqa: FURB192, PLR0124
 
 from __future__ import annotations
 
@@ -17,13 +18,12 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-
 from tests.oracle.typing import NULL, OracleType, Typist, digits_of, ends
 
 BOUND = 2**63
 
 
-class Fault(Exception):  # noqa: N818
+class Fault(Exception):
     """A row has no value; the code says why."""
 
     def __init__(self, code: str) -> None:
@@ -275,7 +275,9 @@ class Reader:
 
     def on_coalesce(self, tree: exp.Coalesce) -> Any:
         given = self.typist.type(tree)
-        return next((value for part in (tree.this, *tree.expressions) if (value := self.widened(part, given)) is not None), None)
+        return next(
+            (value for part in (tree.this, *tree.expressions) if (value := self.widened(part, given)) is not None), None
+        )
 
     def on_nullif(self, tree: exp.Nullif) -> Any:
         one, two = self.read(tree.this), self.read(tree.expression)
@@ -310,7 +312,9 @@ class Reader:
 def order(value: Any) -> Any:
     """Numbers of all kinds compared exactly; not-a-number is the greatest and equals itself."""
     if isinstance(value, float):
-        return (1, 0) if value != value else (0, value) if value in (float("inf"), -float("inf")) else (0, Fraction(value))
+        return (
+            (1, 0) if value != value else (0, value) if value in (float("inf"), -float("inf")) else (0, Fraction(value))
+        )
     return (0, value)
 
 
@@ -394,7 +398,9 @@ class Caster:
             return value
         if isinstance(value, dt.datetime):
             return value.time()
-        return self.stamp(f"2000-01-01 {value}", r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?").time()
+        return self.stamp(
+            f"2000-01-01 {value}", r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?"
+        ).time()
 
     def stamp(self, text: str, shape: str) -> dt.datetime:
         found = re.fullmatch(shape, text, re.ASCII)
@@ -419,7 +425,7 @@ class Caster:
         self.refuse(unless=hours <= 15 and minutes < 60)
         shift = dt.timedelta(hours=hours, minutes=minutes) * (-1 if found[3] == "-" else 1)
         try:
-            return (stamp - shift).replace(tzinfo=dt.timezone.utc)
+            return (stamp - shift).replace(tzinfo=dt.UTC)
         except OverflowError:
             raise Fault(UNREADABLE) from None
 
@@ -603,7 +609,7 @@ class Library:
         found = set()
         try:
             for fold in (0, 1):
-                instant = stamp.replace(tzinfo=place, fold=fold).astimezone(dt.timezone.utc)
+                instant = stamp.replace(tzinfo=place, fold=fold).astimezone(dt.UTC)
                 if instant.astimezone(place).replace(tzinfo=None) == stamp:
                     found.add(instant)
         except OverflowError:

@@ -7,9 +7,11 @@ from fractions import Fraction
 
 from sqlglot import exp
 
-TEXT_FUNCTIONS = set("lower upper left right substr split_part trim ltrim rtrim squeeze replace lpad rpad nfc nfkc".split())
-INTEGER_FUNCTIONS = set("length strpos sign year month day hour minute".split())
-TRUTH_FUNCTIONS = set("starts_with ends_with contains regexp_matches".split())
+TEXT_FUNCTIONS = frozenset(
+    "lower upper left right substr split_part trim ltrim rtrim squeeze replace lpad rpad nfc nfkc".split()
+)
+INTEGER_FUNCTIONS = frozenset("length strpos sign year month day hour minute".split())
+TRUTH_FUNCTIONS = frozenset("starts_with ends_with contains regexp_matches".split())
 
 _TRUTHS = (
     exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.And, exp.Or, exp.Not, exp.Is, exp.In,
@@ -91,7 +93,9 @@ class Typist:
     def form(self, tree: exp.Expression) -> OracleType:
         if isinstance(tree, exp.Case):
             default = tree.args.get("default")
-            return self.meet([arm.args["true"] for arm in tree.args["ifs"]] + ([default] if default is not None else []))
+            return self.meet(
+                [arm.args["true"] for arm in tree.args["ifs"]] + ([default] if default is not None else [])
+            )
         if isinstance(tree, exp.If):
             return self.meet([tree.args["true"], tree.args["false"]])
         if isinstance(tree, exp.Coalesce):

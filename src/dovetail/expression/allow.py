@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from dovetail.errors import DeclarationError, Location, UnknownName
 from dovetail.expression.functions import shelf
@@ -23,36 +23,107 @@ FUNCTIONS: frozenset[str] = frozenset(shelf()) - {"like"} | {"coalesce", "concat
 """The functions by the name that people write: those on the shelf, and the forms that look like functions."""
 
 _BEFORE_PARENTHESIS = frozenset(
-    "and or not in when then else case between like is from as cast extract decimal numeric distinct escape for both leading trailing".split()
+    [
+        "and",
+        "or",
+        "not",
+        "in",
+        "when",
+        "then",
+        "else",
+        "case",
+        "between",
+        "like",
+        "is",
+        "from",
+        "as",
+        "cast",
+        "extract",
+        "decimal",
+        "numeric",
+        "distinct",
+        "escape",
+        "for",
+        "both",
+        "leading",
+        "trailing",
+    ]
 )
 
 _CALLS: dict[type[exp.Expression], tuple[str, ...]] = {
-    exp.Abs: ("this",), exp.Ceil: ("this",), exp.Coalesce: ("this", "expressions"), exp.Concat: ("expressions",),
-    exp.Contains: ("this", "expression"), exp.Day: ("this",), exp.EndsWith: ("this", "expression"), exp.Floor: ("this",),
-    exp.Greatest: ("this", "expressions"), exp.Hour: ("this",), exp.Least: ("this", "expressions"),
-    exp.Left: ("this", "expression"), exp.Length: ("this",), exp.Lower: ("this",), exp.Minute: ("this",),
-    exp.Mod: ("this", "expression"), exp.Month: ("this",), exp.Nullif: ("this", "expression"),
-    exp.Pad: ("this", "expression", "fill_pattern", "is_left"), exp.RegexpLike: ("this", "expression"),
-    exp.Replace: ("this", "expression", "replacement"), exp.Right: ("this", "expression"), exp.Round: ("this", "decimals"),
-    exp.Sign: ("this",), exp.SplitPart: ("this", "delimiter", "part_index"), exp.StartsWith: ("this", "expression"),
-    exp.StrPosition: ("this", "substr"), exp.Substring: ("this", "start", "length"), exp.TimestampTrunc: ("this", "unit"),
-    exp.DateTrunc: ("this", "unit"), exp.Trim: ("this", "expression", "position"), exp.Upper: ("this",), exp.Year: ("this",),
-    exp.Anonymous: ("this", "expressions"), exp.Extract: ("this", "expression"),
-}  # fmt: skip
+    exp.Abs: ("this",),
+    exp.Ceil: ("this",),
+    exp.Coalesce: ("this", "expressions"),
+    exp.Concat: ("expressions",),
+    exp.Contains: ("this", "expression"),
+    exp.Day: ("this",),
+    exp.EndsWith: ("this", "expression"),
+    exp.Floor: ("this",),
+    exp.Greatest: ("this", "expressions"),
+    exp.Hour: ("this",),
+    exp.Least: ("this", "expressions"),
+    exp.Left: ("this", "expression"),
+    exp.Length: ("this",),
+    exp.Lower: ("this",),
+    exp.Minute: ("this",),
+    exp.Mod: ("this", "expression"),
+    exp.Month: ("this",),
+    exp.Nullif: ("this", "expression"),
+    exp.Pad: ("this", "expression", "fill_pattern", "is_left"),
+    exp.RegexpLike: ("this", "expression"),
+    exp.Replace: ("this", "expression", "replacement"),
+    exp.Right: ("this", "expression"),
+    exp.Round: ("this", "decimals"),
+    exp.Sign: ("this",),
+    exp.SplitPart: ("this", "delimiter", "part_index"),
+    exp.StartsWith: ("this", "expression"),
+    exp.StrPosition: ("this", "substr"),
+    exp.Substring: ("this", "start", "length"),
+    exp.TimestampTrunc: ("this", "unit"),
+    exp.DateTrunc: ("this", "unit"),
+    exp.Trim: ("this", "expression", "position"),
+    exp.Upper: ("this",),
+    exp.Year: ("this",),
+    exp.Anonymous: ("this", "expressions"),
+    exp.Extract: ("this", "expression"),
+}
 
 _OTHERS: dict[type[exp.Expression], tuple[str, ...]] = {
-    exp.Add: ("this", "expression"), exp.Sub: ("this", "expression"), exp.Mul: ("this", "expression"),
-    exp.Div: ("this", "expression"), exp.Neg: ("this",), exp.DPipe: ("this", "expression"), exp.Paren: ("this",),
-    exp.EQ: ("this", "expression"), exp.NEQ: ("this", "expression"), exp.LT: ("this", "expression"),
-    exp.LTE: ("this", "expression"), exp.GT: ("this", "expression"), exp.GTE: ("this", "expression"),
-    exp.NullSafeEQ: ("this", "expression"), exp.NullSafeNEQ: ("this", "expression"), exp.And: ("this", "expression"),
-    exp.Or: ("this", "expression"), exp.Not: ("this",), exp.Is: ("this", "expression"), exp.In: ("this", "expressions"),
-    exp.Between: ("this", "low", "high"), exp.Like: ("this", "expression", "negate"), exp.Escape: ("this", "expression"),
-    exp.Case: ("this", "ifs", "default"), exp.If: ("this", "true", "false"), exp.Cast: ("this", "to"),
-    exp.DataType: ("this", "expressions"), exp.DataTypeParam: ("this",), exp.Column: ("this", "table"),
-    exp.Identifier: ("this", "quoted"), exp.Literal: ("this", "is_string"), exp.Boolean: ("this",), exp.Null: (),
+    exp.Add: ("this", "expression"),
+    exp.Sub: ("this", "expression"),
+    exp.Mul: ("this", "expression"),
+    exp.Div: ("this", "expression"),
+    exp.Neg: ("this",),
+    exp.DPipe: ("this", "expression"),
+    exp.Paren: ("this",),
+    exp.EQ: ("this", "expression"),
+    exp.NEQ: ("this", "expression"),
+    exp.LT: ("this", "expression"),
+    exp.LTE: ("this", "expression"),
+    exp.GT: ("this", "expression"),
+    exp.GTE: ("this", "expression"),
+    exp.NullSafeEQ: ("this", "expression"),
+    exp.NullSafeNEQ: ("this", "expression"),
+    exp.And: ("this", "expression"),
+    exp.Or: ("this", "expression"),
+    exp.Not: ("this",),
+    exp.Is: ("this", "expression"),
+    exp.In: ("this", "expressions"),
+    exp.Between: ("this", "low", "high"),
+    exp.Like: ("this", "expression", "negate"),
+    exp.Escape: ("this", "expression"),
+    exp.Case: ("this", "ifs", "default"),
+    exp.If: ("this", "true", "false"),
+    exp.Cast: ("this", "to"),
+    exp.DataType: ("this", "expressions"),
+    exp.DataTypeParam: ("this",),
+    exp.Column: ("this", "table"),
+    exp.Identifier: ("this", "quoted"),
+    exp.Literal: ("this", "is_string"),
+    exp.Boolean: ("this",),
+    exp.Null: (),
     exp.Var: ("this",),
-}  # fmt: skip
+}
 
 NODES = {**_CALLS, **_OTHERS}
 """The nodes that a tree may hold, each with the arguments that may be set in it."""
@@ -94,7 +165,9 @@ def check_words(text: str, at: Location | None) -> None:
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         word = token.text.lower()
         if token.comments:
-            raise DeclarationError("comments are not part of an expression", where=at, code="DV-122", hint="write a YAML comment")
+            raise DeclarationError(
+                "comments are not part of an expression", where=at, code="DV-122", hint="write a YAML comment"
+            )
         if following is None or following.token_type is not TokenType.L_PAREN:
             if word in ("decimal", "numeric") and _is_target(tokens, token):
                 raise _no_scale(at)
@@ -110,12 +183,17 @@ def _is_word(token: Token) -> bool:
 
 def _is_target(tokens: list[Token], token: Token) -> bool:
     position = tokens.index(token)
-    return position > 0 and (tokens[position - 1].text.lower() == "as" or tokens[position - 1].token_type is TokenType.DCOLON)
+    return position > 0 and (
+        tokens[position - 1].text.lower() == "as" or tokens[position - 1].token_type is TokenType.DCOLON
+    )
 
 
 def _no_scale(at: Location | None) -> DeclarationError:
     return DeclarationError(
-        "a decimal needs its digits", where=at, code="DV-126", hint="write DECIMAL(12, 2): digits in all, digits behind the point"
+        "a decimal needs its digits",
+        where=at,
+        code="DV-126",
+        hint="write DECIMAL(12, 2): digits in all, digits behind the point",
     )
 
 
@@ -134,7 +212,9 @@ def check_tree(tree: exp.Expression, at: Location | None) -> None:
         count += len(level)
         if depth > DEPTH_MAX or count > NODES_MAX:
             raise DeclarationError(
-                "the expression is nested too deeply" if depth > DEPTH_MAX else f"the expression has more than {NODES_MAX} parts",
+                "the expression is nested too deeply"
+                if depth > DEPTH_MAX
+                else f"the expression has more than {NODES_MAX} parts",
                 where=at,
                 code="DV-121",
                 hint="name its parts with `let:` and use the names",
@@ -150,7 +230,9 @@ def _children(node: exp.Expression, at: Location | None) -> Iterable[exp.Express
         if name not in allowed and name not in _SILENT and value not in (None, False, [], ()):
             raise _refused(node, at)
     if node.comments:
-        raise DeclarationError("comments are not part of an expression", where=at, code="DV-122", hint="write a YAML comment")
+        raise DeclarationError(
+            "comments are not part of an expression", where=at, code="DV-122", hint="write a YAML comment"
+        )
     if isinstance(node, exp.Column):
         _check_column(node, at)
     if isinstance(node, exp.Anonymous) and str(node.this).lower() not in FUNCTIONS:

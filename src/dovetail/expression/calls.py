@@ -58,7 +58,10 @@ def _many(name: str) -> Callable[[exp.Expression], Call]:
 
 def _trim(node: exp.Expression) -> Call:
     signs = node.args.get("expression")
-    return _TRIMS[str(node.args.get("position") or "BOTH").upper()], [node.this, *([signs] if signs is not None else [])]
+    return _TRIMS[str(node.args.get("position") or "BOTH").upper()], [
+        node.this,
+        *([signs] if signs is not None else []),
+    ]
 
 
 def _pad(node: exp.Expression) -> Call:

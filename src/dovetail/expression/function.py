@@ -53,9 +53,11 @@ Rule = Callable[[Sequence[Node]], Type | None]
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of the language: `run` maps the values of one row, none of them null, to the function's value or raises `RowFailure`.
+    """A function of the language: `run` maps the values of one row, none of them null, to the function's value
+    or raises `RowFailure`.
 
-    `gives` is the type of the value for typed arguments. `check` looks at the constants (`None` for the others) and raises
+    `gives` is the type of the value for typed arguments. `check` looks at the constants (`None` for the
+    others) and raises
     `ValueError` when they make no sense. `aliases` are other names for the same.
     """
 
@@ -119,6 +121,13 @@ def function(
     return shelve
 
 
+def function_of(node: Node) -> Function:
+    """The function that a call calls."""
+    if not isinstance(node.value, Function):
+        raise TypeError("the step is no call")
+    return node.value
+
+
 def shelf() -> dict[str, Function]:
     """Every function by each of its names."""
     return dict(_SHELF)
@@ -132,7 +141,7 @@ def _accepts(hint: object) -> Accepts:
 
 
 def _fixed(hint: object) -> Rule:
-    if isinstance(hint, type(None)) or hint is type(None):
+    if (hint is None) or hint is type(None):
         return lambda _: None
     kind = Type(_accepts(hint).kinds[0])
     return lambda _: kind

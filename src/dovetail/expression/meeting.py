@@ -32,7 +32,7 @@ _CASTS: dict[Kind, frozenset[Kind]] = {
 
 def castable(source: Kind, target: Kind) -> bool:
     """Whether `CAST` leads from one kind to the other; single values may still fail."""
-    return source is target and source is not Kind.OPAQUE or target in _CASTS[source]
+    return (source is target and source is not Kind.OPAQUE) or target in _CASTS[source]
 
 
 def comparable(left: Type | None, right: Type | None, *, ordered: bool) -> bool:
@@ -67,7 +67,8 @@ def meet(types: Sequence[Type | None]) -> Type | None:
 
 
 def assignable(source: Type, target: Type) -> bool:
-    """Whether values of one type may be put into a field of the other without a cast; single values may still not fit."""
+    """Whether values of one type may be put into a field of the other without a cast; single values may still
+    not fit."""
     kinds = {source.kind, target.kind}
     if source.kind is target.kind:
         return source.kind is not Kind.OPAQUE or source.native == target.native

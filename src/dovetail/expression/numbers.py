@@ -132,7 +132,7 @@ def rounded(value: Decimal, target: Type) -> Decimal:
 def _bounded(value: Decimal, precision: int, scale: int) -> Decimal:
     if value and value.adjusted() >= precision - scale:
         raise RowFailure(FailureCode.OVERFLOW, f"the number does not fit decimal({precision}, {scale})")
-    return value if value else abs(value)
+    return value or abs(value)
 
 
 def integer(value: int) -> int:

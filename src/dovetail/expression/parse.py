@@ -25,7 +25,8 @@ OLD = "old"
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A checked expression. `text` is its canonical spelling, `names` the fields that it reads and `old_names` those it reads as `old.x`.
+    """A checked expression. `text` is its canonical spelling, `names` the fields that it reads and `old_names`
+    those it reads as `old.x`.
 
     Two expressions are equal when their canonical texts are. `tree` must never be changed in place.
     """
@@ -61,10 +62,14 @@ def parse(text: str, *, at: Location | None = None) -> Expression:
     except SqlglotError as error:
         raise _unreadable(text, error, at) from None
     if len(trees) != 1 or trees[0] is None:
-        raise DeclarationError("one expression is expected", where=at, code="DV-120", hint="write a field's name or a SQL expression")
+        raise DeclarationError(
+            "one expression is expected", where=at, code="DV-120", hint="write a field's name or a SQL expression"
+        )
     tree = trees[0]
     if not isinstance(tree, exp.Expression):
-        raise DeclarationError("this is not an expression", where=at, code="DV-120", hint="write a field's name or a SQL expression")
+        raise DeclarationError(
+            "this is not an expression", where=at, code="DV-120", hint="write a field's name or a SQL expression"
+        )
     return from_tree(tree, at=at)
 
 
@@ -100,8 +105,11 @@ def substitute(expression: Expression, bindings: Mapping[str, Expression]) -> Ex
     return from_tree(expression.tree.copy().transform(replace, copy=False), at=expression.at)
 
 
-def choose(subject: Expression, arms: Sequence[tuple[Expression, Expression]], otherwise: Expression | None = None) -> Expression:
-    """`CASE subject WHEN key THEN value ... ELSE otherwise END`; without `otherwise`, whatever has no key is `unmapped(subject)`.
+def choose(
+    subject: Expression, arms: Sequence[tuple[Expression, Expression]], otherwise: Expression | None = None
+) -> Expression:
+    """`CASE subject WHEN key THEN value ... ELSE otherwise END`; without `otherwise`, whatever has no key is
+    `unmapped(subject)`.
 
     >>> str(choose(parse("x"), [(literal("A"), literal(True))]))
     "CASE x WHEN 'A' THEN TRUE ELSE unmapped(x) END"
@@ -134,15 +142,18 @@ def column(name: str, *, old: bool = False) -> Expression:
     return from_tree(exp.Column(this=identifier, table=exp.to_identifier(OLD) if old else None))
 
 
-def qualified(node: exp.Column) -> str:
+def qualified(node: exp.Expression) -> str:
     """The name of a column as scopes spell it: `x`, or `old.x`."""
-    return f"{OLD}.{node.name}" if node.table else node.name
+    return f"{OLD}.{node.name}" if node.args.get("table") else node.name
 
 
 def too_deep(at: Location | None) -> DeclarationError:
     """The error for an expression nested too deeply."""
     return DeclarationError(
-        "the expression is nested too deeply", where=at, code="DV-121", hint="name its parts with `let:` and use the names"
+        "the expression is nested too deeply",
+        where=at,
+        code="DV-121",
+        hint="name its parts with `let:` and use the names",
     )
 
 
@@ -210,7 +221,7 @@ def _unreadable(text: str, error: SqlglotError, at: Location | None) -> Declarat
         f"this cannot be read as an expression{place}: {_shortened(text)}",
         where=at,
         code="DV-120",
-        hint='a name that is no plain word stands in double quotes, a text in single ones: "first name" = \'Ada\'',
+        hint="a name that is no plain word stands in double quotes, a text in single ones: \"first name\" = 'Ada'",
     )
 
 

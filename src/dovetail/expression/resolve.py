@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from decimal import Decimal
 
 from sqlglot import exp
 
-from dovetail.errors import DeclarationError, Location, UnknownName
+from dovetail.errors import UnknownName
+from dovetail.expression.applied import alike, called
 from dovetail.expression.calls import call_of
-from dovetail.expression.function import Function
 from dovetail.expression.functions import shelf
-from dovetail.expression.meeting import EXACT_NUMBERS, NUMBERS, castable, comparable, meet
+from dovetail.expression.meeting import NUMBERS, castable, comparable, meet
 from dovetail.expression.numbers import literal_type, product_type, quotient_type, reciprocal, scaled_type, sum_type
 from dovetail.expression.parse import qualified
+from dovetail.expression.scope import Scope, cast_hint
 from dovetail.expression.target import target_type
 from dovetail.expression.tree import Node, Op
 from dovetail.model.type import Kind, Type
 
 _FUNCTIONS = shelf()
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The types of the names that may be read, and where the expression stands."""
-
-    types: Mapping[str, Type]
-    at: Location | None
-
-    def mistake(self, message: str, code: str, hint: str) -> DeclarationError:
-        """An error at the expression's place."""
-        return DeclarationError(message, where=self.at, code=code, hint=hint)
 
 
 def resolve_node(tree: exp.Expression, scope: Scope) -> Node:
@@ -42,54 +30,16 @@ def resolve_node(tree: exp.Expression, scope: Scope) -> Node:
         return rule(tree, scope)
     call = call_of(tree)
     if call is None or call[0] not in _FUNCTIONS:
-        raise scope.mistake(f"this ({type(tree).__name__}) is not part of the expression language", "DV-124", "see docs/reference/expressions.md")
-    name, arguments = call
-    return _called(_FUNCTIONS[name], [resolve_node(argument, scope) for argument in arguments], scope)
-
-
-def _called(function: Function, parts: list[Node], scope: Scope) -> Node:
-    parameters = function.parameters
-    least = sum(1 for parameter in parameters if not parameter.optional and not parameter.many) or 1
-    most = None if any(parameter.many for parameter in parameters) else len(parameters)
-    if len(parts) < least or (most is not None and len(parts) > most):
-        raise scope.mistake(f"{function.name} is given {len(parts)} arguments", "DV-128", f"write {function.signature}")
-    for position, part in enumerate(parts):
-        parameter = parameters[min(position, len(parameters) - 1)]
-        if part.type is not None and part.type.kind not in parameter.accepts.kinds:
-            wanted = " or ".join(str(kind) for kind in parameter.accepts.kinds)
-            raise scope.mistake(
-                f"{function.name} takes {wanted} for {parameter.name!r}, not {part.type}", "DV-127", _cast_hint(parameter.accepts.kinds[0])
-            )
-        if parameter.accepts.constant and (part.op is not Op.LITERAL or part.value is None):
-            raise scope.mistake(f"{function.name} wants a constant for {parameter.name!r}", "DV-128", f"write the value itself: {function.signature}")
-    if function.check is not None:
-        try:
-            function.check([part.value if part.op is Op.LITERAL else None for part in parts])
-        except ValueError as error:
-            raise scope.mistake(f"{function.name}: {error}", "DV-128", f"write {function.signature}") from None
-    if function.alike:
-        parts = _alike(parts, scope, function.name)
-    return Node(Op.CALL, function.gives(parts), tuple(parts), function)
-
-
-def _alike(parts: list[Node], scope: Scope, what: str) -> list[Node]:
-    try:
-        common = meet([part.type for part in parts])
-    except ValueError as error:
         raise scope.mistake(
-            f"the values of {what} are of types that do not meet: {error}", "DV-127", "write CAST(... AS ...) around one of them"
-        ) from None
-    return [_widened(part, common) for part in parts]
-
-
-def _widened(part: Node, common: Type | None) -> Node:
-    if common is None or part.type is None or part.type.kind not in EXACT_NUMBERS or part.type == common:
-        return part
-    return Node(Op.CAST, common, (part,), "widen")
+            f"this ({type(tree).__name__}) is not part of the expression language",
+            "DV-124",
+            "see docs/reference/expressions.md",
+        )
+    name, arguments = call
+    return called(_FUNCTIONS[name], [resolve_node(argument, scope) for argument in arguments], scope)
 
 
 def _column(tree: exp.Expression, scope: Scope) -> Node:
-    assert isinstance(tree, exp.Column)
     name = qualified(tree)
     given = scope.types.get(name)
     if given is None:
@@ -107,7 +57,9 @@ def _literal(tree: exp.Expression, scope: Scope) -> Node:
 
 def _number(text: str, scope: Scope) -> Node:
     if not set(text) <= set("0123456789.") or text.count(".") > 1 or text == ".":
-        raise scope.mistake(f"{text[:40]!r} is no number of the expression language", "DV-128", "write digits with at most one point")
+        raise scope.mistake(
+            f"{text[:40]!r} is no number of the expression language", "DV-128", "write digits with at most one point"
+        )
     return _constant(Decimal(text) if "." in text else int(text), scope)
 
 
@@ -118,15 +70,15 @@ def _constant(value: int | Decimal, scope: Scope) -> Node:
     if given.kind is Kind.DECIMAL and isinstance(value, int):
         value = Decimal(value)
     elif given.kind is Kind.DECIMAL and not value:
-        value = abs(value)
+        value = Decimal(0).scaleb(-(given.scale or 0))
     return Node(Op.LITERAL, given, (), value)
 
 
-def _boolean(tree: exp.Expression, scope: Scope) -> Node:
+def _boolean(tree: exp.Expression, _scope: Scope) -> Node:
     return Node(Op.LITERAL, Type(Kind.BOOLEAN), (), bool(tree.this))
 
 
-def _null(tree: exp.Expression, scope: Scope) -> Node:
+def _null(_tree: exp.Expression, _scope: Scope) -> Node:
     return Node(Op.LITERAL, None, (), None)
 
 
@@ -154,7 +106,7 @@ def _arithmetic(op: Op, typed: Callable[[Type, Type], Type]) -> Callable[[exp.Ex
 def _want_numbers(left: Node, right: Node, scope: Scope) -> None:
     for part in (left, right):
         if part.type is not None and part.type.kind not in NUMBERS:
-            raise scope.mistake(f"numbers are expected here, not {part.type}", "DV-127", _cast_hint(Kind.DECIMAL))
+            raise scope.mistake(f"numbers are expected here, not {part.type}", "DV-127", cast_hint(Kind.DECIMAL))
 
 
 def _division(tree: exp.Expression, scope: Scope) -> Node:
@@ -162,7 +114,11 @@ def _division(tree: exp.Expression, scope: Scope) -> Node:
     _want_numbers(left, right, scope)
     if left.type is None or right.type is None or Kind.FLOAT in (left.type.kind, right.type.kind):
         known = left.type or right.type
-        given = Type(Kind.FLOAT) if known is not None and Kind.FLOAT in (left.type and left.type.kind, right.type and right.type.kind) else known
+        given = (
+            Type(Kind.FLOAT)
+            if known is not None and Kind.FLOAT in (left.type and left.type.kind, right.type and right.type.kind)
+            else known
+        )
         return Node(Op.DIV, given, (left, right))
     if right.op is Op.LITERAL and isinstance(right.value, int | Decimal):
         factor = reciprocal(right.value)
@@ -178,7 +134,9 @@ def _division(tree: exp.Expression, scope: Scope) -> Node:
 def _negated(tree: exp.Expression, scope: Scope) -> Node:
     part = resolve_node(tree.this, scope)
     if part.type is not None and part.type.kind not in NUMBERS:
-        raise scope.mistake(f"a number is expected behind the minus sign, not {part.type}", "DV-127", _cast_hint(Kind.DECIMAL))
+        raise scope.mistake(
+            f"a number is expected behind the minus sign, not {part.type}", "DV-127", cast_hint(Kind.DECIMAL)
+        )
     if part.op is Op.LITERAL and isinstance(part.value, int | Decimal):
         whole = part.type is not None and not part.type.scale
         return _constant(-int(part.value) if whole else -part.value, scope)
@@ -199,7 +157,11 @@ _TRUTH = Type(Kind.BOOLEAN)
 
 def _compared(op: Op, left: Node, right: Node, scope: Scope, *, ordered: bool) -> Node:
     if not comparable(left.type, right.type, ordered=ordered):
-        raise scope.mistake(f"{left.type} and {right.type} cannot be compared this way", "DV-127", "write CAST(... AS ...) around one of them")
+        raise scope.mistake(
+            f"{left.type} and {right.type} cannot be compared this way",
+            "DV-127",
+            "write CAST(... AS ...) around one of them",
+        )
     return Node(op, _TRUTH, (left, right))
 
 
@@ -212,7 +174,11 @@ def _logic(op: Op) -> Callable[[exp.Expression, Scope], Node]:
 
 def _truth(part: Node, scope: Scope) -> Node:
     if part.type is not None and part.type.kind is not Kind.BOOLEAN:
-        raise scope.mistake(f"a condition is expected here, not {part.type}", "DV-127", "compare the value with something: x = 1, x IS NOT NULL")
+        raise scope.mistake(
+            f"a condition is expected here, not {part.type}",
+            "DV-127",
+            "compare the value with something: x = 1, x IS NOT NULL",
+        )
     return part
 
 
@@ -226,7 +192,9 @@ def _is(tree: exp.Expression, scope: Scope) -> Node:
         return Node(Op.IS_NULL, _TRUTH, (part,))
     if isinstance(tree.expression, exp.Boolean):
         return Node(Op.IS, _TRUTH, (_truth(part, scope),), bool(tree.expression.this))
-    raise scope.mistake("IS stands before NULL, TRUE or FALSE only", "DV-124", "write a = b, or a IS NOT DISTINCT FROM b")
+    raise scope.mistake(
+        "IS stands before NULL, TRUE or FALSE only", "DV-124", "write a = b, or a IS NOT DISTINCT FROM b"
+    )
 
 
 def _in(tree: exp.Expression, scope: Scope) -> Node:
@@ -247,8 +215,12 @@ def _between(tree: exp.Expression, scope: Scope) -> Node:
 
 
 def _like(tree: exp.Expression, scope: Scope, escape: str = "") -> Node:
-    parts = [resolve_node(tree.this, scope), resolve_node(tree.expression, scope), Node(Op.LITERAL, Type(Kind.TEXT), (), escape)]
-    node = _called(_FUNCTIONS["like"], parts, scope)
+    parts = [
+        resolve_node(tree.this, scope),
+        resolve_node(tree.expression, scope),
+        Node(Op.LITERAL, Type(Kind.TEXT), (), escape),
+    ]
+    node = called(_FUNCTIONS["like"], parts, scope)
     return Node(Op.NOT, _TRUTH, (node,)) if tree.args.get("negate") else node
 
 
@@ -272,7 +244,7 @@ def _case(tree: exp.Expression, scope: Scope) -> Node:
         values.append(resolve_node(arm.args["true"], scope))
     default = tree.args.get("default")
     values.append(resolve_node(default, scope) if default is not None else Node(Op.LITERAL, None))
-    values = _alike(values, scope, "CASE")
+    values = alike(values, scope, "CASE")
     parts = [part for pair in zip(keys, values, strict=False) for part in pair]
     given = _type_of(values)
     if subject is None:
@@ -285,7 +257,7 @@ def _if(tree: exp.Expression, scope: Scope) -> Node:
     otherwise = tree.args.get("false")
     if otherwise is None:
         raise scope.mistake("if is given 2 arguments", "DV-128", "write if(condition, value, otherwise)")
-    values = _alike([resolve_node(tree.args["true"], scope), resolve_node(otherwise, scope)], scope, "if")
+    values = alike([resolve_node(tree.args["true"], scope), resolve_node(otherwise, scope)], scope, "if")
     return Node(Op.CASE, _type_of(values), (condition, *values))
 
 
@@ -294,7 +266,7 @@ def _type_of(values: list[Node]) -> Type | None:
 
 
 def _coalesce(tree: exp.Expression, scope: Scope) -> Node:
-    parts = _alike([resolve_node(part, scope) for part in (tree.this, *tree.expressions)], scope, "coalesce")
+    parts = alike([resolve_node(part, scope) for part in (tree.this, *tree.expressions)], scope, "coalesce")
     return Node(Op.COALESCE, _type_of(parts), tuple(parts))
 
 
@@ -310,30 +282,26 @@ def _joined(op: Op) -> Callable[[exp.Expression, Scope], Node]:
         resolved = tuple(resolve_node(part, scope) for part in parts)
         for part in resolved:
             if part.type is not None and part.type.kind is not Kind.TEXT:
-                raise scope.mistake(f"texts are expected here, not {part.type}", "DV-127", _cast_hint(Kind.TEXT))
+                raise scope.mistake(f"texts are expected here, not {part.type}", "DV-127", cast_hint(Kind.TEXT))
         return Node(op, Type(Kind.TEXT), resolved)
 
     return rule
 
 
 def _cast(tree: exp.Expression, scope: Scope) -> Node:
-    assert isinstance(tree, exp.Cast)
     part = resolve_node(tree.this, scope)
-    target = target_type(tree.to, scope.at)
+    target = target_type(tree.args["to"], scope.at)
     if part.type is not None and not castable(part.type.kind, target.kind):
-        raise scope.mistake(f"there is no cast from {part.type} to {target}", "DV-126", _no_cast_hint(part.type.kind, target.kind))
+        raise scope.mistake(
+            f"there is no cast from {part.type} to {target}", "DV-126", _nocast_hint(part.type.kind, target.kind)
+        )
     return Node(Op.CAST, target, (part,))
 
 
-def _no_cast_hint(source: Kind, target: Kind) -> str:
+def _nocast_hint(source: Kind, target: Kind) -> str:
     if {source, target} <= {Kind.TIMESTAMP, Kind.INSTANT, Kind.DATE, Kind.TIME}:
         return "write at_zone(stamp, 'Europe/Berlin') or in_zone(instant, 'Europe/Berlin')"
     return "cast to text first, or rename the field without a cast"
-
-
-def _cast_hint(kind: Kind) -> str:
-    names = {Kind.TEXT: "TEXT", Kind.INTEGER: "INTEGER", Kind.DECIMAL: "DECIMAL(12, 2)", Kind.BOOLEAN: "BOOLEAN", Kind.DATE: "DATE"}
-    return f"write CAST(... AS {names.get(kind, str(kind).upper())})"
 
 
 _RULES: dict[type[exp.Expression], Callable[[exp.Expression, Scope], Node]] = {

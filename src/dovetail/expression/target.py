@@ -24,7 +24,20 @@ _TARGETS: dict[exp.DType, Kind] = {
     exp.DType.JSON: Kind.JSON,
 }
 
-NAMES = ("BIGINT", "BOOLEAN", "DATE", "DECIMAL(p, s)", "DOUBLE", "INTEGER", "JSON", "TEXT", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "UUID")
+NAMES = (
+    "BIGINT",
+    "BOOLEAN",
+    "DATE",
+    "DECIMAL(p, s)",
+    "DOUBLE",
+    "INTEGER",
+    "JSON",
+    "TEXT",
+    "TIME",
+    "TIMESTAMP",
+    "TIMESTAMPTZ",
+    "UUID",
+)
 """The names of the types as people write them."""
 
 
@@ -32,7 +45,9 @@ def target_type(tree: exp.Expression, at: Location | None) -> Type:
     """The type that a cast names; raises `DeclarationError` for any other."""
     kind = _TARGETS.get(tree.this)
     if kind is None:
-        raise DeclarationError(f"there is no cast to {tree.sql()[:40]}", where=at, code="DV-126", hint="the types are " + ", ".join(NAMES))
+        raise DeclarationError(
+            f"there is no cast to {tree.sql()[:40]}", where=at, code="DV-126", hint="the types are " + ", ".join(NAMES)
+        )
     if kind is not Kind.DECIMAL:
         return Type(kind)
     given = [parameter.name for parameter in tree.expressions]
@@ -46,5 +61,8 @@ def target_type(tree: exp.Expression, at: Location | None) -> Type:
 
 def _digits(at: Location | None) -> DeclarationError:
     return DeclarationError(
-        "a decimal has 1 to 38 digits, and no more places than digits", where=at, code="DV-126", hint="write DECIMAL(12, 2): digits in all, digits behind the point"
+        "a decimal has 1 to 38 digits, and no more places than digits",
+        where=at,
+        code="DV-126",
+        hint="write DECIMAL(12, 2): digits in all, digits behind the point",
     )

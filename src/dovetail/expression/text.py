@@ -32,8 +32,10 @@ _UNBALANCED = "an expression with a comma inside {...} must be quoted"
 
 def check_text(text: str, at: Location | None) -> None:
     """Refuse what no expression holds, before anything parses it: in one pass, without recursion."""
-    if not isinstance(text, str) or not text.strip():
-        raise DeclarationError("an expression is missing here", where=at, code="DV-120", hint="write a field's name or a SQL expression")
+    if not text.strip():
+        raise DeclarationError(
+            "an expression is missing here", where=at, code="DV-120", hint="write a field's name or a SQL expression"
+        )
     if len(text) > LENGTH_MAX:
         raise DeclarationError(
             f"the expression is {len(text)} characters long; {LENGTH_MAX} are allowed",
@@ -79,7 +81,9 @@ def _check_sign(text: str, position: int, at: Location | None) -> None:
             hint="write a YAML comment (# ...) beside it, or a blank between two minus signs",
         )
     if sign == ":" and pair != "::" and (position == 0 or text[position - 1] != ":"):
-        raise DeclarationError("a single colon is not part of an expression", where=at, code="DV-122", hint=_ADVICE["$"])
+        raise DeclarationError(
+            "a single colon is not part of an expression", where=at, code="DV-122", hint=_ADVICE["$"]
+        )
     if not (sign.isalnum() or sign in _SIGNS):
         shown = repr(sign) if sign.isprintable() else f"U+{ord(sign):04X}"
         raise DeclarationError(
@@ -104,7 +108,12 @@ def _after_quote(text: str, start: int, at: Location | None) -> int:
     while True:
         position = text.find(quote, position)
         if position < 0:
-            raise DeclarationError(f"a quote ({quote}) is not closed", where=at, code="DV-120", hint="a quote inside a text is written twice: 'O''Neil'")
+            raise DeclarationError(
+                f"a quote ({quote}) is not closed",
+                where=at,
+                code="DV-120",
+                hint="a quote inside a text is written twice: 'O''Neil'",
+            )
         if text[position + 1 : position + 2] != quote:
             return position + 1
         position += 2

@@ -59,7 +59,8 @@ class Op(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step. `type` is `None` for a null that has no type of its own; that step's value is always null, or a failure."""
+    """One step. `type` is `None` for a null that has no type of its own; that step's value is always null, or
+    a failure."""
 
     op: Op
     type: Type | None

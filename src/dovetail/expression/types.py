@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dovetail.expression.parse import Expression, too_deep
-from dovetail.expression.resolve import Scope, resolve_node
+from dovetail.expression.resolve import resolve_node
+from dovetail.expression.scope import Scope
 from dovetail.expression.tree import Node
 from dovetail.model.type import Kind, Type
 
@@ -13,9 +14,11 @@ __all__ = ["infer", "resolve"]
 
 
 def infer(expression: Expression, scope: Mapping[str, Type]) -> Type:
-    """The type of the expression's values; raises `DeclarationError` where the operands do not meet or a name is unknown.
+    """The type of the expression's values; raises `DeclarationError` where the operands do not meet or a name
+    is unknown.
 
-    `scope` holds a type for each name that may be read: `x`, and `old.x` for the member's own row. An expression that is always
+    `scope` holds a type for each name that may be read: `x`, and `old.x` for the member's own row. An
+    expression that is always
     null counts as text.
 
     >>> from dovetail.expression.parse import parse

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.expression.numbers import digits
 from dovetail.model.type import Kind, Type
 
 _DAYS = (-719_162, 2_932_896)
@@ -21,7 +22,7 @@ def carried(column: pa.ChunkedArray, given: Type) -> pa.ChunkedArray:
 def far(column: pa.ChunkedArray, given: Type) -> frozenset[int]:
     """The positions of dates and time stamps outside the years 1 to 9999, with which nothing can be computed."""
     if given.kind is Kind.DATE:
-        numbers, (first, last) = column.cast(pa.int32()), _DAYS
+        numbers, (first, last) = column.cast(pa.int32()).cast(pa.int64()), _DAYS
     elif given.kind in (Kind.TIMESTAMP, Kind.INSTANT):
         numbers, (first, last) = column.cast(pa.int64()), _MICROSECONDS
     else:
@@ -29,12 +30,13 @@ def far(column: pa.ChunkedArray, given: Type) -> frozenset[int]:
     bounds = pc.min_max(numbers)
     if bounds["min"].as_py() is None or (bounds["min"].as_py() >= first and bounds["max"].as_py() <= last):
         return frozenset()
-    outside = pc.or_(pc.less(numbers, first), pc.greater(numbers, last))
-    return frozenset(pc.indices_nonzero(pc.fill_null(outside, False)).to_pylist())
+    values = numbers.to_pylist()
+    return frozenset(at for at, value in enumerate(values) if value is not None and not first <= value <= last)
 
 
 def fitted(column: pa.ChunkedArray, source: Type, target: Type) -> pa.ChunkedArray | None:
-    """The column in the target's carrier when all its values certainly fit, else `None`: then each value must be looked at."""
+    """The column in the target's carrier when all its values certainly fit, else `None`: then each value must
+    be looked at."""
     if source.kind is target.kind:
         if source.kind is Kind.DECIMAL:
             return _decimal(column, target)
@@ -51,7 +53,7 @@ def _decimal(column: pa.ChunkedArray, target: Type) -> pa.ChunkedArray | None:
     if column.type == carrier:
         return column
     try:
-        return column.cast(pa.decimal128(38, carrier.scale)).cast(carrier)
+        return column.cast(pa.decimal128(38, digits(target)[1])).cast(carrier)
     except pa.ArrowInvalid:
         return None
 

@@ -16,6 +16,7 @@ from dovetail.expression.tree import Node
 from dovetail.expression.types import resolve
 from dovetail.kernel.fit import fit
 from dovetail.kernel.rows import Row, Step, compile_step
+from dovetail.kernel.sql import SQL
 from dovetail.kernel.translate import translate
 from dovetail.model.type import Kind, Type
 
@@ -46,11 +47,12 @@ class Compiled:
         """The Arrow type of the column."""
         return (self.fit or self.given).arrow()
 
-    def statement(self, names: Mapping[str, str]) -> str:
+    def tree(self, names: Mapping[str, str]) -> SQL:
         """The expression in DuckDB's SQL, over columns of those names."""
         tree = translate(self.node, names)
-        assert tree is not None
-        return tree.sql(dialect="duckdb", comments=False, normalize_functions=False, identify=True)
+        if tree is None:
+            raise ValueError("DuckDB cannot compute this expression")
+        return tree
 
     def run(self, rows: Iterable[Row]) -> tuple[list[object], list[Failed]]:
         """The fitted values, one a row, and the failures in order."""
@@ -75,7 +77,10 @@ def compiled(expression: Expression, scope: Mapping[str, Type], target: Type | N
     job = _kept(expression, known, target)
     if target is not None and not assignable(job.given, target) and job.node.type is not None:
         raise DeclarationError(
-            f"{name!r} is {target}, but the expression gives {job.given}", where=expression.at, code="DV-127", hint="write CAST(... AS ...)"
+            f"{name!r} is {target}, but the expression gives {job.given}",
+            where=expression.at,
+            code="DV-127",
+            hint="write CAST(... AS ...)",
         )
     return job
 
@@ -86,7 +91,7 @@ def _kept(expression: Expression, known: tuple[tuple[str, Type], ...], target: T
     columns = tuple(dict.fromkeys(_columns(node)))
     places = {column: place for place, column in enumerate(columns)}
     step = _fitting(compile_step(node, places), node.type, target)
-    return Compiled(node, columns, target, step, sql=translate(node, {column: "c" for column in columns}) is not None)
+    return Compiled(node, columns, target, step, sql=translate(node, dict.fromkeys(columns, "c")) is not None)
 
 
 def _columns(node: Node) -> list[str]:

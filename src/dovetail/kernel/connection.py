@@ -18,7 +18,14 @@ THREADS_MAX = 2
 TABLE = "dovetail_rows"
 """The name under which a statement sees its input."""
 
-_FORBIDDEN_FILE = "/dev/null"
+_FORBIDDEN = (
+    "SELECT * FROM read_text('/dev/null')",
+    "SELECT * FROM '/dev/null'",
+    "COPY (SELECT 1) TO '/dev/null'",
+    "ATTACH '/dev/null' AS other",
+    "SET threads = 1",
+)
+"""What a locked connection refuses."""
 
 _LOCK = threading.Lock()
 _CONNECTIONS: list[duckdb.DuckDBPyConnection] = []
@@ -31,7 +38,8 @@ def answer(sql: str, table: pa.Table) -> pa.Table:
     """The answer of one statement over `table`, in the order of its rows; raises `Failed`."""
     with _connection().cursor() as cursor:
         cursor.register(TABLE, table)
-        return cursor.sql(sql).to_arrow_table()
+        found: pa.Table = cursor.sql(sql).to_arrow_table()
+        return found
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -57,7 +65,7 @@ def connect() -> duckdb.DuckDBPyConnection:
         },
     )
     names = [name for (name,) in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()]
-    connection.execute(f"SET GLOBAL disabled_optimizers = '{','.join(names)}'")
+    connection.execute("SET GLOBAL disabled_optimizers = '" + ",".join(names) + "'")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
     examine(connection)
@@ -66,11 +74,15 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def examine(connection: duckdb.DuckDBPyConnection) -> None:
     """Try what must be impossible; raises `DovetailError` when anything of it works."""
-    for attempt in (f"SELECT * FROM read_text('{_FORBIDDEN_FILE}')", "SET threads = 1", f"COPY (SELECT 1) TO '{_FORBIDDEN_FILE}'"):
+    for attempt in _FORBIDDEN:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(attempt).fetchall()
         except duckdb.Error:
             continue
         connection.close()
-        raise DovetailError("the kernel's DuckDB is not locked", code="DV-710", hint="install the DuckDB version that Dovetail was tested with")
+        raise DovetailError(
+            "the kernel's DuckDB is not locked",
+            code="DV-710",
+            hint="install the DuckDB version that Dovetail was tested with",
+        )

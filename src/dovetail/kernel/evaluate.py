@@ -11,6 +11,7 @@ from dovetail.expression.parse import Expression
 from dovetail.kernel import connection
 from dovetail.kernel.columns import carried, far, fitted
 from dovetail.kernel.compiled import FAR, Compiled, Failed, compiled
+from dovetail.kernel.sql import statement
 from dovetail.model.type import Type
 
 DUCKDB_ROWS_MIN = 1_000
@@ -22,7 +23,8 @@ SLICE_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A column to compute. With `fit` each value must fit that type unchanged, else its row fails (`DV-430`); the column has its carrier."""
+    """A column to compute. With `fit` each value must fit that type unchanged, else its row fails (`DV-430`);
+    the column has its carrier."""
 
     name: str
     expression: Expression
@@ -47,11 +49,15 @@ class Evaluated:
     failures: tuple[Failure, ...]
 
 
-def evaluate(outputs: Sequence[Output], scope: Mapping[str, Type], table: pa.Table, *, backend: str | None = None) -> Evaluated:
+def evaluate(
+    outputs: Sequence[Output], scope: Mapping[str, Type], table: pa.Table, *, backend: str | None = None
+) -> Evaluated:
     """Evaluate every output over every row.
 
-    `table` has a column for each name that is read, named as in `scope`. The back end is chosen by the number of rows; `backend`
-    `"duckdb"` or `"rows"` asks for one, with the same result. What DuckDB computes differently is always evaluated by rows.
+    `table` has a column for each name that is read, named as in `scope`. The back end is chosen by the number
+    of rows; `backend`
+    `"duckdb"` or `"rows"` asks for one, with the same result. What DuckDB computes differently is always
+    evaluated by rows.
     A bare name is handed on as it is, without a copy. Raises `DeclarationError` as `infer` does.
     """
     if backend not in (None, "duckdb", "rows"):
@@ -61,13 +67,17 @@ def evaluate(outputs: Sequence[Output], scope: Mapping[str, Type], table: pa.Tab
     many = backend == "duckdb" or (backend is None and table.num_rows >= DUCKDB_ROWS_MIN)
     answers = {position: answer for position, job in enumerate(jobs) if (answer := batch.renamed(job)) is not None}
     if many:
-        batch.by_duckdb({position: job for position, job in enumerate(jobs) if position not in answers and job.sql}, answers)
+        batch.by_duckdb(
+            {position: job for position, job in enumerate(jobs) if position not in answers and job.sql}, answers
+        )
     for position, job in enumerate(jobs):
         if position not in answers:
             answers[position] = batch.by_rows(job, table.num_rows)
     columns = [answers[position][0] for position in range(len(jobs))]
     failures = [
-        Failure(row, outputs[position].name, code, reason) for position in range(len(jobs)) for row, code, reason in answers[position][1]
+        Failure(row, outputs[position].name, code, reason)
+        for position in range(len(jobs))
+        for row, code, reason in answers[position][1]
     ]
     failures.sort(key=lambda failure: failure.position)
     names = [output.name for output in outputs]
@@ -173,9 +183,10 @@ class _Batch:
 
 
 def _answer(jobs: Sequence[Compiled], table: pa.Table) -> list[pa.ChunkedArray]:
-    """One column for each job, in the carrier of its type; the columns of the input are numbered, as names may hold any character."""
+    """One column for each job, in the carrier of its type; the columns of the input are numbered, as names may
+    hold any character."""
     numbers = {name: f"c{number}" for number, name in enumerate(table.column_names)}
-    sql = "SELECT " + ", ".join(job.statement(numbers) for job in jobs) + f" FROM {connection.TABLE}"
+    sql = statement([job.tree(numbers) for job in jobs], connection.TABLE)
     given = connection.answer(sql, table.rename_columns(list(numbers.values())))
     return [column.cast(job.given.arrow()) for column, job in zip(given.columns, jobs, strict=True)]
 
@@ -187,7 +198,9 @@ def _rows(job: Compiled, table: pa.Table, too_far: frozenset[int]) -> Answer:
     if too_far:
         for row in too_far:
             values[row] = None
-        failures = sorted([failed for failed in failures if failed[0] not in too_far] + [(row, *FAR) for row in too_far])
+        failures = sorted(
+            [failed for failed in failures if failed[0] not in too_far] + [(row, *FAR) for row in too_far]
+        )
     return pa.chunked_array([pa.array(values, job.carrier)]), failures
 
 

@@ -6,13 +6,14 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from dovetail.expression.failure import FailureCode, RowFailure
 from dovetail.expression.numbers import EXACT, digits, integer
 from dovetail.kernel.casting import cast
 from dovetail.model.type import Kind, Type
 
-Fit = Callable[[object], object]
+Fit = Callable[[Any], object]
 
 _SIGNIFICANT_MAX = 15
 """Decimal digits that a float always carries there and back."""
@@ -30,7 +31,7 @@ def fit(source: Type, target: Type) -> Fit:
         case Kind.TEXT | Kind.BYTES:
             return _length(target)
         case Kind.UUID | Kind.JSON if source.kind is not target.kind:
-            return _format(source, target)
+            return _format(target)
         case Kind.TIMESTAMP if source.kind is Kind.DATE:
             return cast(Kind.DATE, target)
         case Kind.DATE if source.kind is Kind.TIMESTAMP:
@@ -46,15 +47,15 @@ def _same(value: object) -> object:
     return value
 
 
-def _exact(value: object) -> Decimal:
+def _exact(value: Decimal | float) -> Decimal:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise _unfit("the number is not finite")
         return Decimal(repr(value))
-    return Decimal(value)  # type: ignore[arg-type]
+    return Decimal(value)
 
 
-def _whole(value: object) -> int:
+def _whole(value: Decimal | float) -> int:
     number = _exact(value)
     if number != number.to_integral_value(context=EXACT):
         raise _unfit("the number has decimal places; the field holds integers")
@@ -65,7 +66,9 @@ def _whole(value: object) -> int:
 
 
 def _bounded(value: int, target: Type) -> int:
-    if (target.minimum is not None and value < target.minimum) or (target.maximum is not None and value > target.maximum):
+    if (target.minimum is not None and value < target.minimum) or (
+        target.maximum is not None and value > target.maximum
+    ):
         raise _unfit(f"the number lies outside {target.minimum} to {target.maximum}")
     return value
 
@@ -77,13 +80,13 @@ def _places(value: Decimal, target: Type) -> Decimal:
     placed = EXACT.quantize(value, Decimal(1).scaleb(-scale))
     if placed != value:
         raise _unfit(f"the number has more than {scale} decimal places")
-    return placed if placed else abs(placed)
+    return placed or abs(placed)
 
 
-def _float(value: object) -> float:
+def _float(value: Decimal | float) -> float:
     if isinstance(value, float):
         return value
-    number = Decimal(value)  # type: ignore[arg-type]
+    number = Decimal(value)
     shortest = number.normalize(EXACT)
     result = float(number)
     if len(shortest.as_tuple().digits) > _SIGNIFICANT_MAX and Decimal(result) != number:
@@ -97,15 +100,15 @@ def _length(target: Type) -> Fit:
         return _same
     unit = "bytes" if target.kind is Kind.BYTES else "characters"
 
-    def check(value: object) -> object:
-        if len(value) > longest:  # type: ignore[arg-type]
+    def check(value: str | bytes) -> object:
+        if len(value) > longest:
             raise _unfit(f"the text is longer than {longest} {unit}")
         return value
 
     return check
 
 
-def _format(source: Type, target: Type) -> Fit:
+def _format(target: Type) -> Fit:
     run = cast(Kind.TEXT, target)
 
     def check(value: object) -> object:
@@ -120,8 +123,7 @@ def _format(source: Type, target: Type) -> Fit:
     return check
 
 
-def _midnight(value: object) -> dt.date:
-    assert isinstance(value, dt.datetime)
+def _midnight(value: dt.datetime) -> dt.date:
     if value.time() != dt.time():
         raise _unfit("the time stamp has a time of day; the field holds dates")
     return value.date()

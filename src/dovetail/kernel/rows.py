@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from dovetail.expression.failure import FailureCode, RowFailure
-from dovetail.expression.function import Function
+from dovetail.expression.function import function_of
 from dovetail.expression.meeting import EXACT_NUMBERS
 from dovetail.expression.numbers import EXACT, exactly, integer, quotient
 from dovetail.expression.tree import Node, Op
@@ -15,8 +17,8 @@ from dovetail.kernel.casting import cast, widen
 from dovetail.model.type import Kind, Type
 
 Row = Sequence[object]
-Step = Callable[[Row], object]
-Binary = Callable[[object, object], object]
+Step = Callable[[Row], Any]
+Binary = Callable[[Any, Any], object]
 
 
 def compile_step(node: Node, places: Mapping[str, int]) -> Step:
@@ -35,7 +37,7 @@ def _column(node: Node, places: Mapping[str, int]) -> Step:
     return lambda row: row[place]
 
 
-def _literal(node: Node, places: Mapping[str, int]) -> Step:
+def _literal(node: Node, _places: Mapping[str, int]) -> Step:
     value = node.value
     return lambda _: value
 
@@ -59,19 +61,18 @@ def _arithmetic(node: Node, places: Mapping[str, int]) -> Step:
         return _binary(lambda one, two: integer(plain(one, two)), node, places)
     if kind is Kind.FLOAT:
         return _binary(_floating(node.op), node, places)
-    assert node.type is not None
-    target = node.type
+    target = node.type or Type(Kind.DECIMAL)
     if node.op is Op.DIV:
-        return _binary(lambda one, two: quotient(Decimal(one), Decimal(two), target), node, places)  # type: ignore[arg-type]
+        return _binary(lambda one, two: quotient(Decimal(one), Decimal(two), target), node, places)
     run = _DECIMALS[node.op]
-    return _binary(lambda one, two: exactly(run(Decimal(one), Decimal(two)), target), node, places)  # type: ignore[arg-type]
+    return _binary(lambda one, two: exactly(run(Decimal(one), Decimal(two)), target), node, places)
 
 
-_INTEGERS: dict[Op, Callable[[object, object], int]] = {
-    Op.ADD: lambda one, two: one + two,  # type: ignore[operator]
-    Op.SUB: lambda one, two: one - two,  # type: ignore[operator]
-    Op.MUL: lambda one, two: one * two,  # type: ignore[operator]
-    Op.DIV: lambda one, two: 0,
+_INTEGERS: dict[Op, Callable[[int, int], int]] = {
+    Op.ADD: operator.add,
+    Op.SUB: operator.sub,
+    Op.MUL: operator.mul,
+    Op.DIV: operator.floordiv,
 }
 """An integer quotient stands only where one operand is always null."""
 
@@ -83,8 +84,8 @@ _DECIMALS: dict[Op, Callable[[Decimal, Decimal], Decimal]] = {
 
 
 def _floating(op: Op) -> Binary:
-    def run(one: object, two: object) -> float:
-        left, right = float(one), float(two)  # type: ignore[arg-type]
+    def run(one: Decimal | float, two: Decimal | float) -> float:
+        left, right = float(one), float(two)
         match op:
             case Op.ADD:
                 result = left + right
@@ -112,7 +113,7 @@ def _negated(node: Node, places: Mapping[str, int]) -> Step:
             return None
         if isinstance(value, int):
             return integer(-value)
-        return EXACT.minus(value) if isinstance(value, Decimal) else -value  # type: ignore[operator]
+        return EXACT.minus(value) if isinstance(value, Decimal) else -value
 
     return step
 
@@ -130,12 +131,12 @@ def _sortable(value: object) -> object:
 
 
 _COMPARISONS: dict[Op, Binary] = {
-    Op.EQ: lambda one, two: one == two,
-    Op.NE: lambda one, two: one != two,
-    Op.LT: lambda one, two: one < two,  # type: ignore[operator]
-    Op.LE: lambda one, two: one <= two,  # type: ignore[operator]
-    Op.GT: lambda one, two: one > two,  # type: ignore[operator]
-    Op.GE: lambda one, two: one >= two,  # type: ignore[operator]
+    Op.EQ: operator.eq,
+    Op.NE: operator.ne,
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
+    Op.GT: operator.gt,
+    Op.GE: operator.ge,
 }
 
 
@@ -277,14 +278,14 @@ def _pipe(node: Node, places: Mapping[str, int]) -> Step:
 
     def step(row: Row) -> object:
         texts = [part(row) for part in parts]
-        return None if None in texts else "".join(texts)  # type: ignore[arg-type]
+        return None if None in texts else "".join(texts)
 
     return step
 
 
 def _concat(node: Node, places: Mapping[str, int]) -> Step:
     parts = _steps(node.parts, places)
-    return lambda row: "".join([text for part in parts if (text := part(row)) is not None])  # type: ignore[misc]
+    return lambda row: "".join([text for part in parts if (text := part(row)) is not None])
 
 
 def _cast(node: Node, places: Mapping[str, int]) -> Step:
@@ -304,9 +305,8 @@ def _cast(node: Node, places: Mapping[str, int]) -> Step:
 
 
 def _call(node: Node, places: Mapping[str, int]) -> Step:
-    assert isinstance(node.value, Function)
     parts = _steps(node.parts, places)
-    run = node.value.run
+    run = function_of(node).run
 
     def step(row: Row) -> object:
         values = [part(row) for part in parts]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from dovetail.expression.numbers import digits
@@ -63,3 +65,9 @@ def guarded(condition: SQL, value: SQL, given: Type) -> SQL:
 def is_ascii(value: SQL) -> SQL:
     """Whether a text has no other than ASCII characters: as many bytes as characters."""
     return exp.EQ(this=call("strlen", value), expression=call("length", value.copy()))
+
+
+def statement(columns: Sequence[SQL], table: str) -> str:
+    """One SELECT of these columns from a table, as text without comments."""
+    tree = exp.Select(expressions=list(columns)).from_(exp.to_table(table))
+    return tree.sql(dialect="duckdb", comments=False, normalize_functions=False)

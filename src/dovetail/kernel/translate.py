@@ -1,6 +1,7 @@
 """The back end for many rows: a typed tree made one SQL expression of DuckDB, where both certainly mean the same.
 
-A step that DuckDB computes differently for some value has no translation; a step that DuckDB would let pass where our language has a
+A step that DuckDB computes differently for some value has no translation; a step that DuckDB would let pass
+where our language has a
 failure is guarded by `error(...)`, which ends the statement, and the rows are then evaluated one by one.
 """
 
@@ -11,7 +12,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from dovetail.expression.function import Function
+from dovetail.expression.function import function_of
 from dovetail.expression.meeting import EXACT_NUMBERS, meet
 from dovetail.expression.numbers import digits
 from dovetail.expression.tree import Node, Op
@@ -26,12 +27,13 @@ COST_MAX = 5_000
 Names = Mapping[str, str]
 
 
-class Untranslatable(Exception):  # noqa: N818
-    """This step has no equal in DuckDB; never leaves this package."""
+class Untranslatable(Exception):
+    """A step has no equal in DuckDB; never leaves this module."""
 
 
 def translate(node: Node, names: Names) -> SQL | None:
-    """The SQL of a typed tree, or `None` where it must be evaluated row by row; `names` are the columns' names in the statement."""
+    """The SQL of a typed tree, or `None` where it must be evaluated row by row; `names` are the columns' names
+    in the statement."""
     if _cost(node) > COST_MAX:
         return None
     try:
@@ -67,7 +69,7 @@ def _column(node: Node, names: Names) -> SQL:
     return exp.column(names[str(node.value)], quoted=True)
 
 
-def _literal(node: Node, names: Names) -> SQL:
+def _literal(node: Node, _names: Names) -> SQL:
     match node.value:
         case None:
             return exp.Null()
@@ -78,7 +80,9 @@ def _literal(node: Node, names: Names) -> SQL:
         case str():
             return text(node.value)
         case int() | Decimal() if node.type is not None:
-            return cast(text(format(node.value, "f") if isinstance(node.value, Decimal) else str(node.value)), node.type)
+            return cast(
+                text(format(node.value, "f") if isinstance(node.value, Decimal) else str(node.value)), node.type
+            )
     raise Untranslatable
 
 
@@ -98,7 +102,9 @@ def _product(node: Node, names: Names) -> SQL:
     given = _known(node.type)
     left, right = node.parts
     if given.kind is Kind.INTEGER:
-        return exp.paren(exp.Mul(this=_brought(left, given, names), expression=_brought(right, given, names)), copy=False)
+        return exp.paren(
+            exp.Mul(this=_brought(left, given, names), expression=_brought(right, given, names)), copy=False
+        )
     (one, first), (two, second) = (digits(_known(part.type)) for part in node.parts)
     if one + two > DECIMAL_PRECISION_MAX or first + second > digits(given)[1]:
         raise Untranslatable
@@ -169,13 +175,16 @@ def _is_null(node: Node, names: Names) -> SQL:
 
 def _is(node: Node, names: Names) -> SQL:
     return exp.paren(
-        exp.NullSafeEQ(this=cast(_parts(node, names)[0], _TRUTH), expression=exp.Boolean(this=bool(node.value))), copy=False
+        exp.NullSafeEQ(this=cast(_parts(node, names)[0], _TRUTH), expression=exp.Boolean(this=bool(node.value))),
+        copy=False,
     )
 
 
 def _in(node: Node, names: Names) -> SQL:
     subject, *values = node.parts
-    conditions: list[SQL] = [exp.EQ(this=one, expression=two) for one, two in (_compared(subject, value, names) for value in values)]
+    conditions: list[SQL] = [
+        exp.EQ(this=one, expression=two) for one, two in (_compared(subject, value, names) for value in values)
+    ]
     found = conditions[0]
     for condition in conditions[1:]:
         found = exp.Or(this=found, expression=condition)
@@ -212,7 +221,9 @@ def _coalesce(node: Node, names: Names) -> SQL:
 
 def _nullif(node: Node, names: Names) -> SQL:
     left, right = _compared(node.parts[0], node.parts[1], names)
-    return exp.Case(ifs=[exp.If(this=exp.EQ(this=left, expression=right), true=exp.Null())], default=_sql(node.parts[0], names))
+    return exp.Case(
+        ifs=[exp.If(this=exp.EQ(this=left, expression=right), true=exp.Null())], default=_sql(node.parts[0], names)
+    )
 
 
 _TEXT = Type(Kind.TEXT)
@@ -256,8 +267,7 @@ def _with_whole_digit(part: Node, names: Names) -> SQL:
 
 
 def _call(node: Node, names: Names) -> SQL:
-    assert isinstance(node.value, Function)
-    rule = CALLS.get(node.value.name)
+    rule = CALLS.get(function_of(node).name)
     if rule is None or any(part.type is None for part in node.parts):
         raise Untranslatable
     given = rule(node, _parts(node, names))

@@ -16,15 +16,15 @@ Rule = Callable[[Node, Sequence[SQL]], SQL | None]
 
 def _same(name: str) -> Rule:
     """DuckDB's function of that name, for all values."""
-    return lambda node, parts: call(name, *parts)
+    return lambda _, parts: call(name, *parts)
 
 
 def _in_ascii(name: str) -> Rule:
     """DuckDB's function, for ASCII texts only: for others its tables of Unicode are not Python's."""
-    return lambda node, parts: guarded(is_ascii(parts[0]), call(name, parts[0].copy()), Type(Kind.TEXT))
+    return lambda _, parts: guarded(is_ascii(parts[0]), call(name, parts[0].copy()), Type(Kind.TEXT))
 
 
-def _ascii_unchanged(node: Node, parts: Sequence[SQL]) -> SQL:
+def _ascii_unchanged(_node: Node, parts: Sequence[SQL]) -> SQL:
     return guarded(is_ascii(parts[0]), parts[0].copy(), Type(Kind.TEXT))
 
 
@@ -57,14 +57,10 @@ def _split(node: Node, parts: Sequence[SQL]) -> SQL | None:
 
 
 def _trim(name: str) -> Rule:
-    return lambda node, parts: call(name, parts[0], parts[1] if len(parts) > 1 else text(" "))
+    return lambda _, parts: call(name, parts[0], parts[1] if len(parts) > 1 else text(" "))
 
 
-def _absolute(node: Node, parts: Sequence[SQL]) -> SQL:
-    return call("abs", *parts)
-
-
-def _sign(node: Node, parts: Sequence[SQL]) -> SQL:
+def _sign(_node: Node, parts: Sequence[SQL]) -> SQL:
     return cast(call("sign", *parts), Type(Kind.INTEGER))
 
 
@@ -97,7 +93,7 @@ def _remainder(node: Node, parts: Sequence[SQL]) -> SQL | None:
 def _extreme(name: str) -> Rule:
     """DuckDB leaves nulls out; here one null makes the whole null."""
 
-    def rule(node: Node, parts: Sequence[SQL]) -> SQL:
+    def rule(_node: Node, parts: Sequence[SQL]) -> SQL:
         ifs = [exp.If(this=exp.Is(this=part.copy(), expression=exp.Null()), true=exp.Null()) for part in parts]
         return exp.Case(ifs=ifs, default=call(name, *parts))
 
@@ -105,7 +101,7 @@ def _extreme(name: str) -> Rule:
 
 
 def _date_part(name: str) -> Rule:
-    return lambda node, parts: cast(call(name, parts[0]), Type(Kind.INTEGER))
+    return lambda _, parts: cast(call(name, parts[0]), Type(Kind.INTEGER))
 
 
 def _truncated(node: Node, parts: Sequence[SQL]) -> SQL | None:
@@ -121,12 +117,14 @@ def _like(node: Node, parts: Sequence[SQL]) -> SQL:
     return exp.paren(exp.Escape(this=like, expression=parts[2]) if escape else like, copy=False)
 
 
-def _unmapped(node: Node, parts: Sequence[SQL]) -> SQL:
-    return exp.Case(ifs=[exp.If(this=exp.Is(this=parts[0], expression=exp.Null()), true=exp.Null())], default=failing(None))
+def _unmapped(_node: Node, parts: Sequence[SQL]) -> SQL:
+    return exp.Case(
+        ifs=[exp.If(this=exp.Is(this=parts[0], expression=exp.Null()), true=exp.Null())], default=failing(None)
+    )
 
 
 CALLS: dict[str, Rule] = {
-    "abs": _absolute,
+    "abs": _same("abs"),
     "ceil": _whole("ceil"),
     "contains": _same("contains"),
     "date_trunc": _truncated,

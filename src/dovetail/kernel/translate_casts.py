@@ -19,7 +19,9 @@ def _plain(value: SQL, target: Type) -> SQL:
 
 def _shaped(pattern: str) -> Callable[[SQL, Type], SQL]:
     """A cast from texts of one shape only."""
-    return lambda value, target: guarded(call("regexp_full_match", value, text(pattern)), cast(value.copy(), target), target)
+    return lambda value, target: guarded(
+        call("regexp_full_match", value, text(pattern)), cast(value.copy(), target), target
+    )
 
 
 def _dated(pattern: str) -> Callable[[SQL, Type], SQL]:
@@ -38,7 +40,8 @@ def _choice(pairs: dict[str, str], source: Type) -> Callable[[SQL, Type], SQL]:
 
     def rule(value: SQL, target: Type) -> SQL:
         arms = [
-            exp.If(this=exp.EQ(this=value.copy(), expression=cast(text(one), source)), true=cast(text(two), target)) for one, two in pairs.items()
+            exp.If(this=exp.EQ(this=value.copy(), expression=cast(text(one), source)), true=cast(text(two), target))
+            for one, two in pairs.items()
         ]
         empty = exp.If(this=exp.Is(this=value.copy(), expression=exp.Null()), true=exp.Null())
         return exp.Case(ifs=[empty, *arms], default=failing(target))
@@ -46,7 +49,7 @@ def _choice(pairs: dict[str, str], source: Type) -> Callable[[SQL, Type], SQL]:
     return rule
 
 
-def _unchanged(value: SQL, target: Type) -> SQL:
+def _unchanged(value: SQL, _target: Type) -> SQL:
     return value
 
 

@@ -12,7 +12,6 @@ from dovetail.expression.tree import Node
 from dovetail.model.type import Kind, Type
 
 
-
 def _unbounded(parts: Sequence[Node]) -> Type | None:
     given = parts[0].type
     return Type(Kind.INTEGER) if given and given.kind is Kind.INTEGER else given
@@ -101,7 +100,7 @@ def _quantized(number: int | Decimal, places: int, rounding: str) -> int | Decim
     if isinstance(number, int) or -int(number.as_tuple().exponent) <= places:
         return number
     placed = number.quantize(Decimal(1).scaleb(-places), rounding=rounding, context=EXACT)
-    return placed if placed else abs(placed)
+    return placed or abs(placed)
 
 
 @function()
@@ -116,7 +115,8 @@ def sign(number: Number) -> Whole:
 
 @function(gives=_remainder)
 def mod(number: Number, divisor: Number) -> Number:
-    """What is left of a division; it has the sign of the number divided. Also written `a % b`. A divisor of 0 is a failure.
+    """What is left of a division; it has the sign of the number divided. Also written `a % b`. A divisor of 0
+    is a failure.
 
     >>> mod(7, 3), mod(-7, 3)
     (1, -1)
@@ -128,8 +128,8 @@ def mod(number: Number, divisor: Number) -> Number:
         return -rest if number < 0 else rest
     left, right = Decimal(number), Decimal(divisor)
     scale = min(int(left.as_tuple().exponent), int(right.as_tuple().exponent))
-    rest = EXACT.quantize(EXACT.remainder(left, right), Decimal(1).scaleb(scale))
-    return rest if rest else abs(rest)
+    left_over = EXACT.quantize(EXACT.remainder(left, right), Decimal(1).scaleb(scale))
+    return left_over or abs(left_over)
 
 
 @function(gives=_common, alike=True)

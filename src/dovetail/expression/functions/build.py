@@ -29,7 +29,8 @@ def _is_width(constants: Sequence[object]) -> None:
 
 @function(check=_is_width)
 def lpad(text: Text, length: ConstantWhole, fill: Text) -> Text:
-    """The text, filled up at the beginning to `length` characters. A text that is longer is a failure: nothing is cut off.
+    """The text, filled up at the beginning to `length` characters. A text that is longer is a failure: nothing
+    is cut off.
 
     >>> lpad("42", 5, "0")
     '00042'

@@ -33,7 +33,8 @@ def right(text: Text, length: Whole) -> Text:
 
 @function(aliases=("substring",))
 def substr(text: Text, start: Whole, length: Whole = _REST) -> Text:
-    """The characters from `start` on (the first is 1), at most `length` of them. A start below 1 or a negative length is a failure.
+    """The characters from `start` on (the first is 1), at most `length` of them. A start below 1 or a negative
+    length is a failure.
 
     >>> substr("Lovelace", 5), substr("Lovelace", 1, 4)
     ('lace', 'Love')
@@ -45,7 +46,8 @@ def substr(text: Text, start: Whole, length: Whole = _REST) -> Text:
 
 @function()
 def split_part(text: Text, separator: Text, part: Whole) -> Text:
-    """The part of that number (from 1) between the separators; empty where there are fewer. An empty separator or a part below 1 is a failure.
+    """The part of that number (from 1) between the separators; empty where there are fewer. An empty separator
+    or a part below 1 is a failure.
 
     >>> split_part("DE-10115-Berlin", "-", 2)
     '10115'
@@ -60,7 +62,8 @@ def split_part(text: Text, separator: Text, part: Whole) -> Text:
 
 @function()
 def trim(text: Text, signs: Text = _BLANK) -> Text:
-    """The text without blanks (or the `signs` given) at both ends. Only the ordinary blank is one; `squeeze` knows the others.
+    """The text without blanks (or the `signs` given) at both ends. Only the ordinary blank is one; `squeeze`
+    knows the others.
 
     >>> trim("  Ada "), trim("xxAdaxyx", "xy")
     ('Ada', 'Ada')
@@ -90,9 +93,10 @@ def rtrim(text: Text, signs: Text = _BLANK) -> Text:
 
 @function()
 def squeeze(text: Text) -> Text:
-    """The text without white space at both ends, and each run of it inside made one blank. Tabs, line ends and Unicode's blanks count.
+    r"""The text without white space at both ends, and each run of it inside made one blank. Tabs, line ends
+    and Unicode's blanks count.
 
-    >>> squeeze("  Ada \\t Lovelace ")
+    >>> squeeze("  Ada \t Lovelace ")
     'Ada Lovelace'
     """
     return " ".join(text.split())

@@ -82,9 +82,8 @@ def date_trunc(unit: ConstantText, date: Day) -> Day:
     unit = unit.lower()
     if isinstance(date, dt.datetime):
         if unit in _CLOCK_UNITS:
-            kept = {"hour": date.hour, "minute": date.minute, "second": date.second}
-            names = _CLOCK_UNITS[: _CLOCK_UNITS.index(unit) + 1]
-            return dt.datetime.combine(date.date(), dt.time(**{name: kept[name] for name in names}))
+            cut = {"hour": date.replace(minute=0, second=0), "minute": date.replace(second=0)}
+            return cut.get(unit, date).replace(microsecond=0)
         return dt.datetime.combine(_begin(unit, date.date()), dt.time())
     return _begin(unit, date)
 

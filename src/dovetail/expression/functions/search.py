@@ -65,12 +65,15 @@ def _is_pattern(constants: Sequence[object]) -> None:
     try:
         _found("", str(constants[1]))
     except pa.ArrowInvalid:
-        raise ValueError("the pattern is not a regular expression of RE2 (no look-around, no back references)") from None
+        raise ValueError(
+            "the pattern is not a regular expression of RE2 (no look-around, no back references)"
+        ) from None
 
 
 @function(check=_is_pattern)
 def regexp_matches(text: Text, pattern: ConstantText) -> Truth:
-    """Whether the regular expression matches anywhere in the text. RE2's syntax; the time is linear in the text's length.
+    """Whether the regular expression matches anywhere in the text. RE2's syntax; the time is linear in the
+    text's length.
 
     >>> regexp_matches("10115 Berlin", "^[0-9]{5} ")
     True
@@ -109,7 +112,8 @@ def _is_like(constants: Sequence[object]) -> None:
 
 @function(check=_is_like)
 def like(text: Text, pattern: ConstantText, escape: ConstantText) -> Truth:
-    """Whether the whole text is of the pattern, written `text LIKE pattern [ESCAPE 'c']`: `%` stands for any text, `_` for one character.
+    """Whether the whole text is of the pattern, written `text LIKE pattern [ESCAPE 'c']`: `%` stands for any
+    text, `_` for one character.
 
     >>> like("DE10115", "DE%", ""), like("50%", "50!%", "!")
     (True, True)

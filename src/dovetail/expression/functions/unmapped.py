@@ -8,5 +8,8 @@ from dovetail.expression.function import Anything, function
 
 @function()
 def unmapped(value: Anything) -> None:
-    """Null for null, and a failure for everything else: it ends the code maps, `CASE x WHEN 'A' THEN ... ELSE unmapped(x) END`."""
+    """Ends a code map: null for null, and a failure for everything else.
+
+    `CASE x WHEN 'A' THEN TRUE ELSE unmapped(x) END`.
+    """
     raise RowFailure(FailureCode.UNMAPPED, "no code for this value")
