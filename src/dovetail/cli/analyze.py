@@ -17,8 +17,7 @@ from dovetail.cli.frame import DONE, Frame, command
 )
 def analyze_command(frame: Frame, systems: tuple[str, ...], html: str | None, sample_rows: int | None) -> int:
     """Measure the systems of the project: what they hold, how full and how distinct it is, what refers to what. Reads only."""
-    from rich.console import Console
-
+    from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.evidence import report
     from dovetail.steps.analyze import analyze
@@ -29,10 +28,10 @@ def analyze_command(frame: Frame, systems: tuple[str, ...], html: str | None, sa
     path = Path(html) if html else frame.folder / "analysis.html"
     path.write_text(report.page(analysis), encoding="utf-8")
 
-    def show() -> None:
-        console = Console()
+    def words() -> None:
+        console = show.console()
         report.show(analysis, console)
         console.print(f"the page: {path}", highlight=False)
 
-    frame.answer({"command": "analyze", "ok": True, "page": str(path), **report.document(analysis)}, show)
+    frame.answer({"command": "analyze", "ok": True, "page": str(path), **report.document(analysis)}, words)
     return DONE

@@ -21,22 +21,18 @@ _only = click.option("--mapping", "only", multiple=True, metavar="NAME", help="O
 @click.option("--sql", is_flag=True, help="Also print the statements that would be sent.")
 def plan_command(frame: Frame, only: tuple[str, ...], out: str | None, sql: bool) -> int:  # noqa: FBT001
     """Show everything that a run would do: creates, updates, deletes, conflicts, rejects. Neither systems nor state are changed."""
-    from rich.console import Console
-
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps.plan import plan
+    from dovetail.steps.statements import statements
 
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
         planned = plan(workspace, only=only, progress=progress, path=Path(out) if out else None)
         document = planned.summary.document() | {"guard": planned.held}
-        if sql:
-            from dovetail.steps.statements import statements
-
-            document["sql"] = statements(workspace, planned)
-    frame.answer(document, lambda: show.plan(planned, Console()))
+        texts = statements(workspace, planned) if sql else []
+    frame.answer(document | ({"sql": texts} if sql else {}), lambda: show.plan(planned, show.console()))
     if sql and not frame.as_json:
-        click.echo("\n".join(document["sql"]))
+        click.echo("\n" + "\n".join(texts))
     return _found(planned.summary)
 
 
@@ -83,11 +79,9 @@ def verify_command(frame: Frame, only: tuple[str, ...]) -> int:
 
 
 def _answer(frame: Frame, result: Summary) -> None:
-    from rich.console import Console
-
     from dovetail.cli import show
 
-    frame.answer(result.document(), lambda: show.summary(result, Console()))
+    frame.answer(result.document(), lambda: show.summary(result, show.console()))
 
 
 def _found(result: Summary) -> int:

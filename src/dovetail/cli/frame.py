@@ -61,7 +61,8 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., int]], click.
             frame = Frame(click.get_current_context().command_path.split(" ", 1)[1], Path(folder), environment, as_json)
             sys.exit(_guarded(frame, lambda: function(frame, **options)))
 
-        return click.command(name, **settings)(run)
+        made: click.Command = click.command(name, **settings)(run)
+        return made
 
     return decorate
 

@@ -16,13 +16,12 @@ def map_command() -> None:
 @click.option("--mapping", default=None, metavar="NAME", help="Only this mapping.")
 def show_command(frame: Frame, mapping: str | None) -> int:
     """Write out every cell: how it is read, how it is written, whether it is lossless, lossy-with-restore or one-way, and why."""
-    from rich.console import Console
-
+    from dovetail.cli import show
     from dovetail.steps import map as step
 
     with frame.workspace() as workspace:
         shown = step.show(workspace, mapping)
-    frame.answer({"command": "map show", "ok": True, **shown.document()}, lambda: Console().print(shown.table()))
+    frame.answer({"command": "map show", "ok": True, **shown.document()}, lambda: show.console().print(shown.table()))
     return DONE
 
 
@@ -31,13 +30,14 @@ def show_command(frame: Frame, mapping: str | None) -> int:
 @click.option("--rows", default=1000, metavar="N", help="Rows sampled from each member.")
 def test_command(frame: Frame, mapping: str | None, rows: int) -> int:
     """Check both round-trip laws on real rows and on edited values; a failure prints the row before and after."""
-    from rich.console import Console
-
+    from dovetail.cli import show
     from dovetail.steps import map as step
 
     with frame.workspace() as workspace:
         tested = step.test(workspace, mapping, rows=rows)
-    frame.answer({"command": "map test", "ok": tested.ok, **tested.document()}, lambda: Console().print(tested.table()))
+    frame.answer(
+        {"command": "map test", "ok": tested.ok, **tested.document()}, lambda: show.console().print(tested.table())
+    )
     return DONE if tested.ok else FOUND
 
 

@@ -13,8 +13,6 @@ from dovetail.cli.frame import DONE, FOUND, Frame, command
 @click.option("--mapping", default=None, metavar="NAME", help="Only the rejects of this mapping.")
 def rejects_command(frame: Frame, action: str, numbers: tuple[int, ...], mapping: str | None) -> int:
     """What stands in quarantine, and why. `show N` prints one with the value that failed; `retry` tries again after a fix."""
-    from rich.console import Console
-
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps import rejects
@@ -23,7 +21,7 @@ def rejects_command(frame: Frame, action: str, numbers: tuple[int, ...], mapping
         if action == "retry":
             with shown(quiet=frame.as_json) as progress:
                 result = rejects.retry(workspace, numbers, progress=progress)
-            frame.answer(result.document(), lambda: show.summary(result, Console()))
+            frame.answer(result.document(), lambda: show.summary(result, show.console()))
             return FOUND if any(count.quarantined + count.conflicts for _, count in result) else DONE
         if action == "show":
             found = [rejects.one(workspace, number) for number in numbers]
@@ -32,7 +30,9 @@ def rejects_command(frame: Frame, action: str, numbers: tuple[int, ...], mapping
         documents = [rejects.document(one, with_value=action == "show") for one in found]
     frame.answer(
         {"command": "rejects", "ok": not found, "rejects": documents},
-        lambda: show.reject_details(documents, Console()) if action == "show" else show.rejects(found, Console()),
+        lambda: (
+            show.reject_details(documents, show.console()) if action == "show" else show.rejects(found, show.console())
+        ),
     )
     return FOUND if found and action == "list" else DONE
 
@@ -40,12 +40,10 @@ def rejects_command(frame: Frame, action: str, numbers: tuple[int, ...], mapping
 @command("status", short_help="The last runs, linked rows, rejects and conflicts of each mapping.")
 def status_command(frame: Frame) -> int:
     """The last runs, and for each mapping its linked rows, open rejects and open conflicts."""
-    from rich.console import Console
-
     from dovetail.cli import show
     from dovetail.steps.status import status
 
     with frame.workspace() as workspace:
         document = status(workspace)
-    frame.answer(document, lambda: show.status(document, Console()))
+    frame.answer(document, lambda: show.status(document, show.console()))
     return DONE

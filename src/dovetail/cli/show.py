@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from dovetail.state.rejects import Reject
     from dovetail.steps.plan import Planned, Sample
 
+FILE_COLUMNS = 140
+"""Columns of a line where the output is no terminal."""
+
 FINDINGS_SHOWN_MAX = 20
 """Findings at most below one summary."""
 
 
-def summary(result: Summary, console: Console) -> None:
+def console() -> Console:
+    """Standard output, wide enough where it is a file or a pipe."""
+    shown = Console()
+    return shown if shown.is_terminal else Console(width=FILE_COLUMNS)
+
+
+def summary(result: Summary, out: Console) -> None:
     """The counts by mapping, then the first findings."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("mapping")
@@ -33,9 +42,9 @@ def summary(result: Summary, console: Console) -> None:
     for name, count in result:
         cells = [getattr(count, column) for column in columns]
         table.add_row(name, *(_number(cell, column) for cell, column in zip(cells, columns, strict=True)))
-    console.print(table)
-    findings(result.findings, console)
-    console.print(f"{result.command} took {result.seconds:.1f} s, run {result.run}", style="dim", highlight=False)
+    out.print(table)
+    findings(result.findings, out)
+    out.print(f"{result.command} took {result.seconds:.1f} s, run {result.run}", style="dim", highlight=False)
 
 
 def _number(value: int, column: str) -> Text:
@@ -43,28 +52,28 @@ def _number(value: int, column: str) -> Text:
     return Text(f"{value:,}" if value else "-", style=style or ("" if value else "dim"))
 
 
-def findings(found: Sequence[Finding], console: Console) -> None:
+def findings(found: Sequence[Finding], out: Console) -> None:
     """The first findings, and how many of each kind there are."""
     serious = [finding for finding in found if finding.severity != "note"]
     for finding in serious[:FINDINGS_SHOWN_MAX]:
         key = " ".join(f"{name}={value}" for name, value in finding.key)
         place = ".".join(part for part in (finding.mapping, finding.member, finding.field) if part)
-        console.print(
+        out.print(
             Text.assemble((finding.code, "yellow"), " ", (place, "bold"), f" [{key}] " if key else " ", finding.message)
         )
     if len(serious) > FINDINGS_SHOWN_MAX:
         kinds = ", ".join(f"{code} {count}" for code, count in Counter(one.code for one in serious).most_common())
-        console.print(
+        out.print(
             f"... {len(serious) - FINDINGS_SHOWN_MAX} more ({kinds}); --json lists them", style="dim", highlight=False
         )
     for finding in found:
         if finding.severity == "note" and not finding.key:
-            console.print(Text(finding.message, style="dim"))
+            out.print(Text(finding.message, style="dim"))
 
 
-def plan(planned: Planned, console: Console) -> None:
+def plan(planned: Planned, out: Console) -> None:
     """A plan: counts, what would change field by field, and what holds it."""
-    summary(planned.summary, console)
+    summary(planned.summary, out)
     by_field: dict[tuple[str, str, str], list[Sample]] = {}
     for sample in planned.samples:
         by_field.setdefault((sample.mapping, sample.member, sample.field), []).append(sample)
@@ -76,12 +85,12 @@ def plan(planned: Planned, console: Console) -> None:
             one = samples[0]
             key = " ".join(value for _, value in one.key)
             table.add_row(mapping, member, field, key, _value(one.before), _value(one.after))
-        console.print()
-        console.print("one sample a field (values are shown here only, the plan file holds none)", style="dim")
-        console.print(table)
+        out.print()
+        out.print("one sample a field (values are shown here only, the plan file holds none)", style="dim")
+        out.print(table)
     for reason in planned.held:
-        console.print(Text(f"the guard would hold this: {reason}", style="yellow"))
-    console.print(f"next: dovetail apply {planned.summary.plan}", highlight=False)
+        out.print(Text(f"the guard would hold this: {reason}", style="yellow"))
+    out.print(f"next: dovetail apply {planned.summary.plan}", highlight=False)
 
 
 def _value(value: object) -> Text:
@@ -91,7 +100,7 @@ def _value(value: object) -> Text:
     return Text(text if len(text) <= 40 else text[:39] + "…")
 
 
-def rejects(found: Iterable[Reject], console: Console) -> None:
+def rejects(found: Iterable[Reject], out: Console) -> None:
     """A list of rejects."""
     table = Table(
         "no", "mapping", "member", "key", "field", "check", "reason", box=None, pad_edge=False, header_style="bold"
@@ -107,32 +116,32 @@ def rejects(found: Iterable[Reject], console: Console) -> None:
             refusal.check,
             f"{refusal.code} {refusal.reason}",
         )
-    console.print(table if table.row_count else "the quarantine is empty")
+    out.print(table if table.row_count else "the quarantine is empty")
 
 
-def reject_details(documents: Sequence[dict[str, object]], console: Console) -> None:
+def reject_details(documents: Sequence[dict[str, object]], out: Console) -> None:
     """Rejects one below the other, the value that failed included."""
     for document in documents:
         table = Table(box=None, pad_edge=False, show_header=False)
         for name, part in document.items():
             table.add_row(Text(name, style="bold"), Text(repr(part) if name == "value" else str(part)))
-        console.print(table)
-        console.print()
+        out.print(table)
+        out.print()
 
 
-def status(document: dict[str, object], console: Console) -> None:
+def status(document: dict[str, object], out: Console) -> None:
     """What Dovetail remembers of a project."""
-    console.print(
+    out.print(
         Text.assemble(("project ", "bold"), str(document["project"]), ("   state ", "bold"), str(document["state"]))
     )
     mappings = Table("mapping", "linked rows", "rejects", "conflicts", box=None, pad_edge=False, header_style="bold")
     for name, counts in dict(document["mappings"]).items():  # type: ignore[call-overload]
         mappings.add_row(name, *(f"{counts[part]:,}" for part in ("linked", "rejects", "conflicts")))
-    console.print(mappings)
+    out.print(mappings)
     runs = Table("run", "command", "started", "ended", box=None, pad_edge=False, header_style="bold")
     for run in list(document["runs"]):  # type: ignore[call-overload]
         ended = {True: "clean", False: "failed", None: "did not end"}[run["ok"]]
         runs.add_row(run["run"], run["command"], run["started"], ended)
-    console.print(runs)
+    out.print(runs)
     for partition in list(document["interrupted"]):  # type: ignore[call-overload]
-        console.print(f"interrupted: {partition}; the next run takes it up", style="yellow", highlight=False)
+        out.print(f"interrupted: {partition}; the next run takes it up", style="yellow", highlight=False)

@@ -31,22 +31,22 @@ def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
 @command("doctor", short_help="Connect, test rights with a scratch row rolled back, clocks, encodings, versions.")
 def doctor_command(frame: Frame) -> int:
     """Connect to every system and say what is missing and how to grant it. Scratch rows are rolled back."""
-    from rich.console import Console
     from rich.table import Table
 
+    from dovetail.cli import show
     from dovetail.steps.doctor import doctor, is_healthy
 
     with frame.workspace() as workspace:
         remarks = doctor(workspace)
 
-    def show() -> None:
+    def words() -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("system", "topic", "", "what"):
             table.add_column(title)
         for system, topic, verdict, words in remarks:
             style = {"ok": "green", "warn": "yellow"}.get(verdict, "red")
             table.add_row(system, topic, f"[{style}]{verdict}[/{style}]", words)
-        Console().print(table)
+        show.console().print(table)
 
     healthy = is_healthy(remarks)
     document = {
@@ -54,7 +54,7 @@ def doctor_command(frame: Frame) -> int:
         "ok": healthy,
         "remarks": [dict(zip(("system", "topic", "verdict", "words"), remark, strict=True)) for remark in remarks],
     }
-    frame.answer(document, show)
+    frame.answer(document, words)
     return DONE if healthy else FOUND
 
 
@@ -67,13 +67,12 @@ def doctor_command(frame: Frame) -> int:
 @click.pass_context
 def demo_command(ctx: click.Context, rows: int | None, keep: str | None, systems: str) -> None:
     """Build an online store and an inventory system, then analyse, check, map, plan, migrate and verify them."""
-    from rich.console import Console
-
+    from dovetail.cli import show
     from dovetail.demo.run import DEFAULT_ROWS, run
     from dovetail.errors import DovetailError
 
     try:
-        code = run(rows or DEFAULT_ROWS, Path(keep) if keep else None, systems, console=Console())
+        code = run(rows or DEFAULT_ROWS, Path(keep) if keep else None, systems, console=show.console())
     except DovetailError as error:
         click.echo(str(error), err=True)
         code = error.exit_code

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 
 from dovetail.model.catalog import Catalog, Dataset
-from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 
 
 @runtime_checkable
@@ -139,6 +139,15 @@ class SupportsTransaction(Protocol):
 
     def forget(self, partition: str, chunk: int) -> None:
         """Remove the entries up to and with `chunk`."""
+        ...
+
+
+@runtime_checkable
+class SupportsStatements(Protocol):
+    """Can show the statement that a change becomes."""
+
+    def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
+        """The statement for one row, with parameters in place of values: `fields` are set, `expected` must still hold."""
         ...
 
 

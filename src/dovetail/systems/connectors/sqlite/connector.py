@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dovetail.errors import DeclarationError, Fenced, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
-from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.connectors.sqlite import doctor
 from dovetail.systems.connectors.sqlite.bind import known
 from dovetail.systems.connectors.sqlite.describe import describe, shape
@@ -130,6 +130,12 @@ class Connector:
         """The change in a transaction of its own; what it did before is counted as applied."""
         with self._sessions.lend(dataset.name) as session, session.writing():
             return Writer(session, self._reader).apply_again(dataset, change)
+
+    def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
+        """The statement for one row, with numbered parameters."""
+        return statements.for_change(
+            table(dataset.name), dataset, verb, fields=fields, expected=expected, dialect=SQLITE
+        )
 
     def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
         """`count` keys of a table declared AUTOINCREMENT, whose sequence is advanced.
