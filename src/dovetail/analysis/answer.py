@@ -41,7 +41,8 @@ class SystemAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How many things of a mapping two members have in common, by their match; `doubled` values occur in several rows."""
+    """How many things of a mapping two members have in common, by their match; `doubled` values occur in several
+    rows."""
 
     mapping: str
     left: str

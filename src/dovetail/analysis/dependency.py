@@ -11,9 +11,12 @@ from dovetail.model.catalog import Catalog
 class Dependency:
     """What the references of a catalog say.
 
-    `layers` hold the names of the datasets, parents first: a dataset refers only to earlier layers, or to others of its own cycle.
-    `cycles` are groups that refer to each other in a ring; a dataset that refers to itself is a group of one. `alone` are datasets
-    without any reference, in either direction. `unknown` are pairs of a dataset and a name it refers to that the catalog lacks.
+    `layers` hold the names of the datasets, parents first: a dataset refers only to earlier layers, or to others of
+    its own cycle.
+    `cycles` are groups that refer to each other in a ring; a dataset that refers to itself is a group of one. `alone`
+    are datasets
+    without any reference, in either direction. `unknown` are pairs of a dataset and a name it refers to that the
+    catalog lacks.
     """
 
     layers: tuple[tuple[str, ...], ...]
@@ -49,7 +52,8 @@ def dependency(catalog: Catalog) -> Dependency:
 
 
 def rings(parents: dict[str, set[str]]) -> list[tuple[str, ...]]:
-    """The groups of names that reach each other, each name in exactly one, parents before children (Tarjan, without recursion).
+    """The groups of names that reach each other, each name in exactly one, parents before children (Tarjan, without
+    recursion).
 
     >>> rings({"line": {"order"}, "order": {"customer"}, "customer": {"customer"}})
     [('customer',), ('order',), ('line',)]

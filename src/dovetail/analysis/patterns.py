@@ -18,7 +18,8 @@ _BLANKS = re.compile(r"\s+")
 
 
 def shape(text: str) -> str:
-    """The text with each run of digits as ``9``, of capitals as ``A``, of other letters as ``a``, of blanks as one blank.
+    """The text with each run of digits as ``9``, of capitals as ``A``, of other letters as ``a``, of blanks as one
+    blank.
 
     No letter, digit or length of the value can be read from it, so it may be shown for personal data.
 

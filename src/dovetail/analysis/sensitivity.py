@@ -1,4 +1,5 @@
-"""Which fields may hold personal data or secrets, with the evidence: what the name says, and what the values look like."""
+"""Which fields may hold personal data or secrets, with the evidence: what the name says, and what the values look
+like."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ PEOPLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """A class of personal data (or of secrets) that a field may hold, and why it is thought so, in words without values."""
+    """A class of personal data (or of secrets) that a field may hold, and why it is thought so, in words without
+    values."""
 
     label: str
     evidence: str
@@ -76,14 +78,14 @@ _NAMES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("network address", ("ip", "ip address", "ipaddress", "mac address")),
 )
 _ABOUT_FIRST = ("is", "has", "num", "number", "count", "default")
-_ABOUT_LAST = ("verified", "sent", "count", "at", "on", "type", "status", "valid")
+_ABOUT_LAST = ("verified", "sent", "count", "at", "on", "type", "status", "valid", "template")
 # A field of such a name says something about the thing, but does not hold it: `email_verified`, `mail_sent_at`.
 _IN_PEOPLE = frozenset(
     {"name", "city", "town", "ort", "notes", "note", "comment", "comments", "remarks", "state", "company"}
 )
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}\.[A-Za-z]{2,24}")
-_PHONE = re.compile(r"(?:\+|00|\()[\d\s()./-]{6,20}|0\d{2,4}[\s/-]\d{3,}[\d\s-]*")
+_PHONE = re.compile(r"(?:\+\d|00\d{2}[\s/-]|\(\+?\d)[\d\s()./-]{5,20}|\(?0\d{1,5}\)?[\s/-]\d[\d\s/-]{3,18}")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _HASH = re.compile(r"(?:pbkdf2_|\$2[aby]\$|\$argon2|\$scrypt|\$6\$|bcrypt|sha1\$|md5\$).*")
 
@@ -151,7 +153,8 @@ def words_of(name: str) -> tuple[str, ...]:
 def sensitivity(dataset: str, field: str, values: Sequence[str | None], *, is_text: bool = True) -> Sensitivity | None:
     """What kind of personal data or secret a field may hold, or `None`.
 
-    The values decide before the name, because a field `code` full of e-mail addresses is one of e-mail addresses. A name alone is
+    The values decide before the name, because a field `code` full of e-mail addresses is one of e-mail addresses. A
+    name alone is
     enough: an empty column `password` is still no column to show. Numbers and dates are judged by their names only.
     """
     filled = [text.strip() for text in values if text and text.strip()] if is_text else []

@@ -86,7 +86,8 @@ def measured(table: pa.Table, question: Question) -> object:
 def fold(dataset: Dataset, sample: pa.Table, *, rows: int, answers: Mapping[Question, object] | None = None) -> Profile:
     """The profile of a dataset of `rows` rows.
 
-    `answers` were computed over all rows by the system; without them the sample answers. Common values, shapes and what may be
+    `answers` were computed over all rows by the system; without them the sample answers. Common values, shapes and
+    what may be
     personal data come from the sample. No value of a field that may hold personal data gets into the profile.
     """
     seen = sample.num_rows

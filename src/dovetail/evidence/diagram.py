@@ -41,7 +41,9 @@ class _Block:
 
 
 def diagram(analysis: Analysis) -> str:
-    """The drawing as an SVG element: datasets in layers, parents beside their children, mappings as threads between systems."""
+    """The drawing as an SVG element in a frame that scrolls.
+
+    Datasets stand in layers, parents beside their children; mappings are threads between systems."""
     blocks = _blocks(analysis)
     if not blocks:
         return ""
@@ -52,10 +54,11 @@ def diagram(analysis: Analysis) -> str:
     for block in blocks:
         parts += _system(block)
     parts += pills
-    words = f"Dependency map of {', '.join(block.system.name for block in blocks)}"
+    words = escape(f"Dependency map of {', '.join(block.system.name for block in blocks)}")
     return (
-        f'<svg class="map" role="img" aria-label="{escape(words)}" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+        f'<div class="scroll" tabindex="0" style="--natural:{width:.0f}px">'
+        f'<svg class="map" role="img" aria-label="{words}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg></div>'
     )
 
 
@@ -201,6 +204,7 @@ def _node(block: _Block, box: Box) -> str:
     kind = str(dataset.kind) if dataset else "table"
     refers_to_itself = dataset is not None and any(reference.dataset == box.name for reference in dataset.references)
     profile = system.profile(box.name)
+    kind += " empty" if profile and not profile.rows else ""
     personal = sum(1 for field in profile.fields if field.sensitive) if profile else 0
     middle = box.y + box.height / 2 + 4
     label = escape(_label(box.name)) + ("&#8201;↻" if refers_to_itself else "")

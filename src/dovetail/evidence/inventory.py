@@ -18,7 +18,8 @@ SHOWN_SHAPES = 2
 def inventory(system: SystemAnalysis) -> str:
     """All datasets of a system, largest bars for the largest."""
     largest = max((profile.rows for profile in system.profiles), default=0)
-    head = "<div class=columns><span></span><span>Dataset</span><span>Rows</span><span>Fields</span><span>Key and references</span></div>"
+    titles = ("", "Dataset", "Rows", "Fields", "Key and references")
+    head = f"<div class=columns>{''.join(f'<span>{title}</span>' for title in titles)}</div>"
     parts = [_dataset(system, dataset, largest) for dataset in system.catalog.datasets]
     return f"<div class=card>{head}{''.join(parts)}</div>"
 
@@ -119,4 +120,5 @@ def _values(profile: FieldProfile, seen: float) -> str:
 
 
 def _chip(text: str, number: int, whole: int) -> str:
-    return f'<span class=chip style="--s:{number / whole if whole else 0:.3f}">{escape(text)}<em>{share(number, whole)}</em></span>'
+    filled = f"--s:{number / whole if whole else 0:.3f}"
+    return f'<span class=chip style="{filled}">{escape(text)}<em>{share(number, whole)}</em></span>'

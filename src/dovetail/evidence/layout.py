@@ -56,7 +56,8 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Sizes of a drawing: of a node, of the room between nodes and between layers, and of a line that passes a layer."""
+    """Sizes of a drawing: of a node, of the room between nodes and between layers, and of a line that passes a
+    layer."""
 
     node_height: float = 28
     node_gap: float = 10
@@ -110,18 +111,21 @@ def mirrored(drawing: Drawing) -> Drawing:
 def _with_passes(
     layers: Sequence[Sequence[str]], edges: Sequence[tuple[str, str]]
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """The layers, with a stand-in in every layer that a long edge passes; and each edge as its chain of nodes."""
+    """The layers, with a stand-in in every layer that a long edge passes; and each edge as its chain of nodes.
+
+    Edges of one parent share their stand-ins, so that they run together until they must part."""
     layer_of = {name: at for at, layer in enumerate(layers) for name in layer}
     columns = [list(layer) for layer in layers]
     chains: list[list[str]] = []
-    for number, (parent, child) in enumerate(edges):
+    for parent, child in edges:
         first, last = layer_of[parent], layer_of[child]
         if first >= last:
             continue
         chain = [parent]
         for at in range(first + 1, last):
-            stand_in = f"\x00{number}.{at}"
-            columns[at].append(stand_in)
+            stand_in = f"\x00{at}\x00{parent}"
+            if stand_in not in columns[at]:
+                columns[at].append(stand_in)
             chain.append(stand_in)
         chains.append([*chain, child])
     return columns, chains
@@ -132,8 +136,9 @@ def _neighbours(columns: list[list[str]], chains: list[list[str]]) -> tuple[dict
     after: dict[str, list[str]] = {name: [] for column in columns for name in column}
     for chain in chains:
         for left, right in pairwise(chain):
-            before[right].append(left)
-            after[left].append(right)
+            if left not in before[right]:
+                before[right].append(left)
+                after[left].append(right)
     return before, after
 
 

@@ -16,6 +16,9 @@ from dovetail.evidence.words import anchor, counted, share, short
 
 __all__ = ["document", "page", "show"]
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""The page may ask nobody for anything."""
+
 
 def show(analysis: Analysis, console: Console) -> None:
     """Print what is worth seeing at once; the page holds the rest."""
@@ -32,7 +35,7 @@ def page(analysis: Analysis) -> str:
     return (
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
+        f'<meta http-equiv=Content-Security-Policy content="{POLICY}">'
         f"<title>{escape(title)}</title><style>{here.joinpath('page.css').read_text()}</style></head>"
         f"<body><a class=skip href=#main>To the content</a>{''.join(body)}"
         f"<script>{here.joinpath('page.js').read_text()}</script></body></html>\n"
@@ -50,15 +53,17 @@ def _head(analysis: Analysis) -> str:
         (sum(system.rows for system in systems), "rows", ""),
         (fields, "fields", ""),
         (references, "references", ""),
-        (personal, "fields that may be personal", "personal" if personal else ""),
+        (personal, "may be personal", "personal" if personal else ""),
     ]
     shown = "".join(
-        f'<div class="tile {kind}" title="{number:,}"><b>{short(number) if number >= 100_000 else f"{number:,}"}</b>'
+        f'<div class="tile {kind}" title="{number:,}">'
+        f"<b>{short(number) if number >= 100_000 else f'{number:,}'}</b>"
         f"<span>{words}</span></div>"
         for number, words, kind in tiles
     )
+    taken = escape(analysis.taken.replace("T", " "))
     return (
-        f"<header class=head><p class=soft>Analysis of {escape(_listed(analysis))}, {escape(analysis.taken.replace('T', ' '))}</p>"
+        f"<header class=head><p class=soft>Analysis of {escape(_listed(analysis))}, {taken}</p>"
         f"<h1>{escape(analysis.project)}</h1><div class=tiles>{shown}</div></header>"
     )
 
@@ -74,7 +79,8 @@ def _navigation(analysis: Analysis) -> str:
     links += [(anchor(system.name), system.name) for system in analysis.systems]
     links += [("personal", "Personal data")] if any(system.personal for system in analysis.systems) else []
     shown = "".join(f'<a href="#{place}">{escape(words)}</a>' for place, words in links)
-    box = '<input id=filter type=search hidden placeholder="Find a dataset or field" aria-label="Find a dataset or field">'
+    find = '"Find a dataset or field"'
+    box = f"<input id=filter type=search hidden placeholder={find} aria-label={find}>"
     return f"<nav aria-label=Sections><div>{shown}{box}</div></nav>"
 
 
@@ -83,6 +89,7 @@ def _map(analysis: Analysis) -> str:
     keys = [
         ('<path d="M1 6H25" stroke="var(--edge)" stroke-width="1.3"/>', f"refers to; parents stand nearer the {inner}"),
         ('<circle cx="13" cy="6" r="4" fill="var(--personal)"/>', "holds fields that may be personal"),
+        ('<rect x="1" y="1" width="24" height="10" rx="3" fill="var(--card)" stroke="var(--faint)"/>', "holds no rows"),
     ]
     if analysis.links:
         keys.append(('<path d="M1 6H25" stroke="var(--thread)" stroke-width="2.2"/>', "joined by a mapping"))
@@ -92,7 +99,7 @@ def _map(analysis: Analysis) -> str:
     return (
         "<section id=map><h2>Dependency map</h2><p class=lead>Which dataset refers to which, with its number of rows. "
         "Point at a dataset to see what it is tied to; follow it for its fields.</p>"
-        f"<figure class=card><div class=scroll tabindex=0>{diagram(analysis)}</div><figcaption>{shown}</figcaption></figure></section>"
+        f"<figure class=card>{diagram(analysis)}<figcaption>{shown}</figcaption></figure></section>"
     )
 
 
@@ -114,13 +121,18 @@ def _mappings(analysis: Analysis) -> str:
         else:
             parts = ((found.left_only, "l"), (found.both, "b"), (found.right_only, "r"))
             bar = "".join(f'<i class={kind} style="--s:{number}"></i>' for number, kind in parts if number)
-            words = f"{found.left_only:,} only in {escape(found.left)} · {found.both:,} in both · {found.right_only:,} only in {escape(found.right)}"
+            left, right = escape(found.left), escape(found.right)
+            words = (
+                f"{found.left_only:,} only in {left} · {found.both:,} in both · {found.right_only:,} only in {right}"
+            )
             doubled = f" · <b>{counted(found.doubled, 'value')} in several rows</b>" if found.doubled else ""
             cells += [f"<td><div class=split>{bar}</div>", f"<td>{words}{doubled}"]
         rows.append("<tr>" + "".join(cells))
     return (
-        "<section id=mappings><h2>Mappings</h2><p class=lead>What the members have in common, by the value that pairs their rows.</p>"
-        "<div class='card scroll'><table><thead><tr><th>Mapping<th>Left<th>Right<th class=number>Fields<th colspan=2>Overlap</thead>"
+        "<section id=mappings><h2>Mappings</h2>"
+        "<p class=lead>What the members have in common, by the value that pairs their rows.</p>"
+        "<div class='card scroll'><table class=wide><thead>"
+        "<tr><th>Mapping<th>Left<th>Right<th class=number>Fields<th colspan=2>Overlap</thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 
@@ -154,8 +166,9 @@ def _order(system: SystemAnalysis) -> str:
 
 def _personal(analysis: Analysis) -> str:
     rows = [
-        f'<tr class="s{number % 4}"><td>{escape(system.name)}<td><a href="#{anchor(system.name, dataset)}">{escape(dataset)}</a>'
-        f"<td class=name>{escape(field.name)}<td><span class='tag personal'>{escape(field.sensitive)}</span><td>{escape(field.evidence)}"
+        f'<tr class="s{number % 4}"><td>{escape(system.name)}'
+        f'<td><a href="#{anchor(system.name, dataset)}">{escape(dataset)}</a><td class=name>{escape(field.name)}'
+        f"<td><span class='tag personal'>{escape(field.sensitive)}</span><td>{escape(field.evidence)}"
         f"<td class=number>{share(field.rows - field.nulls, field.rows)}"
         for number, system in enumerate(analysis.systems)
         for dataset, field in system.personal
@@ -163,9 +176,11 @@ def _personal(analysis: Analysis) -> str:
     if not rows:
         return ""
     return (
-        "<section id=personal><h2>Personal data and secrets</h2><p class=lead>Fields that may hold them, with the evidence. "
+        "<section id=personal><h2>Personal data and secrets</h2>"
+        "<p class=lead>Fields that may hold them, with the evidence. "
         "Their values are shown nowhere on this page; a person should look at the list.</p>"
-        "<div class='card scroll'><table><thead><tr><th>System<th>Dataset<th>Field<th>Class<th>Evidence<th class=number>Filled</thead>"
+        "<div class='card scroll'><table class=wide><thead>"
+        "<tr><th>System<th>Dataset<th>Field<th>Class<th>Evidence<th class=number>Filled</thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 

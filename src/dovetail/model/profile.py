@@ -9,8 +9,10 @@ from dataclasses import dataclass
 class FieldProfile:
     """Measured facts about one field.
 
-    `least`, `most` and `common` are texts; they are empty where the field may hold personal data: then `sensitive` names the class
-    of data and `evidence` says why it is thought so. `shapes` are patterns of values with their number, such as ``AA-9``.
+    `least`, `most` and `common` are texts; they are empty where the field may hold personal data: then `sensitive`
+    names the class
+    of data and `evidence` says why it is thought so. `shapes` are patterns of values with their number, such as
+    ``AA-9``.
     """
 
     name: str

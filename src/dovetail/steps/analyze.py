@@ -70,7 +70,8 @@ def _system(workspace: Workspace, name: str, sample_rows: int, progress: Progres
 
 
 def abilities(connector: Source) -> tuple[str, ...]:
-    """What a connector can do besides being read, in the words of the protocol: `write`, `lookup`, `query` and so on."""
+    """What a connector can do besides being read, in the words of the protocol: `write`, `lookup`, `query` and so
+    on."""
     able = [
         name.removeprefix("Supports").lower()
         for name, known in vars(protocol).items()

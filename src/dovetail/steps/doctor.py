@@ -21,7 +21,8 @@ ROUND_TRIPS = 3
 
 
 class Remark(NamedTuple):
-    """One line of the examination. `verdict` is `ok`, `warn` or `bad`; `words` end with what to do where it is not `ok`."""
+    """One line of the examination. `verdict` is `ok`, `warn` or `bad`; `words` end with what to do where it is not
+    `ok`."""
 
     system: str
     topic: str
@@ -30,7 +31,8 @@ class Remark(NamedTuple):
 
 
 def doctor(workspace: Workspace) -> list[Remark]:
-    """Examine every system of the project, and the state. Nothing is changed: rights are tried in a transaction rolled back."""
+    """Examine every system of the project, and the state. Nothing is changed: rights are tried in a transaction
+    rolled back."""
     remarks: list[Remark] = []
     for system in workspace.project.systems:
         remarks += _system(workspace, system.name)
@@ -86,7 +88,8 @@ def _round_trip(name: str, connector: Source) -> list[Remark]:
 
 
 def _mapped(workspace: Workspace, name: str, catalog: Catalog) -> tuple[list[Dataset], list[Remark]]:
-    """The datasets that mappings use (all tables where there is no mapping yet), and remarks about those that are not there."""
+    """The datasets that mappings use (all tables where there is no mapping yet), and remarks about those that are not
+    there."""
     wanted = {
         member.dataset: member.key
         for mapping in workspace.project.mappings

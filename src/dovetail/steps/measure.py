@@ -31,8 +31,10 @@ _AS_TEXT = frozenset({Kind.JSON, Kind.OPAQUE})
 def measure(connector: Source, dataset: Dataset, *, sample_rows: int = SAMPLE_ROWS) -> tuple[Profile, tuple[str, ...]]:
     """The measured facts about a dataset, and notes: what a person should know about the measuring.
 
-    A dataset of up to `sample_rows` rows is read whole. Of a larger one the system itself computes the numbers, over all rows, where
-    it answers queries; common values and shapes come from a sample, taken in several places where the connector reads parts.
+    A dataset of up to `sample_rows` rows is read whole. Of a larger one the system itself computes the numbers, over
+    all rows, where
+    it answers queries; common values and shapes come from a sample, taken in several places where the connector reads
+    parts.
     """
     sample, is_whole = _first(connector.read(dataset, dataset.names), dataset, sample_rows)
     if is_whole:
@@ -124,7 +126,8 @@ def _asked(connector: SupportsQuery, dataset: Dataset) -> tuple[int, dict[Questi
 
 
 def statement(dataset: Dataset, asked: Sequence[Question]) -> str:
-    """One statement, of the SQL that all databases share, which counts the rows and answers the questions in their order.
+    """One statement, of the SQL that all databases share, which counts the rows and answers the questions in their
+    order.
 
     >>> from dovetail.model.type import Type
     >>> price = Dataset("item", DatasetKind.TABLE, (Field("price", Type(Kind.INTEGER)),))

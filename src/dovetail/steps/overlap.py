@@ -41,7 +41,8 @@ def links(project: Project) -> tuple[Link, ...]:
 def overlaps(workspace: Workspace, systems: Collection[str]) -> tuple[Overlap, ...]:
     """For every mapping that matches by plain values: how many things each side has, and how many both have.
 
-    Left out are mappings that match by references, mappings of systems not asked about, and members of more than `ROWS_MAX` rows.
+    Left out are mappings that match by references, mappings of systems not asked about, and members of more than
+    `ROWS_MAX` rows.
     """
     found: list[Overlap] = []
     for mapping in workspace.project.mappings:
