@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import click
+from docs.checks import checks
 
 from dovetail import errors
 from dovetail.cli.main import GROUPS, main
@@ -279,6 +280,7 @@ def _class_line(code: str) -> str:
 PAGES = {
     "commands.md": commands,
     "functions.md": functions,
+    "checks.md": lambda: NOTE + checks(),
     "connectors.md": connectors,
     "errors.md": error_page,
 }

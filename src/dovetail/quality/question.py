@@ -16,7 +16,7 @@ from dovetail.expression.types import infer
 from dovetail.model.mapping import Check
 from dovetail.model.type import Kind, Type
 
-BAD_CHECK = "DV-130"
+BAD_CHECK = "DV-170"
 """A check is declared with arguments that it does not take, or on values that it cannot judge."""
 
 Columns = Sequence[pa.Array | pa.ChunkedArray]

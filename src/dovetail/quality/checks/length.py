@@ -1,7 +1,7 @@
 """The text has so many characters.
 
-Written `check: {length: 10}` for at most ten, `check: {length: [2, 10]}` for a range with both ends included, `check:
-{length: [2, null]}` for at least two. Characters are Unicode code points.
+Written `check: {length: 10}` for at most ten, `check: {length: [2, 10]}` for a range with both ends included and
+`check: {length: [2, null]}` for at least two. Characters are Unicode code points.
 """
 
 from __future__ import annotations

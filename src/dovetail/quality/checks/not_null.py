@@ -14,7 +14,7 @@ CODE = "DV-410"
 
 
 def validate(arguments: tuple[object, ...]) -> str | None:
-    """It takes no arguments.
+    """It takes nothing.
 
     >>> validate((1,))
     'it takes no arguments'
