@@ -90,7 +90,7 @@ def test_a_wrong_check_is_told_with_its_place(name, arguments, field):
     with pytest.raises(DeclarationError) as caught:
         question(Check(name, arguments, AT, field), SCOPE)
     assert caught.value.where == AT
-    assert caught.value.code == "DV-170"
+    assert caught.value.code == "DV-175"
     assert f"check {name}: " in caught.value.message
     assert caught.value.hint
 

@@ -16,7 +16,7 @@ from dovetail.expression.types import infer
 from dovetail.model.mapping import Check
 from dovetail.model.type import Kind, Type
 
-BAD_CHECK = "DV-170"
+BAD_CHECK = "DV-175"
 """A check is declared with arguments that it does not take, or on values that it cannot judge."""
 
 Columns = Sequence[pa.Array | pa.ChunkedArray]
