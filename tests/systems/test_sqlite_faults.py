@@ -77,6 +77,16 @@ def test_a_reader_that_stays_holds_up_the_commit_and_nothing_is_half_written(pat
     assert count(path) == 2
 
 
+def test_others_may_read_while_a_large_transaction_is_open(path: Path) -> None:
+    system = Connector(path=path)
+    dataset = dataset_of(system)
+    other = sqlite3.connect(path, timeout=0)
+    with system.transaction() as transaction:
+        transaction.apply(dataset, creating(*("x" * 1_000 for _ in range(10_000))))
+        assert other.execute("SELECT count(*) FROM t").fetchone() == (1,)
+    assert other.execute("SELECT count(*) FROM t").fetchone() == (10_001,)
+
+
 def test_a_full_disk_is_full_and_rolls_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     system = Connector(path=path)
     dataset = dataset_of(system)

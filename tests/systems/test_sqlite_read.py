@@ -213,6 +213,22 @@ def test_lookup_compares_keys_byte_by_byte(tmp_path: Path) -> None:
     assert sorted(found) == [2, 3, 4]
 
 
+def test_batches_are_bounded_in_bytes_too(tmp_path: Path) -> None:
+    system = system_with(tmp_path / "a.db", "BLOB", [b"x" * 20_000] * 5_000)
+    batches = list(system.read(system.describe().dataset("t"), ["x"]))
+    assert sum(batch.num_rows for batch in batches) == 5_000
+    assert max(batch.nbytes for batch in batches) < 64 * 2**20
+    assert len(batches) > 2
+
+
+def test_lookup_in_views_and_queries(tmp_path: Path) -> None:
+    queries = {"q": ("SELECT upper(x) AS k, id FROM t", ("k",))}
+    system = system_with(tmp_path / "a.db", "TEXT", ["a", "b", "c"], queries=queries)
+    wanted = pa.RecordBatch.from_pydict({"k": ["B", "c"]})
+    found = list(system.lookup(system.describe().dataset("q"), ["id"], wanted))
+    assert [batch.to_pylist() for batch in found] == [[{"id": 2}]]
+
+
 def test_lookup_of_composite_keys_in_any_number(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("CREATE TABLE t (a INT, b TEXT, v INT, PRIMARY KEY (a, b)) WITHOUT ROWID")

@@ -19,9 +19,10 @@ from dovetail.systems.sql import statements
 from dovetail.systems.sql.dialect import SQLITE
 
 BATCH_BYTES = 32 * 2**20
-"""Bytes that a batch is meant to have at most; the next batch is made smaller or larger accordingly."""
+"""A batch ends when it has this many bytes, however few its rows."""
 
-_FIRST_ROWS = 4_096
+_SLICE_ROWS = 1_024
+"""Rows that are fetched before their bytes are counted."""
 _LOOKUP_KEYS = 512
 _UNDECODABLE = "Could not decode to UTF-8"
 
@@ -84,12 +85,17 @@ class Reader:
         try:
             while skip:
                 skip -= len(cursor.fetchmany(min(skip, self.rows_max)))
-            size = min(_FIRST_ROWS, self.rows_max)
-            while rows := cursor.fetchmany(size):
-                batch = carry(rows, fields, self.zone)
-                yield batch
-                size = max(1, min(self.rows_max, BATCH_BYTES * batch.num_rows // max(batch.nbytes, 1)))
-                session.renew()
+            slices: list[pa.RecordBatch] = []
+            space = self.rows_max
+            while rows := cursor.fetchmany(min(_SLICE_ROWS, space)):
+                slices.append(carry(rows, fields, self.zone))
+                space -= len(rows)
+                if not space or sum(part.nbytes for part in slices) >= BATCH_BYTES:
+                    yield _joined(slices)
+                    slices, space = [], self.rows_max
+                    session.renew()
+            if slices:
+                yield _joined(slices)
         finally:
             cursor.close()
 
@@ -97,6 +103,17 @@ class Reader:
 def empty(fields: Sequence[Field]) -> pa.RecordBatch:
     """A batch without rows."""
     return carry([], fields)
+
+
+def _joined(slices: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """One batch; it says why values are unreadable if any slice does."""
+    schema = max((part.schema for part in slices), key=len)
+    whole = [part if part.schema == schema else _unmarked(part, schema) for part in slices]
+    return whole[0] if len(whole) == 1 else pa.Table.from_batches(whole).combine_chunks().to_batches()[0]
+
+
+def _unmarked(part: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([*part.columns, pa.nulls(part.num_rows, pa.string())], schema=schema)
 
 
 def _decode(text: bytes) -> str:

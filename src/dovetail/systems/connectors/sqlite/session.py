@@ -186,6 +186,9 @@ class Sessions:
         session.renew()
         connection.set_progress_handler(session.overdue, _DEADLINE_STEPS)
         connection.execute(f"PRAGMA foreign_keys = {int(self._foreign_keys)}")
+        connection.execute(
+            "PRAGMA cache_spill = 0"
+        )  # a large open transaction must not lock the application's readers out
         return session
 
 
