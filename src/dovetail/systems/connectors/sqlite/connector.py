@@ -34,8 +34,8 @@ class Connector:
     """Reads and writes one SQLite file that exists; it is never created by being named.
 
     Reading happens in one snapshot, writing in transactions that take the file's write lock at their start. Outside
-    WAL mode a snapshot that is still being read holds up every writer, this connector's own too. May be used from several
-    threads.
+    WAL mode a snapshot that is still being read holds up every writer, this connector's own too. It may be used from
+    several threads.
     """
 
     path: Path
