@@ -115,7 +115,7 @@ class Putter:
         writes = [
             Output(name, write, self.member.scope[name])
             for cell in self.member.cells
-            for name, write in cell.writes
+            for name, write in (cell.creates if create else cell.writes)
             if name not in filled
         ]
         fills = [

@@ -8,7 +8,7 @@ from collections.abc import Mapping as Bindings
 from typing import TypeVar
 
 from dovetail.errors import DeclarationError, Declarations, UnknownName
-from dovetail.expression.invert import Reversibility, declared, invert
+from dovetail.expression.invert import Reversibility, declared, invert, together
 from dovetail.expression.parse import Expression, choose, literal, parse, substitute
 from dovetail.expression.types import infer
 from dovetail.mapping.compiled import CompiledCell, CompiledFill, CompiledMapping, CompiledMember
@@ -91,20 +91,18 @@ def _member(mapping: Mapping, member: Member, dataset: Dataset, variables: Bindi
         bindings[name] = substitute(parse(text, at=member.at), bindings)
     fields = [field for field in mapping.fields if field.cell(member.name) is not None]
     cells = _collect(lambda field: _cell(field, member, dataset, bindings), fields)
-    compiled = CompiledMember(
+    return CompiledMember(
         member=member,
         dataset=dataset,
         key=_key(member, dataset),
         cells=tuple(cell for _, cell in cells),
-        fills=tuple(_fill(fill, dataset) for fill in member.fills),
+        fills=(*(_fill(fill, dataset) for fill in member.fills), *_shared_columns(cells, member, dataset)),
         where=_over_columns(member.where, member, scope, bindings),
         gone=_over_columns(member.gone, member, scope, bindings),
         changed=_over_columns(member.changed, member, scope, bindings),
         wants=parse(member.wants, at=member.at) if member.wants else None,
         scope=scope,
     )
-    _fed_once(compiled)
-    return compiled
 
 
 def _key(member: Member, dataset: Dataset) -> tuple[str, ...]:
@@ -163,8 +161,13 @@ def _cell(field: SharedField, member: Member, dataset: Dataset, bindings: Bindin
     if obstacle:
         return CompiledCell(field.name, read, kind, read.names, (), Reversibility.ONE_WAY, obstacle)
     filled = {fill.column for fill in member.fills if fill.on != "create"}
-    writes = tuple((name, write) for name, write in inverse.writes if name not in filled)
-    return CompiledCell(field.name, read, kind, read.names, writes, inverse.kind, inverse.reason, inverse.profile)
+    writes, creates = (
+        tuple((name, write) for name, write in written if name not in filled)
+        for written in (inverse.writes, inverse.creates)
+    )
+    return CompiledCell(
+        field.name, read, kind, read.names, writes, inverse.kind, inverse.reason, inverse.profile, creates
+    )
 
 
 def _declared_writes(cell: Cell, read: Expression) -> tuple[tuple[str, Expression], ...]:
@@ -209,18 +212,28 @@ def _fill(fill: Fill, dataset: Dataset) -> CompiledFill:
     return CompiledFill(fill.column, parse(fill.expression, at=fill.at), fill.on == "create")
 
 
-def _fed_once(compiled: CompiledMember) -> None:
-    fed: dict[str, str] = {}
-    for cell in compiled.cells:
-        for name, _ in cell.writes:
-            if name in fed:
+def _shared_columns(
+    cells: list[tuple[str, CompiledCell]], member: Member, dataset: Dataset
+) -> tuple[CompiledFill, ...]:
+    """Columns that several cells write in part, each with one expression that writes all the parts."""
+    fed: dict[str, dict[str, Expression]] = {}
+    for field, cell in cells:
+        for name, write in cell.writes:
+            fed.setdefault(name, {})[field] = write
+    fills = []
+    for name, writes in fed.items():
+        if len(writes) > 1:
+            whole = together(list(writes.values()), name)
+            if whole is None:
+                fields = " and by ".join(repr(field) for field in writes)
                 raise DeclarationError(
-                    f"field {name!r} of {compiled.dataset.name!r} is fed by {fed[name]!r} and by {cell.field!r}",
-                    where=compiled.member.at,
+                    f"field {name!r} of {dataset.name!r} is fed by {fields}",
+                    where=member.at,
                     code="DV-206",
                     hint=f"say how they make one value: set: {{{name}: expression over both}}",
                 )
-            fed[name] = cell.field
+            fills.append(CompiledFill(name, whole, on_create_only=False))
+    return tuple(fills)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
