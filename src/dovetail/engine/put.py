@@ -47,7 +47,9 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
         offsets.append(total)
         if rows.member.cell(field) is None:
             continue
-        column = pa.concat_arrays(rows.shared.column(field).chunks or [pa.nulls(0, rows.shared.schema.field(field).type)])
+        column = pa.concat_arrays(
+            rows.shared.column(field).chunks or [pa.nulls(0, rows.shared.schema.field(field).type)]
+        )
         kind = column.type
         parts.append(column)
         total += len(column)

@@ -77,8 +77,7 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
             renewed = np.where(stale, decision.next_agreement[where, at], before["agreement"][where, at, side])
             cells["agreement"][where, at, side] = renewed
         _even_out(decision, at, quiet)
-    changed = (before != cells).reshape(len(decision.survey), -1).any(axis=1)
-    return np.flatnonzero(changed)
+    return np.flatnonzero((before != cells).any(axis=(1, 2)))
 
 
 def _even_out(decision: Decision, at: int, quiet: npt.NDArray[np.bool_]) -> None:

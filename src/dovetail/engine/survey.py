@@ -152,7 +152,9 @@ def _naturals(
         if shared is None or cell is None:
             columns.append([None] * len(rows))
         elif shared.ref is not None and shared.by is None:
-            columns.append(_referred(shared, cell, rows, links, parents))
+            numbers = _referred(shared, cell, rows, links, parents)
+            _park(shared, rows, numbers, parents[shared.ref])
+            columns.append(numbers)
         else:
             columns.append(rows.shared.column(name).to_pylist())
     if match.together:
@@ -161,6 +163,16 @@ def _naturals(
         [(name, value) for name, value in zip(match.fields, values, strict=True) if value is not None]
         for values in zip(*columns, strict=True)
     ]
+
+
+def _park(shared: SharedField, rows: MemberRows, numbers: list[Hashable], parent: CompiledMapping) -> None:
+    """Rows that can only be paired by a parent which nobody knows wait for it."""
+    column = rows.shared.column(shared.name)
+    keys, nulls = texts([column]), column.is_null().to_pylist()
+    for position, number in enumerate(numbers):
+        if number is None and not nulls[position]:
+            waits = (parent.name, parent_member(parent, rows.member), keys[position])
+            rows.problems.setdefault(position, _waiting(rows.member.name, shared.name, waits))
 
 
 def _referred(

@@ -26,7 +26,7 @@ from dovetail.plan.route import waves
 from dovetail.state.store import Store
 from dovetail.systems.protocol import SupportsReserve
 
-CHUNK_ROWS = 20_000
+CHUNK_ROWS = 10_000
 """Rows written at most in one transaction of a target."""
 
 
