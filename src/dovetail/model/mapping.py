@@ -72,8 +72,8 @@ class Check:
 class SharedField:
     """One row of the mapping's table.
 
-    `owner` is a member's name, or pairs of (shared value, member or `any`) where ownership depends on the value. `value`
-    is the expression of a computed field over other shared fields (one-way)."""
+    `owner` is a member's name, or pairs of (shared value, member or `any`) where ownership depends on the value.
+    `value` is the expression of a computed field over other shared fields (one-way)."""
 
     name: str
     cells: tuple[tuple[str, Cell], ...]
@@ -205,8 +205,8 @@ class Project:
     """Everything that the project's files declare, for one environment.
 
     `folder` is the absolute path of the project; `state` the URL or path of the state as declared, `None` for the
-    default. `vars` are bound values for expressions. `digest` is a sha256 over the meaning of all files, the same in every
-    environment. `files` are the files that were read, relative to the folder."""
+    default. `vars` are bound values for expressions. `digest` is a sha256 over the meaning of all files, the same in
+    every environment. `files` are the files that were read, relative to the folder."""
 
     name: str
     folder: str

@@ -43,8 +43,9 @@ def _reading(sheet: Sheet, table: Table, what: str) -> str | None:
         return column(name).text if name is not None else None
     if read is not None:
         return sheet.over_member(read.value, what)
-    hint = "add `field:` with the member's field, or `read:` with an expression"
-    sheet.reader.mistakes.add(f"{what} says neither `field` nor `read`", table.at, code="DV-103", hint=hint)
+    if not any(entry.name not in CELL.by_name for entry in table):
+        hint = "add `field:` with the member's field, or `read:` with an expression"
+        sheet.reader.mistakes.add(f"{what} says neither `field` nor `read`", table.at, code="DV-103", hint=hint)
     return None
 
 
@@ -64,7 +65,7 @@ def _nothing(sheet: Sheet, table: Table) -> tuple[str | int | Decimal | None, bo
         return None, False
     if isinstance(node, Scalar) and node.value is None:
         hint = "remove the key, or write the value that stands for nothing: null: ''"
-        sheet.reader.mistakes.add("null stands for nothing already", node.at, code="DV-105", hint=hint)
+        sheet.reader.mistakes.add("`null: null` says nothing", node.at, code="DV-105", hint=hint)
         return None, False
     value = sheet.reader.constant(node, "`null`")
     return (None, True) if value == "omit" else (value, False)
@@ -85,7 +86,7 @@ def _codes(sheet: Sheet, table: Table, member: str) -> tuple[tuple[Value, Value]
     for entry in codes:
         if entry.key.value is None:
             hint = "say how this member spells nothing with `null:` beside `codes`"
-            sheet.reader.mistakes.add("nothing has no code", entry.key.at, code="DV-164", hint=hint)
+            sheet.reader.mistakes.add("null cannot be a code", entry.key.at, code="DV-164", hint=hint)
             continue
         shared = sheet.reader.constant(entry.value, f"the shared value of code {shown(entry.name)}")
         pairs.append((sheet.reader.constant(entry.key, "a code"), shared))
@@ -127,7 +128,8 @@ def _distinct(sheet: Sheet, codes: Table) -> None:
         mark = (_kind(entry.value), entry.value.text)
         if mark in seen:
             message = f"the codes {shown(seen[mark][0])} and {shown(entry.name)} both mean {shown(entry.value.text)}"
-            hint = f'say what is written for it: write: "CASE ... WHEN {_literal(entry.value)} THEN {_literal(entry.key)} ... END"'
+            arm = f"WHEN {_literal(entry.value)} THEN {_literal(entry.key)}"
+            hint = f'say what is written for it: write: "CASE ... {arm} ... END"'
             sheet.reader.mistakes.add(message, entry.key.at, code="DV-164", hint=hint)
         else:
             seen[mark] = (entry.name, entry.key.at)

@@ -10,7 +10,8 @@ from decimal import Decimal
 from dovetail.project.node import Listing, Node, Scalar, Table
 
 _ORDERED = frozenset({"members", "let"})
-"""Tables whose order has a meaning: earlier members come first where nothing else decides, later `let` values use earlier ones."""
+"""Tables whose order has a meaning: earlier members come first where nothing else decides, later `let` values use
+earlier ones."""
 
 
 def digest(documents: Mapping[str, Node]) -> str:

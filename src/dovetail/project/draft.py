@@ -28,7 +28,8 @@ _PLAIN = re.compile(r"[A-Za-z_./$][A-Za-z0-9_./ -]*")
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of `fields`; a `comment` says what is in doubt, and a line that could not run is written as a comment."""
+    """One line of `fields`; a `comment` says what is in doubt, and a line that could not run is written as a
+    comment."""
 
     name: str
     left: Field
@@ -73,7 +74,8 @@ class _Draft:
         """The mapping file."""
         one, other = self.pair.left, self.pair.right
         lines = [
-            f"# {one.name} ({self.left}) and {other.name} ({self.right}): names alike {self.pair.names:.0%}, fields {self.pair.share:.0%}.",
+            f"# {_line(one.name)} ({self.left}) and {_line(other.name)} ({self.right}):",
+            f"# names alike {self.pair.names:.0%}, fields {self.pair.share:.0%}.",
             f"mapping: {self.names[one.name]}",
             "members:",
             f"  {self.left}: {_flow(self._member(one))}",
@@ -112,11 +114,15 @@ class _Draft:
         if mine is None or yours is None:
             side, found = (self.left, mine) if mine else (self.right, yours)
             parent = found.dataset if found else ""
-            return "", f"only {side} refers to another dataset ({parent}); keys of two systems differ", False
+            return "", f"only {side} refers to another dataset ({_line(parent)}); keys of two systems differ", False
         for other in self.others:
             if (other.left.name, other.right.name) == (mine.dataset, yours.dataset):
                 return self.names[mine.dataset], "", True
-        return "", f"refers to {mine.dataset} and {yours.dataset}, which are not joined; join them and add ref:", False
+        return (
+            "",
+            f"refers to {_line(mine.dataset)} and {_line(yours.dataset)}, which are not joined; join them and add ref:",
+            False,
+        )
 
     def _match(self, lines: Sequence[_Line]) -> list[str]:
         """What identifies a row on both sides, on one side, or advice."""
@@ -162,7 +168,8 @@ class _Draft:
 
 def _project(left: Side, right: Side, found: Sequence[Pair]) -> str:
     lines = [
-        f"# Drafted from the catalogs of {left[0]} and {right[0]}. Read it and the files in mappings/; lines with a doubt say so.",
+        f"# Drafted from the catalogs of {left[0]} and {right[0]}.",
+        "# Read it and the files in mappings/; lines with a doubt say so.",
         "# Then: dovetail check",
         "dovetail: 1",
         f"project: {left[0]}-and-{right[0]}"[:63],
@@ -186,7 +193,7 @@ def _system(side: Side) -> list[str]:
     if "://" not in place:
         return [*lines, f"    path: {_yaml(place)}"]
     if holds_secret(place):
-        hint = f"    # The URL holds a password, so it is not written here: export {variable(name)}='...' before each command."
+        hint = f"    # The URL holds a password and is not written here; before each command: export {variable(name)}='...'"
         return [*lines, hint, f"    url: ${{{variable(name)}}}"]
     return [*lines, f"    url: {_yaml(place)}"]
 

@@ -166,8 +166,9 @@ def _settled(sheet: Sheet, field: SharedField, table: Table) -> SharedField:
         editors = [member for member, _ in field.cells if member not in sheet.read_only]
         if sheet.project.policy is not None and len(field.cells) > 1:
             field = replace(field, policy=sheet.project.policy)
-        elif len(editors) > 1:
-            hint = f"add owner: {editors[0]}, or policy: {{prefer: {editors[0]}}}, or policy: ask; for all fields, `defaults: {{policy: ask}}`"
+        elif len(editors) > 1 and not sheet.project.policy_is_unread:
+            choices = f"add owner: {editors[0]}, or policy: {{prefer: {editors[0]}}}, or policy: ask"
+            hint = f"{choices}; for all fields, `defaults: {{policy: ask}}`"
             message = f"{field.name!r} can be edited at {' and '.join(editors)}, and nothing says who wins"
             mistakes.add(message, field.at, code="DV-160", hint=hint)
     _rule_is_whole(sheet, field, table.get("policy"))

@@ -1,4 +1,5 @@
-"""Every key of the project's files, in one table: the loader, the JSON Schema and the reference page are made from it."""
+"""Every key of the project's files, in one table: the loader, the JSON Schema and the reference page are made from
+it."""
 
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ PROJECT = Keys(
         Key(
             "state",
             TEXT,
-            "Where Dovetail remembers: a PostgreSQL URL, where several machines work together. Without it: SQLite in `.dovetail/`.",
+            "Where Dovetail remembers: a PostgreSQL URL, where several machines work together. "
+            "Without it: SQLite in `.dovetail/`.",
         ),
         Key("defaults", _ref("defaults"), "What holds where a mapping says nothing."),
         Key("vars", _table(VALUE), "Values that expressions may name. They are bound as values, never put in as text."),
@@ -109,8 +111,8 @@ SYSTEM = Keys(
     others=Key(
         "SETTING",
         ANYTHING,
-        "A setting of the connector, such as `url` or `path`. `${NAME}` is taken from the environment, `${secret:name}` from the "
-        "secret store. A password that is written out is refused.",
+        "A setting of the connector, such as `url` or `path`. `${NAME}` is taken from the environment, "
+        "`${secret:name}` from the secret store. A password that is written out is refused.",
     ),
 )
 
@@ -188,7 +190,8 @@ MAPPING = Keys(
         Key(
             "every",
             TEXT,
-            "The time between two passes of a running sync, such as `5s` or `2m`; a calendar such as `0 2 * * *` is kept for later.",
+            "The time between two passes of a running sync, such as `5s` or `2m`; "
+            "a calendar such as `0 2 * * *` is kept for later.",
         ),
         Key("guard", _ref("guard"), "The most that one run may change."),
         Key("check", CHECK, "Checks on whole rows: a name, a table of names with arguments, or a list of both."),
@@ -292,7 +295,8 @@ FIELD = Keys(
 
 CELL = Keys(
     "a cell",
-    "How one member expresses one shared field. The short form is a field's name or an expression over the member's fields.",
+    "How one member expresses one shared field. "
+    "The short form is a field's name or an expression over the member's fields.",
     (
         Key("field", TEXT, "The member's field, by its exact name."),
         Key("read", EXPRESSION, "The expression in the reading direction, instead of `field`."),
@@ -332,8 +336,9 @@ ORDER = Keys(
 )
 
 TABLES: Mapping[str, Keys] = {
-    "project": PROJECT, "system": SYSTEM, "query": QUERY, "defaults": DEFAULTS, "guard": GUARD, "policy": POLICY, "order": ORDER,
-    "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL, "match": MATCH, "field": FIELD, "cell": CELL,
+    "project": PROJECT, "system": SYSTEM, "query": QUERY, "defaults": DEFAULTS, "guard": GUARD, "policy": POLICY,
+    "order": ORDER, "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL, "match": MATCH,
+    "field": FIELD, "cell": CELL,
 }  # fmt: skip
 """The tables by the names that shapes refer to."""
 

@@ -10,25 +10,28 @@ from dovetail.project.locate import Mistakes
 from dovetail.project.node import Listing, Node, Scalar, Table
 
 _SECRET_KEY = re.compile(
-    r"(?i)(?:.*[_-])?(?:ssl)?(?:password|passwd|passphrase|pwd|secret|token|credentials?|authorization|(?:api|access|private|secret)[_-]?key)"
+    r"(?i)(?:.*[_-])?(?:ssl)?(?:password|passwd|passphrase|pwd|secret|token|credentials?|authorization"
+    r"|(?:api|access|private|secret)[_-]?key)"
 )
 _IN_TEXT = re.compile(
-    r"(?i)(?:^|[?&;,\s])(?:ssl)?(?:password|passwd|passphrase|pwd|secret|token|(?:api|access)[_-]?key)\s*=\s*('[^']*'|[^&;\s]*)"
+    r"(?i)(?:^|[?&;,\s])(?:ssl)?(?:password|passwd|passphrase|pwd|secret|token|(?:api|access)[_-]?key)"
+    r"\s*=\s*('[^']*'|[^&;\s]*)"
 )
 _HOST_AND_PORT = re.compile(r"[\w.\-\[\]]*:[0-9]*")
 
 
-def check_text(mistakes: Mistakes, node: Node | None, *, variables: Mapping[str, str] | None, key: str = "") -> None:
+def check_text(
+    mistakes: Mistakes, node: Node | None, *, variables: Mapping[str, str] | None, key: str, system: str = ""
+) -> None:
     """Tell secrets written out, placeholders that cannot be read, and variables that are not set (`variables` given).
 
     Neither secrets nor values of variables are repeated in messages.
     """
     for name, scalar in _scalars(node, key):
         text = blanked(scalar.text)
-        if name and _SECRET_KEY.fullmatch(name) and scalar.value is not None and text.strip("\x00 "):
-            _tell(mistakes, scalar, name)
-        elif holds_secret(text):
-            _tell(mistakes, scalar, f"{key}_password" if key and name == key else "password")
+        is_secret = _SECRET_KEY.fullmatch(name) and scalar.value is not None and text.strip("\x00 ")
+        if is_secret or holds_secret(text):
+            _tell(mistakes, scalar, f"{system}_{name}" if system else f"{name}_url", whole=not is_secret)
         for _ in malformed(scalar.text):
             hint = "write ${NAME} for a variable of the environment, ${secret:name} for a secret"
             mistakes.add("this placeholder cannot be read", scalar.at, code="DV-151", hint=hint)
@@ -79,7 +82,9 @@ def _scalars(node: Node | None, key: str) -> Iterator[tuple[str, Scalar]]:
             yield from _scalars(entry.value, entry.name)
 
 
-def _tell(mistakes: Mistakes, scalar: Scalar, name: str) -> None:
+def _tell(mistakes: Mistakes, scalar: Scalar, name: str, *, whole: bool) -> None:
     wanted = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "password"
-    hint = f"write ${{secret:{wanted}}} in its place, and put the secret into .dovetail/secrets/{wanted} or DOVETAIL_SECRET_{wanted.upper()}"
+    what = "the whole text" if whole else "the secret"
+    places = f".dovetail/secrets/{wanted} or DOVETAIL_SECRET_{wanted.upper()}"
+    hint = f"write ${{secret:{wanted}}}, and put {what} into {places}"
     mistakes.add("a secret is written out here, for everybody who reads the file", scalar.at, code="DV-150", hint=hint)

@@ -38,7 +38,8 @@ def load(
 ) -> Project:
     """The project in `folder`, as seen in one environment. Nothing is connected to.
 
-    `variables` are those of the process; `settings_of` gives the class of a connector, whose fields the settings are held
+    `variables` are those of the process; `settings_of` gives the class of a connector, whose fields the settings are
+    held
     against (without it they are taken as they are). Raises `Declarations` with every mistake of every file.
     """
     mistakes = Mistakes()
@@ -189,8 +190,14 @@ def _surroundings(reader: Reader, view: Table, systems: tuple[System, ...], root
         vars=frozenset(entry.name for entry in known) if isinstance(known, Table) else frozenset(),
         mappings=outlines,
         policy=policy,
+        policy_is_unread=policy is None and _says_policy(view.get("defaults")),
         guard=guard,
     )
+
+
+def _says_policy(defaults: Node | None) -> bool:
+    """Whether a default policy was meant, even if it cannot be read."""
+    return defaults is not None and not (isinstance(defaults, Table) and defaults.entry("policy") is None)
 
 
 def _mappings(reader: Reader, roots: Mapping[str, Node], around: Surroundings) -> tuple[Joined, ...]:

@@ -70,6 +70,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "known names: " + ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
 
 
+def is_slip(name: str, unknown: Iterable[str]) -> bool:
+    """Whether one of the unknown names is probably `name`, written wrongly.
+
+    >>> is_slip("dataset", ["datset"]), is_slip("dataset", ["where"])
+    (True, False)
+    """
+    return bool(difflib.get_close_matches(name, list(unknown), n=1, cutoff=0.6))
+
+
 def shown(text: str) -> str:
     """A person's text as a message may repeat it: on one line, short, and never where it may hold a secret.
 

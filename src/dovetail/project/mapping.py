@@ -9,7 +9,7 @@ from dovetail.expression.parse import parse
 from dovetail.model.mapping import Mapping, Match
 from dovetail.project.condition import read_checks
 from dovetail.project.field import read_field
-from dovetail.project.keys import MAPPING, MATCH
+from dovetail.project.keys import MAPPING, MATCH, RESERVED
 from dovetail.project.locate import shown
 from dovetail.project.member import read_members
 from dovetail.project.node import Listing, Node, Scalar, Table
@@ -68,7 +68,7 @@ def _sheet(reader: Reader, table: Table, project: Surroundings, known: Outline) 
         groups,
         read_only=frozenset(name for name, keys in below.items() if _is_query(project, known.members[name], keys)),
         stamped=frozenset(name for name, keys in below.items() if "changed" in keys),
-        broken=not is_table,
+        broken=not is_table or any(name in RESERVED for name in known.members),
     )
 
 

@@ -10,7 +10,8 @@ from dovetail.errors import Location
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `text` is what was written, `value` what YAML 1.2 reads in it, `style` the quote or block sign (`""`: none)."""
+    """One value. `text` is what was written, `value` what YAML 1.2 reads in it, `style` the quote or block sign
+    (`""`: none)."""
 
     value: object = field(repr=False)
     text: str = field(repr=False)

@@ -11,14 +11,17 @@ HEAD = """\
 
 Generated from the code by `make docs`; do not edit.
 
-A project is a folder with `dovetail.yaml` and one file for each kind of thing in `mappings/`. Files are UTF-8 and YAML 1.2:
-`NO`, `on`, `12:30` and `2026-11-21` are text, and so is a number that begins with a zero, such as `010`. Keys stand once; tags, merge
+A project is a folder with `dovetail.yaml` and one file for each kind of thing in `mappings/`. Files are UTF-8 and
+YAML 1.2:
+`NO`, `on`, `12:30` and `2026-11-21` are text, and so is a number that begins with a zero, such as `010`. Keys stand
+once; tags, merge
 keys and several documents in one file are refused. One file has at most 1 MB, 50 levels and 100 aliases.
 
 An *expression* is a field's name or a SQL expression. Inside `{...}` YAML ends a value at a comma, so an expression
 with a comma stands in quotes: `{shop: "coalesce(title, name)"}`.
 
-`dovetail check` reads everything offline and tells all mistakes at once. `dovetail schema` prints JSON Schema for editors.
+`dovetail check` reads everything offline and tells all mistakes at once. `dovetail schema` prints JSON Schema for
+editors.
 """
 
 

@@ -43,6 +43,10 @@ def read_policy(reader: Reader, node: Node | None, sheet: Sheet | None = None) -
     entry = known[0]
     if entry.name == "prefer":
         return _prefer(reader, entry.value, sheet)
+    if isinstance(entry.value, Listing):
+        hint = f"write policy: {{{entry.name}: {{order: [...]}}}}"
+        reader.wrong(entry.value, f"`{entry.name}` takes `order`", hint)
+        return None
     order = reader.table(entry.value, ORDER)
     words = reader.texts(order.get("order"), "`order`") if order else ()
     return Policy(Rule(entry.name), order=tuple(word for word, _ in words))

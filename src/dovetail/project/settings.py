@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dovetail.errors import DeclarationError, Declarations, MissingDriver, UnknownName
 from dovetail.model.placeholder import filled, placeholders
-from dovetail.project.locate import Mistakes, nearest, shown
+from dovetail.project.locate import Mistakes, is_slip, nearest, shown
 from dovetail.project.node import Entry, Listing, Node, Scalar, Table
 
 if typing.TYPE_CHECKING:
@@ -23,6 +23,19 @@ if typing.TYPE_CHECKING:
 
 SettingsOf = Callable[[str], type]
 """Gives the class of a connector by its name; raises `UnknownName` or `MissingDriver`."""
+
+
+_EXPECTED = (
+    ("int_", "a whole number is expected"),
+    ("float_", "a number is expected"),
+    ("bool_", "true or false is expected"),
+    ("string_", "a text is expected"),
+    ("path_", "a path is expected"),
+    ("list_", "a list is expected"),
+    ("tuple_", "a list is expected"),
+    ("dict_", "a table is expected"),
+)
+"""What pydantic says, in our words, by the beginning of its kind of fault."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,16 +73,18 @@ def check_settings(
         elif not _is_open(entry.value, variables):
             value = native(entry.value, lambda text: filled(text, lambda found: variables[found.name]))
             for fault in _faults(known[entry.name], value):
-                mistakes.add(f"`{entry.name}`: {fault}", entry.value.at, code="DV-155", hint=known[entry.name].words)
+                mistakes.add(f"`{entry.name}`: {fault}", entry.value.at, code="DV-155", hint=_hint(known[entry.name]))
+    given = {entry.name for entry in entries}
     for setting in known.values():
-        if setting.is_required and setting.name not in {entry.name for entry in entries}:
+        if setting.is_required and setting.name not in given and not is_slip(setting.name, given - set(known)):
             message = f"the connector {connector.text!r} needs `{setting.name}`"
             hint = f"add `{setting.name}:` - {setting.words}" if setting.words else f"add `{setting.name}:`"
             mistakes.add(message, connector.at, code="DV-103", hint=hint)
 
 
 def prepared(connector: type, given: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """Settings with all placeholders filled in, each in the type that its connector asks for; relative paths stand in `folder`.
+    """Settings with all placeholders filled in, each in the type that its connector asks for; relative paths stand
+    in `folder`.
 
     Raises `Declarations` with every setting that does not fit; values are not repeated.
     """
@@ -82,7 +97,7 @@ def prepared(connector: type, given: Mapping[str, object], folder: Path) -> dict
             mistakes.append(UnknownName(f"the connector has no setting {shown(name)}", hint=nearest(name, known)))
             continue
         faults = _faults(setting, value)
-        mistakes += [DeclarationError(f"`{name}`: {fault}", code="DV-155", hint=setting.words) for fault in faults]
+        mistakes += [DeclarationError(f"`{name}`: {fault}", code="DV-155", hint=_hint(setting)) for fault in faults]
         if not faults:
             ready[name] = _placed(name, _typed(setting, value), folder)
     if mistakes:
@@ -128,6 +143,10 @@ def _is_open(node: Node, variables: Mapping[str, str]) -> bool:
     return any(_is_open(part, variables) for part in parts)
 
 
+def _hint(setting: Setting) -> str:
+    return f"{setting.name}: {setting.words}" if setting.words else "docs/reference/connectors.md says what is expected"
+
+
 def _faults(setting: Setting, value: object) -> list[str]:
     """Why a value does not fit, in words that do not repeat it."""
     from pydantic import ValidationError
@@ -135,8 +154,10 @@ def _faults(setting: Setting, value: object) -> list[str]:
     try:
         _adapter(setting).validate_python(value)
     except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
         return [
-            str(fault["msg"]) for fault in error.errors(include_input=False, include_url=False, include_context=False)
+            next((words for kind, words in _EXPECTED if fault["type"].startswith(kind)), fault["msg"])
+            for fault in faults
         ]
     return []
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from dovetail.errors import DeclarationError, Location
 from dovetail.expression.parse import Expression, parse
-from dovetail.project.keys import Keys
-from dovetail.project.locate import Mistakes, shown
+from dovetail.project.keys import Key, Keys
+from dovetail.project.locate import Mistakes, is_slip, shown
 from dovetail.project.node import Entry, Listing, Node, Scalar, Table
 from dovetail.project.torn import is_balanced
 
@@ -33,18 +33,14 @@ class Reader:
             if known is None and keys.others is None:
                 self._unknown_key(entry, keys)
             elif known is not None and known.later:
-                hint = "remove it; this version does not run it, and nothing would happen silently without it"
+                hint = "take it out: this version cannot run it, and passes over nothing in silence"
                 self.mistakes.not_yet(
                     f"`{entry.name}` is part of the format, but not yet of this version", entry.key.at, hint=hint
                 )
+        unknown = [entry.name for entry in table if entry.name not in keys.by_name] if keys.others is None else []
         for key in keys.keys:
-            if key.required and table.entry(key.name) is None:
-                self.mistakes.add(
-                    f"{keys.title} needs `{key.name}`",
-                    table.at,
-                    code="DV-103",
-                    hint=f"add `{key.name}:` {_first_words(key.words)}",
-                )
+            if key.required and table.entry(key.name) is None and not is_slip(key.name, unknown):
+                self.mistakes.add(f"{keys.title} needs `{key.name}`", table.at, code="DV-103", hint=_how_to_add(key))
         return table
 
     def any_table(self, node: Node | None, what: str) -> Table | None:
@@ -143,7 +139,9 @@ class Reader:
         if isinstance(node, Scalar) and not isinstance(node.value, float):
             value = node.value
             return value if isinstance(value, str | int | Decimal) else None
-        if node is not None:
+        if isinstance(node, Scalar):
+            self.mistakes.add(f"{what} is no finite number", node.at, code="DV-105", hint="write an ordinary number")
+        elif node is not None:
             self.wrong(node, f"{what} is one value", "write a text, a number, true or false")
         return None
 
@@ -167,6 +165,8 @@ def _kind(node: Scalar) -> str:
     return "a number" if isinstance(node.value, int | Decimal | float) else "a text"
 
 
-def _first_words(words: str) -> str:
-    sentence = words.partition(". ")[0].rstrip(".").partition(";")[0]
-    return f"- {sentence[0].lower()}{sentence[1:]}"
+def _how_to_add(key: Key) -> str:
+    if "const" in key.shape:
+        return f"add {key.name}: {key.shape['const']}"
+    sentence = key.words.partition(". ")[0].rstrip(".").partition(";")[0]
+    return f"add `{key.name}:` - {sentence[0].lower()}{sentence[1:]}"

@@ -32,6 +32,8 @@ class Surroundings:
     vars: frozenset[str] | None
     mappings: Mapping[str, Outline]
     policy: Policy | None = None
+    policy_is_unread: bool = False
+    """Whether a default policy stands there that cannot be read."""
     guard: Guard = field(default_factory=Guard)
 
 

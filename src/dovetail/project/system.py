@@ -30,7 +30,7 @@ def read_systems(
         name = reader.name(connector, "`connector`")
         others = tuple(one for one in inner if one.name not in SYSTEM.by_name)
         for one in others:
-            check_text(reader.mistakes, one.value, variables=variables, key=one.name)
+            check_text(reader.mistakes, one.value, variables=variables, key=one.name, system=entry.name)
         if settings_of is not None and isinstance(connector, Scalar) and name is not None:
             check_settings(reader.mistakes, connector, others, settings_of=settings_of, variables=variables or {})
         found.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -55,6 +56,8 @@ def in_quotes(text: str) -> str:
     >>> in_quotes("coalesce(a, 'x')")
     '"coalesce(a, \'x\')"'
     """
+    if not text.isprintable():
+        return json.dumps(text)
     if '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"

@@ -9,22 +9,25 @@ from functools import lru_cache
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+")
 
 _LONG = {
-    "acct": "account", "addr": "address", "amt": "amount", "bday": "birthday", "cat": "category", "cd": "code", "cnt": "count",
-    "curr": "currency", "cust": "customer", "dept": "department", "desc": "description", "descr": "description", "dob": "birthday",
-    "emp": "employee", "fname": "first name", "grp": "group", "img": "image", "inv": "invoice", "lname": "last name", "mgr": "manager",
-    "msg": "message", "mob": "mobile", "nbr": "number", "no": "number", "nr": "number", "num": "number", "ord": "order",
-    "org": "organisation", "pct": "percent", "pos": "position", "prod": "product", "qty": "quantity", "ref": "reference",
-    "seq": "sequence", "stat": "status", "sts": "status", "tel": "phone", "telephone": "phone", "txt": "text", "upd": "updated",
-    "usr": "user", "val": "value", "vend": "vendor", "warehse": "warehouse", "whse": "warehouse", "wt": "weight", "zip": "postcode",
+    "acct": "account", "addr": "address", "amt": "amount", "bday": "birthday", "cat": "category", "cd": "code",
+    "cnt": "count", "curr": "currency", "cust": "customer", "dept": "department", "desc": "description",
+    "descr": "description", "dob": "birthday", "emp": "employee", "fname": "first name", "grp": "group",
+    "img": "image", "inv": "invoice", "lname": "last name", "mgr": "manager", "msg": "message", "mob": "mobile",
+    "nbr": "number", "no": "number", "nr": "number", "num": "number", "ord": "order", "org": "organisation",
+    "pct": "percent", "pos": "position", "prod": "product", "qty": "quantity", "ref": "reference",
+    "seq": "sequence", "stat": "status", "sts": "status", "tel": "phone", "telephone": "phone", "txt": "text",
+    "upd": "updated", "usr": "user", "val": "value", "vend": "vendor", "warehse": "warehouse",
+    "whse": "warehouse", "wt": "weight", "zip": "postcode",
 }  # fmt: skip
 """Abbreviations, written out."""
 
 _SAME = {
-    "article": "product", "item": "product", "sku": "product code", "slug": "code", "client": "customer", "partner": "customer", "buyer": "customer",
-    "contact": "customer", "email": "mail", "e mail": "mail", "title": "name", "label": "name", "caption": "name",
-    "identifier": "id", "key": "id", "postal": "postcode", "cost": "price", "stock": "quantity", "purchase": "order", "sale": "order",
-    "modified": "updated", "changed": "updated", "surname": "last name", "forename": "first name", "remark": "note",
-    "comment": "note", "description": "name", "state": "status", "standing": "status", "group": "category", "supplier": "vendor",
+    "article": "product", "item": "product", "sku": "product code", "slug": "code", "client": "customer",
+    "partner": "customer", "buyer": "customer", "contact": "customer", "email": "mail", "e mail": "mail",
+    "title": "name", "label": "name", "caption": "name", "identifier": "id", "key": "id", "postal": "postcode",
+    "cost": "price", "stock": "quantity", "purchase": "order", "sale": "order", "modified": "updated",
+    "changed": "updated", "surname": "last name", "forename": "first name", "remark": "note", "comment": "note",
+    "description": "name", "state": "status", "standing": "status", "group": "category", "supplier": "vendor",
     "birth": "birthday", "active": "status",
 }  # fmt: skip
 """Words that often name the same thing; a pair found by them alone is a doubt."""

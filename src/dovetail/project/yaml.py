@@ -1,6 +1,7 @@
 """Reads YAML 1.2 core with positions, strictly and within bounds.
 
-Read by events, never by recursion. Unlike YAML 1.1 there are no dates, no `yes`, no `NO`, no sexagesimal numbers and no merge
+Read by events, never by recursion. Unlike YAML 1.1 there are no dates, no `yes`, no `NO`, no sexagesimal numbers and
+no merge
 keys; unlike YAML 1.2, a number with a leading zero (`010`) is text, and numbers with a point are exact (`Decimal`).
 """
 
@@ -32,17 +33,52 @@ _TEXT_TAGS = {"!", "tag:yaml.org,2002:str"}
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-_HINTS = (
-    ("mapping values are not allowed", 'check the indentation, and put a text that holds ": " in quotes'),
-    ("cannot start any token", "put a text that begins with this sign in quotes"),
-    ("',' or '}'", "close the brace; put an expression that holds a comma or a quote in quotes as a whole"),
-    ("',' or ']'", "close the bracket; put a text that holds a comma in quotes"),
-    ("block end", "check the indentation; keys of one table stand in one column"),
-    ("block collection", "check the indentation; keys of one table stand in one column"),
-    ("unexpected end of stream", "close the quotes; put an expression that holds quotes in double quotes as a whole"),
-    ("could not find expected ':'", "write `key: value`, with a blank behind the colon"),
-    ("alphabetic or numeric", "put a text that begins with * or & in quotes"),
+_KNOWN = (
+    (
+        "mapping values are not allowed",
+        "a second colon stands here",
+        'check the indentation, and put a text that holds ": " in quotes',
+    ),
+    ("cannot start any token", "no value begins with this sign", "put a text that begins with it in quotes"),
+    (
+        "',' or '}'",
+        "{a `{` is not closed",
+        "close it; put an expression that holds a comma or a quote, and ${...}, in quotes as a whole",
+    ),
+    ("',' or ']'", "{a `[` is not closed", "close it; put a text that holds a comma in quotes"),
+    (
+        "found unexpected end of stream",
+        "{a quote is not closed",
+        "close it; put an expression that holds quotes in double quotes as a whole",
+    ),
+    ("found unexpected ':'", "a colon without a value stands here", "write a value behind it, with a blank between"),
+    (
+        "could not find expected ':'",
+        "a key without a colon stands here",
+        "write `key: value`, with a blank behind the colon",
+    ),
+    ("alphabetic or numeric", "a `*` or `&` stands here without a name", "put a text that begins with it in quotes"),
+    (
+        "expected key",
+        "this does not stand where a key of the table above begins",
+        "keys of one table stand in one column",
+    ),
+    ("block end", "this does not stand where a key of the table above begins", "keys of one table stand in one column"),
+    (
+        "expected '-' indicator",
+        "this does not stand where an item of the list above begins",
+        "items of one list stand in one column",
+    ),
+    ("expected node content", "a value is expected here", "write one, and close every `{` and `[` that is open"),
+    ("sequence entries", "a list cannot begin here", "begin it in a line of its own, or put a text in quotes"),
+    (
+        "unknown escape",
+        "this escape is not known",
+        "between double quotes write \\\\ for a backslash, or use single quotes",
+    ),
 )
+"""What the parser says, in our words, with advice; words behind `{` are about where the thing begins that is not
+ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +204,10 @@ class _Composer:
         frame.height = max(frame.height, height + 1)
         if frame.size > NODES_MAX:
             raise _mistake(
-                f"more than {NODES_MAX} values in one file, aliases followed", node.at, "DV-113", "split the file"
+                f"more than {NODES_MAX} values in one file, aliases followed",
+                node.at,
+                "DV-113",
+                "use fewer aliases, or split the file",
             )
 
     def _table(self, frame: _Frame) -> Table:
@@ -252,15 +291,21 @@ def _after(before: str, file: str) -> Location:
 
 
 def _unreadable(error: yaml.YAMLError, text: str, file: str) -> DeclarationError:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    at = Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
-    problem = str(getattr(error, "problem", None) or "it cannot be read")
-    context = str(getattr(error, "context", None) or "")
-    lines = text.splitlines()
-    if mark and mark.line < len(lines) and re.match(r" *\t", lines[mark.line]):
+    begin, end = (getattr(error, name, None) for name in ("context_mark", "problem_mark"))
+    at = _place(end or begin, file)
+    lines = text.split("\n")
+    if at.line <= len(lines) and re.match(r" *\t", lines[at.line - 1]):
         return _mistake("this line is indented with a tab", at, "DV-111", "indent with blanks; YAML allows no tabs")
-    hint = next((advice for sign, advice in _HINTS if sign in problem or sign in context), "")
-    return _mistake(f"this is not YAML: {problem}" + (f" {context}" if context else ""), at, "DV-111", hint)
+    problem = str(getattr(error, "problem", None) or "it cannot be read")
+    for sign, words, advice in _KNOWN:
+        if sign in problem:
+            place = _place(begin or end, file) if words[0] == "{" else at
+            return _mistake(f"this is not YAML: {words.removeprefix('{')}", place, "DV-111", advice)
+    return _mistake(f"this is not YAML: {problem}", at, "DV-111", "put a text that holds signs of YAML in quotes")
+
+
+def _place(mark: yaml.Mark | None, file: str) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
 
 
 def _doubled(entry: Entry, first: Entry) -> DeclarationError:

@@ -29,7 +29,8 @@ def init(
 ) -> tuple[Path, ...]:
     """Write the draft of a project that joins two systems, given as (name, URL or path); the files that were written.
 
-    Both systems are asked for their catalogs; `variables` fill in placeholders of the URLs. Nothing is overwritten: where a project stands already, it is left alone.
+    Both systems are asked for their catalogs; `variables` fill in placeholders of the URLs. Nothing is overwritten:
+    where a project stands already, it is left alone.
     """
     if len(systems) != 2 or not all(url for _, url in systems):
         raise DeclarationError(

@@ -1,6 +1,7 @@
 """Fills in placeholders at the moment a system is opened; what was filled in never shows in a repr.
 
-The secret `name` is the environment variable `DOVETAIL_SECRET_NAME` or, without it, the file `.dovetail/secrets/name` of the
+The secret `name` is the environment variable `DOVETAIL_SECRET_NAME` or, without it, the file
+`.dovetail/secrets/name` of the
 project, which nobody but its owner may read.
 """
 
@@ -38,7 +39,8 @@ def resolve(settings: Mapping[str, object], variables: Mapping[str, str], folder
 
 
 def expand(text: str, variables: Mapping[str, str], folder: Path) -> str:
-    """One text with every placeholder filled in; raises `DeclarationError` for a variable or a secret that is not there."""
+    """One text with every placeholder filled in; raises `DeclarationError` for a variable or a secret that is not
+    there."""
     if not placeholders(text):
         return text
     return Filled(filled(text, lambda found: _value(found, variables, folder)))
@@ -95,10 +97,11 @@ def _secret(name: str, variables: Mapping[str, str], folder: Path) -> str:
         raise AccessDenied(
             f"the secret in {place} cannot be read: {reason}", code="DV-154", hint=_only_owner(place)
         ) from None
-    with os.fdopen(handle, "rb") as file:
-        _private(os.fstat(file.fileno()), place)
-        content = file.read(BYTES_MAX + 1)
-    return _text(content, place)
+    try:
+        _private(os.fstat(handle), place)
+        return _text(os.read(handle, BYTES_MAX + 1), place)
+    finally:
+        os.close(handle)
 
 
 def _private(status: os.stat_result, place: Path) -> None:
