@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dovetail.model.change import Reject
 
-TAKEN = "DV-440"
+TAKEN = "DV-448"
 """A row with this key stands there already."""
 DOUBLE = "DV-441"
 """A unique constraint holds the value for another row."""

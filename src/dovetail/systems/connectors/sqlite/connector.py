@@ -53,7 +53,7 @@ class Connector:
 
     def __post_init__(self) -> None:
         if self.batch_rows < 1 or self.timeout_s <= 0:
-            raise DeclarationError("batch_rows and timeout_s must be above zero", where=str(self.path), code="DV-314")
+            raise DeclarationError("batch_rows and timeout_s must be above zero", where=str(self.path), code="DV-315")
         try:
             ZoneInfo(self.timezone or "UTC")
         except (ZoneInfoNotFoundError, ValueError) as error:

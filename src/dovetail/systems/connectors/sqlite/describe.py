@@ -82,7 +82,7 @@ def describe(session: Session, path: Path) -> Catalog:
         virtual = {name for name, kind, _ in listed if kind == "virtual"}
     for name in session.queries:
         if name.lower() in {dataset.name.lower() for dataset in datasets}:
-            raise DeclarationError(f"the query {name!r} has the name of a table or view", where=name, code="DV-318")
+            raise DeclarationError(f"the query {name!r} has the name of a table or view", where=name, code="DV-323")
     queries = [_query(session, name, key) for name, (_, key) in session.queries.items()]
     return Catalog(tuple(_read_only(entry) if entry.name in virtual else entry for entry in [*datasets, *queries]))
 
@@ -165,14 +165,14 @@ def _query(session: Session, name: str, key: tuple[str, ...]) -> Dataset:
         with session.reading() as connection:
             fields = shape(connection, view)
     except Refused as error:
-        raise DeclarationError(f"the query {name!r} is {error.message}", where=name, code="DV-316") from error
+        raise DeclarationError(f"the query {name!r} is {error.message}", where=name, code="DV-321") from error
     except sqlite3.OperationalError as error:
         fault = DeclarationError if "no such function" in str(error) else SchemaDrift
         raise fault(f"the query {name!r} cannot be read: {error}", where=name) from error
     missing = [part for part in key if part not in {entry.name for entry in fields}]
     if missing:
         words = f"the query {name!r} gives no field {missing[0]!r}, which its key names"
-        raise DeclarationError(words, where=name, code="DV-317")
+        raise DeclarationError(words, where=name, code="DV-322")
     return Dataset(name=name, kind=DatasetKind.QUERY, fields=fields, key=key)
 
 
