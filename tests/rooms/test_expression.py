@@ -10,6 +10,8 @@ import pytest
 
 from dovetail.errors import DeclarationError, Location, UnknownName
 from dovetail.expression.parse import Expression, choose, column, from_tree, literal, parse, substitute
+from dovetail.expression.types import infer
+from dovetail.model.type import Kind, Type
 
 HERE = Location("mappings/product.yaml", 7, 18)
 
@@ -199,11 +201,7 @@ def test_ordinary_expressions_are_read(text: str) -> None:
 def test_everything_else_is_refused(text: str) -> None:
     start = time.perf_counter()
     with pytest.raises(DeclarationError) as refusal:
-        expression = parse(text, at=HERE)
-        from dovetail.expression.types import infer
-        from dovetail.model.type import Kind, Type
-
-        infer(expression, {name: Type(Kind.DECIMAL) for name in ("a", "b", "x")})
+        infer(parse(text, at=HERE), dict.fromkeys(("a", "b", "x"), Type(Kind.DECIMAL)))
     assert time.perf_counter() - start < 1
     assert refusal.value.code.startswith("DV-12")
     assert refusal.value.where == HERE
@@ -352,10 +350,15 @@ def test_a_tree_is_bounded_too() -> None:
 
 
 def test_letting_a_name_stand_for_itself_grows_within_bounds() -> None:
-    grown = parse("a || a")
-    with pytest.raises(DeclarationError) as refusal:
-        for _ in range(40):
+    def grow(times: int) -> Expression:
+        grown = parse("a || a")
+        for _ in range(times):
             grown = substitute(grown, {"a": grown})
+        return grown
+
+    assert grow(3).names == ("a",)
+    with pytest.raises(DeclarationError) as refusal:
+        grow(40)
     assert refusal.value.code == "DV-121"
 
 
