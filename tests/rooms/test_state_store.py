@@ -7,8 +7,10 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from dovetail.errors import StateFault
@@ -198,6 +200,41 @@ def test_threads_share_a_store(store):
         thread.join()
     assert [store.sequence.get(name) for name in "abc"] == [20, 20, 20]
     assert [store.queue.count("product", name) for name in "abc"] == [20, 20, 20]
+
+
+def test_a_full_disk_keeps_what_was_committed(tmp_path, clock):
+    with open_state(tmp_path / "state.db", key=KEY, clock=clock) as store:
+        store.crossref.link("product", "shop", [1], ["a"])
+        store._database._connection._connection.execute("PRAGMA max_page_count=60")
+        with fault("DV-508"):
+            store.crossref.link("product", "shop", range(2, 20_000), [f"key {number}" for number in range(2, 20_000)])
+        assert store.crossref.load("product", "shop").to_pydict() == {"row": [1], "key": ["a"]}
+        assert store.examine() == ""
+
+
+def test_a_lost_connection_is_told_once_and_opened_again(states_url, clock):
+    with open_state(f"{states_url}?schema=lost", key=KEY, clock=clock) as store, psycopg.connect(states_url) as admin:
+        store.sequence.set("p", 1)
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dovetail state%'"
+        )
+        with fault("DV-507"), store.transaction():
+            store.sequence.set("p", 2)
+        assert store.sequence.get("p") == 1
+        store.sequence.set("p", 3)
+        assert store.sequence.get("p") == 3
+
+
+def test_processes_that_start_together_make_one_state(state_address, clock):
+    def who(_):
+        with open_state(state_address, key=KEY, clock=clock) as store:
+            store.runs.start("plan", "digest")
+            return store.meta.installation
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(who, range(6)))) == 1
+    with open_state(state_address, key=KEY, clock=clock) as store:
+        assert len(store.runs.last(10)) == 6
 
 
 HOLD = """

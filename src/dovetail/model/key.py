@@ -11,10 +11,13 @@ import pyarrow as pa
 from dovetail.model.type import Kind, Type
 
 _NULL = "\\N"
+_ESCAPES = {ord("\\"): "\\\\", ord("|"): "\\|", 0: "\\0"}
 
 
 def encode(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
-    r"""One text for each row: the parts' canonical texts, joined by ``|``; ``\`` escapes ``\`` and ``|``, a null part is ``\N``.
+    r"""One text for each row: the parts' canonical texts, joined by ``|``.
+
+    ``\`` escapes ``\`` and ``|``; a null part is ``\N``, and ``\0`` the character that not every database can hold.
 
     >>> encode([pa.array([1, 2]), pa.array(["a|b", None])]).to_pylist()
     ['1|a\\|b', '2|\\N']
@@ -50,6 +53,8 @@ def split(key: str) -> list[str | None]:
             at += 1
             if key[at] == "N":
                 null = True
+            elif key[at] == "0":
+                current.append("\0")
             else:
                 current.append(key[at])
         elif sign == "|":
@@ -66,7 +71,7 @@ def _text(part: object) -> str:
     if part is None:
         return _NULL
     if isinstance(part, str):
-        return part.replace("\\", "\\\\").replace("|", "\\|") if "\\" in part or "|" in part else part
+        return part.translate(_ESCAPES) if "\\" in part or "|" in part or "\0" in part else part
     if isinstance(part, bool):
         return "true" if part else "false"
     if isinstance(part, bytes):

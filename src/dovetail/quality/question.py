@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +23,7 @@ BAD_CHECK = "DV-175"
 Columns = Sequence[pa.Array | pa.ChunkedArray]
 """One column for each field that a question is about, all of the same length."""
 
-Known = pa.Array | pa.ChunkedArray | None
+Known: TypeAlias = "pa.Array | pa.ChunkedArray | None"
 """The values that a question needs besides the rows' own, where it needs any."""
 
 Scope = Mapping[str, Type]

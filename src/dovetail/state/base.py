@@ -10,7 +10,7 @@ from itertools import repeat
 
 import pyarrow as pa
 
-from dovetail.state.database import Database, Rows, listed
+from dovetail.state.database import Database, Row, Rows, listed
 from dovetail.state.dialect import Load
 
 _SAVE = Load(
@@ -111,7 +111,7 @@ class Base:
         return tuple(Number(row, member, field, Decimal(value)) for row, member, field, value in found)
 
 
-def _table(found: list[tuple]) -> pa.Table:
+def _table(found: list[Row]) -> pa.Table:
     rows, layouts, packed = zip(*found, strict=True) if found else ((), (), ())
     columns = {"row": pa.array(rows, pa.int64()), "layout": pa.array(layouts, pa.int32())}
     return pa.table({**columns, "packed": pa.array(packed, pa.binary())})

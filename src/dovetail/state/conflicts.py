@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dovetail.state import lossless
-from dovetail.state.database import Database
+from dovetail.state.database import Database, Row
 from dovetail.state.dialect import Load
 from dovetail.state.seal import Seal
 
@@ -161,7 +161,7 @@ class Conflicts:
         document = {"keys": dispute.keys, "base": dispute.base, "sides": dispute.sides}
         return self._seal.close(lossless.written(document).encode(), _about(mark))
 
-    def _conflict(self, row: tuple) -> Conflict:
+    def _conflict(self, row: Row) -> Conflict:
         number, mapping, mark, row_id, field, code, reason, status, how, *rest, content = row
         first_run, last_run, times, opened_at = rest
         document = lossless.read(self._seal.open(content, _about(mark)).decode())

@@ -6,7 +6,7 @@ from itertools import repeat
 
 import pyarrow as pa
 
-from dovetail.state.database import Database, Keys, Rows, listed
+from dovetail.state.database import Database, Keys, Row, Rows, listed
 from dovetail.state.dialect import Load
 from dovetail.state.faults import misused, not_one_to_one
 
@@ -60,7 +60,7 @@ class Crossref:
 
     def _hold(self, mapping: str, member: str, links: list[tuple[int, str]]) -> None:
         """Raise unless every link stands exactly as asked."""
-        standing = dict(self._database.rows(_BY_ROW, mapping, member, [row for row, _ in links]))
+        standing: dict[int, str] = dict(self._database.rows(_BY_ROW, mapping, member, [row for row, _ in links]))
         wrong = sum(standing.get(row) != key for row, key in links)
         if wrong:
             raise not_one_to_one(f"{mapping}.{member}", wrong)
@@ -98,7 +98,7 @@ class Crossref:
     def keys(self, mapping: str, member: str, rows: Rows) -> pa.Array:
         """The key of each row at that member (text), row for row; null where a row has none."""
         numbers = listed(rows)
-        found = dict(self._database.rows(_BY_ROW, mapping, member, numbers))
+        found: dict[int, str] = dict(self._database.rows(_BY_ROW, mapping, member, numbers))
         return pa.array([found.get(row) for row in numbers], pa.string())
 
     def count(self, mapping: str, *, member: str | None = None) -> int:
@@ -107,6 +107,6 @@ class Crossref:
         return int(found[0]) if found else 0
 
 
-def _table(links: list[tuple]) -> pa.Table:
+def _table(links: list[Row]) -> pa.Table:
     rows, keys = zip(*links, strict=True) if links else ((), ())
     return pa.table({"row": pa.array(rows, pa.int64()), "key": pa.array(keys, pa.string())})

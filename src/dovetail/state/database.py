@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pyarrow as pa
@@ -19,6 +19,9 @@ from dovetail.state.dialect import Load
 
 Clock = Callable[[], dt.datetime]
 """Says what time it is, with a zone."""
+
+Row = tuple[Any, ...]
+"""One row of an answer, as the driver gives it."""
 
 Rows = Sequence[int] | pa.Array | pa.ChunkedArray
 """Numbers of shared rows."""
@@ -54,7 +57,7 @@ class Connection(Protocol):
         """Forget everything since `begin`."""
         ...
 
-    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple]:
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[Row]:
         """The answer of one statement."""
         ...
 
@@ -101,6 +104,7 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._is_doomed = False
+        self._is_closed = False
         self._holder: str | None = None
 
     def now(self) -> str:
@@ -157,12 +161,12 @@ class Database:
             raise faults.misused(self.place, "part of this transaction failed, so none of it was kept")
         self._connection.commit()
 
-    def rows(self, sql: str, *parameters: object) -> list[tuple]:
+    def rows(self, sql: str, *parameters: object) -> list[Row]:
         """The answer of one statement."""
         with self._lock:
             return self._connection.rows(sql, parameters)
 
-    def row(self, sql: str, *parameters: object) -> tuple | None:
+    def row(self, sql: str, *parameters: object) -> Row | None:
         """The first row of the answer, or `None`."""
         found = self.rows(sql, *parameters)
         return found[0] if found else None
@@ -203,12 +207,15 @@ class Database:
         return int(following) - count
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; what was not committed is forgotten."""
         with self._lock:
-            if self._holder is not None:
+            if not self._is_closed:
                 with suppress(StateFault):
-                    self._connection.run(_HOLDER_GONE, (self._holder,))
-            self._connection.close()
+                    self._connection.rollback()
+                    if self._holder is not None:
+                        self._connection.run(_HOLDER_GONE, (self._holder,))
+                self._connection.close()
+            self._is_closed = True
 
     def _announce(self) -> None:
         """Say, before the first write, who writes here; those of this machine that died are taken off the list."""
@@ -251,7 +258,7 @@ def moment(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def listed(values: Sequence[object] | pa.Array | pa.ChunkedArray) -> list:
+def listed(values: Sequence[object] | pa.Array | pa.ChunkedArray) -> list[Any]:
     """The values as a plain list."""
     return values.to_pylist() if isinstance(values, pa.Array | pa.ChunkedArray) else list(values)
 

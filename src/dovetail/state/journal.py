@@ -6,10 +6,11 @@ import datetime as dt
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dovetail.model.change import Verb
 from dovetail.state import lossless
-from dovetail.state.database import Database, Keys, Rows, listed, moment, stamp
+from dovetail.state.database import Database, Keys, Row, Rows, listed, moment, stamp
 from dovetail.state.dialect import Load
 from dovetail.state.seal import Seal
 
@@ -128,7 +129,7 @@ class Journal:
     def _mark(self, mapping: str, row: int) -> bytes:
         return self._seal.mark("journal", mapping, str(row))
 
-    def _opened(self, blocks: Sequence[tuple], row: int | None) -> list[Journaled]:
+    def _opened(self, blocks: Sequence[Row], row: int | None) -> list[Journaled]:
         """The entries of those blocks, about that row or about any; the last of a block first."""
         opened: list[Journaled] = []
         for block, run, at, content in blocks:
@@ -153,7 +154,7 @@ def _document(entry: JournalEntry) -> list[object]:
     ]
 
 
-def _entries(document: Mapping, row: int | None) -> list[JournalEntry]:
+def _entries(document: Mapping[str, Any], row: int | None) -> list[JournalEntry]:
     if "created" in document:
         member, chunk = document["member"], document["chunk"]
         return [

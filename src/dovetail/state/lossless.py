@@ -65,7 +65,7 @@ def _delta(value: dt.timedelta) -> list[int]:
     return [value.days, value.seconds, value.microseconds]
 
 
-_WRITERS: tuple[tuple[type, str, Callable], ...] = (
+_WRITERS: tuple[tuple[type, str, Callable[..., object]], ...] = (
     (Decimal, "decimal", str),
     (bytes, "bytes", lambda value: base64.b64encode(value).decode()),
     (dt.datetime, "datetime", dt.datetime.isoformat),
@@ -74,7 +74,7 @@ _WRITERS: tuple[tuple[type, str, Callable], ...] = (
     (dt.timedelta, "duration", _delta),
     (UUID, "uuid", str),
 )
-_READERS: dict[str, Callable] = {
+_READERS: dict[str, Callable[..., object]] = {
     "float": float,
     "decimal": Decimal,
     "bytes": base64.b64decode,

@@ -7,11 +7,12 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from dovetail.errors import MissingDriver, StateFault
 from dovetail.state.dialect import Load, postgres_load, postgres_sql, postgres_table
-from dovetail.state.faults import damaged, full, locked, unreachable
+from dovetail.state.faults import damaged, full, locked, misused, unreachable
 
 try:
     import psycopg
@@ -31,6 +32,13 @@ _SILENCE_MS = 30_000
 _BATCH_ROWS = 20_000
 _MIGRATION_LOCK = 0x646F7665
 """Number of the advisory lock under which the tables are changed."""
+
+_IN_THE_WAY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.UniqueViolation,
+)
+"""What another process causes by writing the same at the same time."""
 
 _TABLES = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
 _CREATE = "CREATE SCHEMA IF NOT EXISTS {}"
@@ -75,12 +83,12 @@ class PostgresSchema:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except psycopg.errors.LockNotAvailable as error:
+        except _IN_THE_WAY as error:
             raise locked(self.place) from error
         except psycopg.errors.DiskFull as error:
             raise full(self.place) from error
-        except psycopg.IntegrityError:
-            raise
+        except psycopg.IntegrityError as error:
+            raise misused(self.place, f"the state refused a row ({_words(error)})") from error
         except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
             raise unreachable(self.place, _words(error)) from error
         except psycopg.Error as error:
@@ -118,7 +126,7 @@ class PostgresSchema:
             if not self._connection.closed:
                 self._connection.execute("ROLLBACK")
 
-    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple]:
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The answer of one statement."""
         with self._translated():
             return self._run(sql, parameters).fetchall()

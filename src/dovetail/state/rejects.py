@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dovetail.state import lossless
-from dovetail.state.database import Database, Keys, listed
+from dovetail.state.database import Database, Keys, Row, listed
 from dovetail.state.dialect import Load
 from dovetail.state.seal import Seal
 
@@ -177,7 +177,7 @@ class Rejects:
     def _sealed(self, mark: bytes, refusal: Refusal) -> bytes:
         return self._seal.close(lossless.written(refusal.value).encode(), _about(mark))
 
-    def _reject(self, row: tuple) -> Reject:
+    def _reject(self, row: Row) -> Reject:
         number, mapping, mark, member, key, field, check, code, reason, row_id, *waits, status, how = row[:15]
         first_run, last_run, times, opened_at, content = row[15:]
         refusal = Refusal(
@@ -194,7 +194,7 @@ class Rejects:
         return Reject(number, mapping, refusal, status, how, first_run, last_run, times, opened_at)
 
 
-def _parts(refusal: Refusal) -> tuple:
+def _parts(refusal: Refusal) -> Row:
     return (refusal.member, refusal.key, refusal.row, refusal.field, refusal.check, refusal.code, refusal.reason)
 
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dovetail.state.database import Database, moment
+from dovetail.state.database import Database, Row, moment
 
 _START = """INSERT INTO runs (run_id, command, project_digest, environment, started_at) VALUES (?, ?, ?, ?, ?)"""
 _FINISH = "UPDATE runs SET finished_at = ?, ok = ?, summary = ? WHERE run_id = ?"
@@ -61,7 +61,7 @@ class Runs:
         return tuple(_run(row) for row in self._database.rows(_LAST_OF, command, count))
 
 
-def _run(row: tuple) -> Run:
+def _run(row: Row) -> Run:
     run, command, digest, environment, started, finished, ok, summary = row
     return Run(
         id=run,

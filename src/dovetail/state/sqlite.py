@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dovetail.errors import StateFault
 from dovetail.state.dialect import Load, sqlite_load, sqlite_sql, sqlite_table
-from dovetail.state.faults import DAMAGED, FULL, LOCKED, UNREACHABLE, damaged, full, locked, unreachable
+from dovetail.state.faults import DAMAGED, FULL, LOCKED, UNREACHABLE, damaged, full, locked, misused, unreachable
 
 _CACHE_KIB = 64 * 1024
 _CHECKPOINT_PAGES = 4000
@@ -81,8 +82,8 @@ class SqliteFile:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.IntegrityError:
-            raise
+        except sqlite3.IntegrityError as error:
+            raise misused(self.place, f"the state refused a row ({error})") from error
         except sqlite3.Error as error:
             raise _fault(error, self.place) from error
         except OSError as error:
@@ -108,7 +109,7 @@ class SqliteFile:
             with self._translated():
                 self._connection.execute("ROLLBACK")
 
-    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple]:
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         """The answer of one statement."""
         with self._translated():
             return self._connection.execute(sqlite_sql(sql), _values(parameters)).fetchall()
