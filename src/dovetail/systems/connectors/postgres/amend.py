@@ -1,0 +1,54 @@
+"""Changing and removing rows that stand there, each only while it holds what is expected."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from dovetail.model.change import Receipt, Verb
+from dovetail.systems.connectors.postgres.attempt import Attempt, held
+from dovetail.systems.connectors.postgres.read import Reader
+from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.sift import Sieve
+from dovetail.systems.sql import refusal
+from dovetail.systems.sql.dialect import POSTGRES
+
+
+class _Ambiguous(Exception):
+    """Several rows answered to one key; nothing was written."""
+
+    def __init__(self, positions: set[int]) -> None:
+        super().__init__("several rows have one key")
+        self.positions = positions
+
+
+def amend(session: Session, reader: Reader, attempt: Attempt) -> Receipt:
+    """Update or delete the rows that are still to be written."""
+    is_delete = attempt.change.verb is Verb.DELETE
+    while True:
+        try:
+            _run(session, attempt, is_delete=is_delete)
+            break
+        except _Ambiguous as found:
+            attempt.refuse(found.positions, refusal.AMBIGUOUS, field=attempt.dataset.key[0])
+    if is_delete:
+        return attempt.receipt()
+    return attempt.receipt(held(session, reader, attempt, is_rewritten=attempt.habits.has_update_triggers))
+
+
+def _run(session: Session, attempt: Attempt, *, is_delete: bool) -> None:
+    staged = attempt.staged()
+    if is_delete:
+        sql = POSTGRES.sql(staged.delete())
+    else:
+        sql = POSTGRES.sql(staged.update() if staged.sets else staged.standing(lock=True))
+
+    def write(positions: list[int]) -> None:
+        with session.savepoint():
+            hits = [at for (at,) in session.rows(sql, staged.parameters(positions))]
+            if len(set(hits)) < len(hits):
+                raise _Ambiguous({at for at, rows in Counter(hits).items() if rows > 1})
+        attempt.written.update(hits)
+
+    refers_to_itself = any(reference.dataset == attempt.dataset.name for reference in attempt.dataset.references)
+    sieve = Sieve(session, attempt.dataset.key, attempt.dataset.names)
+    attempt.rejects |= sieve.sift(attempt.todo(), write, retry_orphans=is_delete and refers_to_itself)

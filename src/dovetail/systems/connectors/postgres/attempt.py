@@ -1,0 +1,141 @@
+"""A change on its way: what has become of each of its rows so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.errors import Refused
+from dovetail.model.catalog import Dataset, DatasetKind
+from dovetail.model.change import Change, Receipt, Reject, Verb
+from dovetail.model.key import encode
+from dovetail.systems.connectors.postgres.bind import bind, conform
+from dovetail.systems.connectors.postgres.declared import logical
+from dovetail.systems.connectors.postgres.read import Reader, found, known
+from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.staged import Staged
+from dovetail.systems.connectors.postgres.stored import Column, Habits, habits
+from dovetail.systems.sql import refusal
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The rows of a change in the server's texts (`columns`, `expected`), their keys in our carriers, and what became of them.
+
+    A row that is neither `written`, nor `done` (it stood there already as it should), nor rejected, was missed."""
+
+    dataset: Dataset
+    change: Change
+    place: exp.Table
+    stored: dict[str, Column]
+    habits: Habits
+    columns: dict[str, pa.Array] = field(default_factory=dict)
+    expected: dict[str, pa.Array] = field(default_factory=dict)
+    keys: dict[str, pa.Array] = field(default_factory=dict)
+    done: set[int] = field(default_factory=set)
+    written: set[int] = field(default_factory=set)
+    moved: set[int] = field(default_factory=set)
+    rejects: dict[int, Reject] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Rows of the change."""
+        return int(self.change.rows.num_rows)
+
+    def todo(self) -> list[int]:
+        """The positions still to be written."""
+        settled = self.done | self.written | self.moved | self.rejects.keys()
+        return [at for at in range(self.size) if at not in settled]
+
+    def refuse(self, positions: Iterable[int], code: str, *, field: str = "", detail: str = "") -> None:
+        """Reject rows for one reason."""
+        for at in positions:
+            self.rejects.setdefault(at, refusal.reject(at, code, field=field, detail=detail))
+
+    def staged(self, *, values: bool = True) -> Staged:
+        """The rows as a statement sees them: their keys and, with `values`, their other fields and what is expected."""
+        key = {part: self.columns[part] for part in self.dataset.key if part in self.columns}
+        if not values:
+            return Staged(self.place, self.stored, key)
+        others = {name: column for name, column in self.columns.items() if name not in key}
+        return Staged(self.place, self.stored, key, others, self.expected)
+
+    def known_keys(self) -> pa.RecordBatch | None:
+        """The keys of the rows that were written or stood there, row for row; nulls for the others."""
+        if not self.dataset.key:
+            return None
+        good = self.done | self.written
+        kept = pa.array([at if at in good else None for at in range(self.size)], pa.int64())
+        arrays = [self.keys[part].take(kept) for part in self.dataset.key]
+        return pa.RecordBatch.from_arrays(arrays, list(self.dataset.key))
+
+    def receipt(self, held: pa.RecordBatch | None = None) -> Receipt:
+        """The answer."""
+        good = self.done | self.written
+        missed = tuple(at for at in range(self.size) if at not in good and at not in self.rejects)
+        rejects = tuple(self.rejects[at] for at in sorted(self.rejects))
+        keys = self.known_keys() if self.change.verb is Verb.CREATE else None
+        return Receipt(len(good), missed, rejects, keys=keys, held=held)
+
+
+def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) -> Attempt:
+    """The change in the server's texts; what the table could not hold exactly is rejected, what it cannot hold as a key is missed."""
+    if dataset.kind is not DatasetKind.TABLE:
+        raise Refused(f"{dataset.name} is a {dataset.kind}; only tables can be written", where=dataset.name)
+    names = list(change.rows.schema.names)
+    is_create = change.verb is Verb.CREATE
+    if not is_create and (not dataset.key or not set(dataset.key) <= set(names)):
+        raise Refused(f"{dataset.name} has no key by which a row could be named", where=dataset.name)
+    place = reader.place(dataset)
+    stored = reader.columns(session, dataset)
+    for name in names:
+        if known(dataset, name).computed or found(stored, dataset, name).is_generated:
+            raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
+    attempt = Attempt(dataset, change, place, stored, habits(session, place))
+    bound = bind(stored, change.rows, names)
+    attempt.columns = bound.columns
+    for at, words in bound.rejects.items():
+        if is_create or words.field not in dataset.key:
+            attempt.rejects[at] = words
+    _expect(attempt)
+    for part in dataset.key:
+        if part in names:
+            attempt.keys[part] = conform(change.rows.column(part), stored[part])[0]
+    return attempt
+
+
+def held(session: Session, reader: Reader, attempt: Attempt, *, is_rewritten: bool) -> pa.RecordBatch | None:
+    """What the rows hold now in their keys and the fields written, read back; `None` where that is what was sent."""
+    dataset = attempt.dataset
+    names = list(dict.fromkeys([*dataset.key, *attempt.change.rows.schema.names]))
+    is_rewritten = is_rewritten or any(attempt.stored[name].stored.is_rewritten for name in names)
+    good = attempt.done | attempt.written
+    keys = attempt.known_keys()
+    if not is_rewritten or not good or keys is None:
+        return None
+    schema = pa.schema([(name, logical(attempt.stored[name].stored).arrow()) for name in names])
+    batches = reader.lookup(session, dataset, names, keys.take(pa.array(sorted(good), pa.int64())))
+    stands = pa.Table.from_batches([batch.select(names) for batch in batches], schema).combine_chunks()
+    place = {key: at for at, key in enumerate(_texts(stands.select(list(dataset.key)).columns))}
+    wanted = [place.get(key) if at in good else None for at, key in enumerate(_texts(keys.columns))]
+    rows = stands.take(pa.array(wanted, pa.int64())).combine_chunks().to_batches()
+    return rows[0] if rows else None
+
+
+def _texts(columns: Iterable[pa.Array]) -> list[str]:
+    texts: list[str] = encode(list(columns)).to_pylist()
+    return texts
+
+
+def _expect(attempt: Attempt) -> None:
+    """Take over what the rows must still hold. A row that is expected to hold what its field cannot hold has moved."""
+    expected = attempt.change.expected
+    if expected is None:
+        return
+    guarded = [name for name in expected.schema.names if name not in attempt.dataset.key]
+    bound = bind({name: found(attempt.stored, attempt.dataset, name) for name in guarded}, expected, guarded)
+    attempt.expected = bound.columns
+    attempt.moved |= bound.rejects.keys()

@@ -1,0 +1,169 @@
+"""The PostgreSQL connector: its settings are its fields, its verbs the protocol's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from dovetail.errors import DeclarationError
+from dovetail.model.catalog import Catalog, Dataset
+from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.systems.connectors.postgres import doctor, fence, parts
+from dovetail.systems.connectors.postgres.address import Address, parse
+from dovetail.systems.connectors.postgres.describe import describe
+from dovetail.systems.connectors.postgres.draw import reserve
+from dovetail.systems.connectors.postgres.names import Names
+from dovetail.systems.connectors.postgres.read import Reader, known
+from dovetail.systems.connectors.postgres.session import Sessions
+from dovetail.systems.connectors.postgres.write import Writer
+from dovetail.systems.sql import ledger, statements
+from dovetail.systems.sql.dialect import POSTGRES
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Connector:
+    """Reads and writes the tables of one PostgreSQL database, version 13 or later.
+
+    Reading happens in one snapshot, writing in transactions at the level READ COMMITTED. May be used from several threads.
+    """
+
+    url: str
+    """Where the database is: `postgresql://user:password@host:5432/database`."""
+    schema: str | Sequence[str] = "public"
+    """The schema whose tables are datasets; of several, the first is the default and the others' tables are called `schema.table`."""
+    timeout_s: float = 60.0
+    """Seconds that one call may take at most, waiting for locks included; while rows are read, until the next batch."""
+    batch_rows: int = 64_000
+    """Rows in one batch at most."""
+    timezone: str | None = None
+    """The zone of stamps that are stored without one, such as `Europe/Berlin`; they are carried as they stand."""
+    queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Named queries: for each name its SQL and the fields of its key."""
+
+    def __post_init__(self) -> None:
+        parse(self.url)
+        if self.timeout_s <= 0 or self.batch_rows < 1 or not self._names.schemas:
+            raise DeclarationError("timeout_s and batch_rows must be positive, and a schema named", code="DV-315")
+        if self.timezone is not None:
+            _zone(self.timezone)
+
+    def __repr__(self) -> str:
+        return f"Connector(url='{self._address}', schema={self.schema!r}, timeout_s={self.timeout_s:g})"
+
+    @cached_property
+    def _address(self) -> Address:
+        return parse(self.url)
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names((self.schema,) if isinstance(self.schema, str) else tuple(self.schema))
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        return Sessions(self._address, timeout_s=self.timeout_s, schema=self._names.schemas[0])
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self._names, self.batch_rows, self.queries)
+
+    # --------------------------------------------------------------------------------------------------------- read
+
+    def describe(self) -> Catalog:
+        """Tables, views, then declared queries; a partitioned table is one dataset, and Dovetail's own tables are left out."""
+        with self._sessions.lend() as session:
+            return describe(session, self._names, self.queries)
+
+    def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Every row once, in one snapshot; at least one batch, which may be empty."""
+        return self.read_partition(dataset, fields, parts.ALL)
+
+    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys, in one snapshot; keys are compared byte by byte."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.lookup(session, dataset, fields, keys)
+
+    def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:
+        """Ranges of whole-number or UUID keys; one part where the key begins with anything else."""
+        return self._partitions(dataset, parts)
+
+    def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, in a snapshot of its own."""
+        for name in fields:
+            known(dataset, name)
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            where = parts.belongs(dataset, self._reader.place(dataset), partition)
+            yield from self._reader.read(session, dataset, fields, where)
+
+    def query(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The answer to one reading statement, in one snapshot; unqualified names are looked for in the default schema."""
+        with self._sessions.lend("query") as session, session.reading():
+            yield from self._reader.query(session, sql)
+
+    def _partitions(self, dataset: Dataset, count: int) -> Sequence[str]:
+        with self._sessions.lend(dataset.name) as session:
+            return parts.named_parts(parts.bounds(session, dataset, self._reader.place(dataset)), count)
+
+    # -------------------------------------------------------------------------------------------------------- write
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """The change in a transaction of its own; what stands there already is counted as applied."""
+        with self._sessions.lend(dataset.name) as session, session.writing():
+            return Writer(session, self._reader).apply_again(dataset, change)
+
+    def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
+        """`count` keys from the system's own sequence or default; `Refused` where the key has none, or this account may not draw."""
+        with self._sessions.lend(dataset.name) as session, session.writing():
+            return reserve(session, self._reader.place(dataset), dataset, count)
+
+    def create(self, dataset: Dataset) -> None:
+        """The table, if it is not there yet."""
+        tree = statements.create(self._names.table(dataset.name), dataset, dialect=POSTGRES)
+        with self._sessions.lend(dataset.name) as session, session.writing():
+            session.rows(tree)
+
+    @contextmanager
+    def transaction(self) -> Iterator[fence.Transaction]:
+        """At READ COMMITTED; a transaction that is left idle for twice `timeout_s` is ended by the server."""
+        with self._sessions.lend("transaction") as session, session.writing():
+            yield fence.Transaction(session, self._reader)
+
+    def raise_epoch(self, partition: str) -> int:
+        """The next epoch; waits some seconds for the former holder's transaction, then ends its session."""
+        with self._sessions.lend(partition) as session:
+            return fence.raise_epoch(session, partition)
+
+    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
+        """The entries of a partition, by chunk."""
+        with self._sessions.lend(ledger.LEDGER.name) as session:
+            if not fence.is_there(session, ledger.LEDGER):
+                return ()
+            return [LedgerEntry(*row) for row in session.rows(ledger.entries(POSTGRES, session.schema), [partition])]
+
+    def forget(self, partition: str, chunk: int) -> None:
+        """Remove the entries up to and with `chunk`."""
+        with self._sessions.lend(ledger.LEDGER.name) as session:
+            if fence.is_there(session, ledger.LEDGER):
+                session.rows(ledger.forget(POSTGRES, session.schema), [partition, chunk])
+
+    # -------------------------------------------------------------------------------------------------------- other
+
+    def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
+        """What an operator must know about the database."""
+        with self._sessions.lend("doctor") as session, session.trying():
+            return list(doctor.examine(session, self._names, datasets))
+
+    def close(self) -> None:
+        """Close all connections that are not in use; the next call opens new ones."""
+        self._sessions.close()
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise DeclarationError(f"no time zone is named {name!r}", where="timezone", code="DV-315") from None

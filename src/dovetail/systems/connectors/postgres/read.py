@@ -1,0 +1,154 @@
+"""Reading: every answer comes as `COPY ... TO STDOUT` in CSV, the fastest exact way out of PostgreSQL, and leaves in batches.
+
+`COPY` takes no parameters, so the keys of a look-up go ahead of it as settings of the transaction, one array a part of the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.errors import SchemaDrift
+from dovetail.model.catalog import Dataset, DatasetKind, Field
+from dovetail.systems.connectors.postgres import query as queries
+from dovetail.systems.connectors.postgres.bind import array_literal, texts
+from dovetail.systems.connectors.postgres.carry import carry
+from dovetail.systems.connectors.postgres.declared import cast, selected
+from dovetail.systems.connectors.postgres.names import Names
+from dovetail.systems.connectors.postgres.same import same_key
+from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.stored import Column, columns
+from dovetail.systems.sql.dialect import POSTGRES
+from dovetail.systems.sql.quote import column, identifier, table
+
+BATCH_BYTES_MAX = 32 * 2**20
+"""Bytes of text in one batch at most, unless one row alone has more."""
+
+WANTED = "dovetail_wanted"
+"""The name under which given values stand in a statement."""
+
+_SETTING = "dovetail.k"
+_UNTIMED = "SELECT set_config('statement_timeout', '0', true)"
+_TIMED = "SELECT set_config('statement_timeout', $1, true)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads datasets through a session that is in a transaction."""
+
+    names: Names
+    batch_rows: int
+    queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    def place(self, dataset: Dataset) -> exp.Table:
+        """Where the dataset's rows are selected from."""
+        return table(queries.CALLED) if dataset.kind is DatasetKind.QUERY else self.names.table(dataset.name)
+
+    def select(self, dataset: Dataset, fields: Sequence[str]) -> exp.Select:
+        """All rows, those fields in that order."""
+        place = self.place(dataset)
+        chosen = [selected(known(dataset, name), column(name, place)) for name in fields]
+        tree = exp.Select(expressions=chosen or [exp.null()]).from_(place)
+        if dataset.kind is not DatasetKind.QUERY:
+            return tree
+        body = exp.Var(this=f"{queries.reading(self._sql(dataset))}\n")
+        tree.set(
+            "with_", exp.With(expressions=[exp.CTE(this=body, alias=exp.TableAlias(this=identifier(queries.CALLED)))])
+        )
+        return tree
+
+    def columns(self, session: Session, dataset: Dataset) -> dict[str, Column]:
+        """How the dataset's fields are stored now."""
+        if dataset.kind is DatasetKind.QUERY:
+            return queries.columns(session, self._sql(dataset), dataset.name)
+        return columns(session, self.names.table(dataset.name))
+
+    def _sql(self, dataset: Dataset) -> str:
+        if dataset.name not in self.queries:
+            raise SchemaDrift(f"no query is named {dataset.name!r}", where=dataset.name)
+        return self.queries[dataset.name][0]
+
+    def read(
+        self, session: Session, dataset: Dataset, fields: Sequence[str], where: exp.Expression | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that pass a test."""
+        if dataset.kind is DatasetKind.QUERY:
+            self.columns(session, dataset)
+        tree = self.select(dataset, fields)
+        tree = tree.where(where) if where is not None else tree
+        yield from self.stream(session, POSTGRES.sql(tree), [known(dataset, name) for name in fields])
+
+    def stream(self, session: Session, sql: str, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
+        """The answer of a query whose columns are those fields, in their order; at least one batch, which may be empty.
+
+        The server is given all the time it needs, as long as rows keep coming."""
+        session.rows(_UNTIMED)
+        is_first = True
+        answer = f"COPY ({sql}\n) TO STDOUT (FORMAT csv)"
+        for text in session.copy_out(answer, rows_max=self.batch_rows, bytes_max=BATCH_BYTES_MAX):
+            yield carry(text, fields)
+            is_first = False
+            session.renew()
+        if is_first:
+            yield carry(b"", fields)
+        session.rows(_TIMED, [session.statement_timeout])
+
+    def lookup(
+        self, session: Session, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys, compared byte by byte; a key given twice counts once."""
+        if not keys.num_rows or not dataset.key:
+            return
+        stored = self.columns(session, dataset)
+        place, wanted = self.place(dataset), table(WANTED)
+        settings: list[exp.Expression] = []
+        arrays: list[exp.Expression] = []
+        tests: list[exp.Expression] = []
+        parameters: list[str] = []
+        for at, part in enumerate(dataset.key):
+            name = f"{_SETTING}{at}"
+            parameters += [name, array_literal(texts(keys.column(part), found(stored, dataset, part))[0])]
+            numbers = [POSTGRES.parameter(2 * at + number) for number in (1, 2)]
+            settings.append(_call("set_config", *numbers, exp.true()))
+            arrays.append(cast(_call("current_setting", exp.Literal.string(name)), stored[part].source))
+            tests += same_key(stored[part], column(part, place), column(part, wanted))
+        session.rows(exp.Select(expressions=settings), parameters)
+        parts = [identifier(part) for part in dataset.key]
+        given = exp.Alias(this=_call("unnest", *arrays), alias=exp.TableAlias(this=identifier("given"), columns=parts))
+        once = exp.Select(expressions=[exp.Star()]).from_(given).distinct()
+        tree = self.select(dataset, fields)
+        tree = tree.join(exp.Subquery(this=once, alias=exp.TableAlias(this=wanted.this)), join_type="CROSS")
+        yield from self.stream(session, POSTGRES.sql(tree.where(*tests)), [known(dataset, name) for name in fields])
+
+    def query(self, session: Session, sql: str) -> Iterator[pa.RecordBatch]:
+        """The answer to one reading statement."""
+        fields = queries.shape(session, sql, "query")
+        asked = Dataset("query", DatasetKind.QUERY, fields)
+        reader = Reader(self.names, self.batch_rows, {"query": (sql, ())})
+        try:
+            yield from reader.read(session, asked, asked.names)
+        except psycopg.Error as error:
+            raise queries.refused(error, "query") or error from error
+
+
+def known(dataset: Dataset, name: str) -> Field:
+    """The field of that name; a name that the dataset does not have is drift."""
+    described = dataset.field(name)
+    if described is None:
+        raise SchemaDrift(f"{dataset.name} has no field {name!r}", where=f"{dataset.name}.{name}")
+    return described
+
+
+def found(stored: Mapping[str, Column], dataset: Dataset, name: str) -> Column:
+    """The column of that name as it is now; one that is gone is drift."""
+    if name not in stored:
+        raise SchemaDrift(f"{dataset.name} no longer has the column {name!r}", where=f"{dataset.name}.{name}")
+    return stored[name]
+
+
+def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=list(arguments))

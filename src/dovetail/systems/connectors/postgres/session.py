@@ -1,0 +1,341 @@
+"""Connections to one database: lent to one caller at a time, every wait with a deadline, nothing left to the account's own settings."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+import psycopg
+import pyarrow as pa
+from psycopg import generators, pq
+from psycopg.abc import ConnParam, PQGen
+from psycopg.waiting import Wait
+from sqlglot import exp
+
+from dovetail.errors import Overdue, SystemFault, Unreachable
+from dovetail.systems.connectors.postgres.address import Address
+from dovetail.systems.connectors.postgres.faults import COMMIT_UNKNOWN, translated
+from dovetail.systems.sql.dialect import POSTGRES
+from dovetail.systems.sql.quote import identifier
+
+NAME = "dovetail"
+"""Under this name the server lists our sessions."""
+
+_Result = TypeVar("_Result")
+_GOODBYE_S = 3.0
+"""Seconds in which a connection must come to rest when its work is over."""
+
+_SILENCE_S = 10
+_CONNECT_S = 10
+_SETTINGS = {
+    "client_encoding": "UTF8",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "xmloption": "content",
+    "lc_monetary": "C",
+    "tcp_keepalives_idle": str(_SILENCE_S),
+    "tcp_keepalives_interval": str(_SILENCE_S),
+    "tcp_keepalives_count": "3",
+}
+_SHARES = {"lock_timeout": 0.8, "statement_timeout": 0.9, "idle_in_transaction_session_timeout": 2.0}
+"""Shares of `timeout_s`: the server gives up a little earlier than we do, so that it is the server that says why."""
+
+_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+_CHECKED = (
+    "SELECT set_config('client_connection_check_interval', '10s', false) "
+    "WHERE current_setting('server_version_num')::int >= 140000"
+)
+
+
+class Watched(psycopg.Connection[Any]):
+    """A connection that gives up at its deadline, even when the peer's machine still acknowledges what it is sent."""
+
+    deadline: float = float("inf")
+    allowed_s: float = 0.0
+
+    def renew(self, timeout_s: float) -> None:
+        """Give what follows its full time."""
+        self.allowed_s = timeout_s
+        self.deadline = time.monotonic() + timeout_s
+
+    def left_s(self) -> float:
+        """Seconds until the deadline; raises `Overdue`, and cuts the connection, where there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            self.cut()
+            raise Overdue(
+                f"no answer within {self.allowed_s:g} s; the connection was cut", hint="timeout_s gives more time"
+            )
+        return left
+
+    def cut(self) -> None:
+        """Close the socket without a word to the peer."""
+        self.pgconn.finish()
+
+    def wait(self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None) -> _Result:
+        """As the driver waits, but no longer than until the deadline."""
+        return super().wait(self._until_deadline(gen), interval)
+
+    def _until_deadline(self, gen: PQGen[_Result]) -> Generator[Any, Any, _Result]:
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                self.left_s()
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+
+
+class Session:
+    """One connection, lent. Statements are trees or constants; values are parameters (`$1`), never part of a statement."""
+
+    def __init__(self, connection: Watched, timeout_s: float, schema: str) -> None:
+        self.connection = connection
+        self.timeout_s = timeout_s
+        self.schema = schema
+
+    @classmethod
+    def open(cls, address: Address, timeout_s: float, schema: str) -> Self:
+        """A new connection, with every setting that changes the meaning of values."""
+        fixed: dict[str, ConnParam] = {
+            "application_name": NAME,
+            "options": "",
+            "connect_timeout": max(2, min(_CONNECT_S, int(timeout_s))),
+            "keepalives_idle": _SILENCE_S,
+            "keepalives_interval": _SILENCE_S,
+            "keepalives_count": 3,
+            "tcp_user_timeout": max(1000, int(timeout_s * 1000)),
+        }
+        parameters: dict[str, Any] = {**address.parameters(), **fixed}
+        connection = Watched.connect(autocommit=True, prepare_threshold=None, **parameters)
+        connection.renew(timeout_s)
+        session = cls(connection, timeout_s, schema)
+        try:
+            session._settle()
+        except BaseException:
+            connection.close()
+            raise
+        return session
+
+    def _settle(self) -> None:
+        limits = {name: f"{max(1, int(share * self.timeout_s * 1000))}ms" for name, share in _SHARES.items()}
+        settings = {**_SETTINGS, **limits, "search_path": POSTGRES.sql(identifier(self.schema))}
+        calls = ", ".join(f"set_config(${2 * at + 1}, ${2 * at + 2}, false)" for at in range(len(settings)))
+        self.rows(f"SELECT {calls}", [part for setting in settings.items() for part in setting])
+        self.rows(_DURABLE)
+        self.rows(_CHECKED)
+        if self.rows("SELECT current_setting('server_encoding')")[0][0] == "SQL_ASCII":
+            raise SystemFault("the database does not say in which encoding its texts are (SQL_ASCII)", code="DV-317")
+
+    def renew(self) -> None:
+        """Give the next call its full time."""
+        self.connection.renew(self.timeout_s)
+
+    @property
+    def statement_timeout(self) -> str:
+        """How long the server works on one statement before it gives up."""
+        return f"{max(1, int(_SHARES['statement_timeout'] * self.timeout_s * 1000))}ms"
+
+    def rows(self, sql: str | exp.Expression, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The answer to one statement."""
+        cursor = self._run(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def run(self, sql: str | exp.Expression, parameters: Sequence[object] = ()) -> int:
+        """Carry one statement out; the number of rows that it touched."""
+        return max(self._run(sql, parameters).rowcount, 0)
+
+    def _run(self, sql: str | exp.Expression, parameters: Sequence[object]) -> psycopg.RawCursor[Any]:
+        text = sql if isinstance(sql, str) else POSTGRES.sql(sql)
+        cursor = psycopg.RawCursor(self.connection)
+        cursor.execute(text.encode(), list(parameters) or None)
+        return cursor
+
+    def shape(self, sql: str) -> list[tuple[str, int, int]]:
+        """The columns of a statement's answer (name, type, modifier), without carrying it out; it must be one statement."""
+        connection = self.connection
+        connection.pgconn.send_prepare(b"", sql.encode())
+        _checked(connection.wait(generators.execute(connection.pgconn)))
+        connection.pgconn.send_describe_prepared(b"")
+        answer = _checked(connection.wait(generators.execute(connection.pgconn)))
+        return [((answer.fname(at) or b"").decode(), answer.ftype(at), answer.fmod(at)) for at in range(answer.nfields)]
+
+    def copy_out(self, sql: str, *, rows_max: int, bytes_max: int) -> Iterator[bytes]:
+        """The answer to `COPY ... TO STDOUT` in whole rows, at most so many at once."""
+        connection = self.connection
+        connection.pgconn.send_query(sql.encode())
+        _checked(connection.wait(generators.execute(connection.pgconn)))
+        read = connection.pgconn.get_copy_data
+        rows: list[memoryview] = []
+        total = 0
+        while True:
+            size, row = read(1)
+            if size > 0:
+                rows.append(row)
+                total += size
+                if len(rows) >= rows_max or total >= bytes_max:
+                    yield b"".join(rows)
+                    rows, total = [], 0
+            elif size == 0:
+                connection.wait(_readable(connection.pgconn))
+            else:
+                _checked(connection.wait(generators.fetch_many(connection.pgconn)))
+                break
+        if rows:
+            yield b"".join(rows)
+
+    def copy_in(self, sql: str, text: pa.Buffer) -> int:
+        """Send `COPY ... FROM STDIN` its rows; the number that the server took."""
+        cursor = self.connection.cursor()
+        with cursor.copy(sql.encode()) as copy:
+            copy.write(memoryview(text))
+        return max(cursor.rowcount, 0)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One snapshot, in which nothing can be written."""
+        self.rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+        self.rows("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction; committed at the end, rolled back by an exception. Constraints answer at once, not at the end."""
+        self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        self.rows("SET CONSTRAINTS ALL IMMEDIATE")
+        yield
+        self.renew()
+        self.commit()
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """A transaction of which nothing remains."""
+        self.rows("BEGIN")
+        yield
+        self.rows("ROLLBACK")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of a transaction that an exception undoes by itself."""
+        self.rows("SAVEPOINT dovetail")
+        try:
+            yield
+        except BaseException:
+            if self._is_in_transaction():
+                self.rows("ROLLBACK TO SAVEPOINT dovetail; RELEASE SAVEPOINT dovetail")
+            raise
+        self.rows("RELEASE SAVEPOINT dovetail")
+
+    def _is_in_transaction(self) -> bool:
+        status = self.connection.pgconn.transaction_status
+        return status in (pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR)
+
+    def commit(self) -> None:
+        """Make everything durable; where the answer is lost, nobody but the ledger knows."""
+        try:
+            cursor = self._run("COMMIT", ())
+        except (psycopg.Error, Overdue) as error:
+            state = error.sqlstate if isinstance(error, psycopg.Error) else None
+            if state is not None and not state.startswith(("08", "57P")):
+                raise
+            raise Unreachable("the connection was lost during the commit", code=COMMIT_UNKNOWN) from error
+        if cursor.statusmessage != "COMMIT":
+            raise SystemFault("the server rolled the transaction back instead of committing it")
+
+    def rest(self) -> bool:
+        """Bring the connection to rest for the next caller; false where it cannot be."""
+        status = self.connection.pgconn.transaction_status
+        if self.connection.closed or status in (pq.TransactionStatus.ACTIVE, pq.TransactionStatus.UNKNOWN):
+            return False
+        if status != pq.TransactionStatus.IDLE:
+            self.connection.renew(min(_GOODBYE_S, self.timeout_s))
+            self.rows("ROLLBACK")
+        return True
+
+    def is_alive(self) -> bool:
+        """Whether the peer has said nothing since the connection came to rest; what it says then is goodbye."""
+        if self.connection.closed:
+            return False
+        peer = select.poll()
+        peer.register(self.connection.pgconn.socket, select.POLLIN)
+        return not peer.poll(0)
+
+
+def _readable(peer: pq.abc.PGconn) -> Generator[Any, Any, None]:
+    """Waits until the peer has sent something, and takes it in."""
+    if (yield Wait.R):
+        peer.consume_input()
+
+
+def _checked(answers: list[pq.abc.PGresult]) -> pq.abc.PGresult:
+    """The last answer; an error among them is raised."""
+    for answer in answers:
+        if answer.status == pq.ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(answer)
+    if not answers:
+        raise psycopg.OperationalError("the connection was lost")
+    return answers[-1]
+
+
+class Sessions:
+    """The connections to one database that nobody uses at the moment."""
+
+    def __init__(self, address: Address, *, timeout_s: float, schema: str) -> None:
+        self._address = address
+        self._timeout_s = timeout_s
+        self._schema = schema
+        self._idle: list[Session] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lend(self, where: str = "") -> Iterator[Session]:
+        """A connection for one call; the driver's errors leave as Dovetail's."""
+        place = where or str(self._address)
+        with translated(place, self._timeout_s):
+            session = self._take()
+            try:
+                session.renew()
+                yield session
+            except (Overdue, Unreachable) as error:
+                error.where = error.where or place
+                raise
+            finally:
+                self._give_back(session)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.connection.close()
+
+    def _take(self) -> Session:
+        while True:
+            with self._lock:
+                session = self._idle.pop() if self._idle else None
+            if session is None:
+                return Session.open(self._address, self._timeout_s, self._schema)
+            if session.is_alive():
+                return session
+            session.connection.close()
+
+    def _give_back(self, session: Session) -> None:
+        rests = False
+        with contextlib.suppress(psycopg.Error, Overdue):
+            rests = session.rest()
+        if not rests:
+            session.connection.close()
+            return
+        with self._lock:
+            self._idle.append(session)

@@ -1,0 +1,111 @@
+"""Rows on their way: given to the server as arrays, a parameter a column, and seen by a statement as a table.
+
+Positions in the change travel with them, so that the answer names rows by position and nothing depends on order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.systems.connectors.postgres.bind import array_literal
+from dovetail.systems.connectors.postgres.declared import cast
+from dovetail.systems.connectors.postgres.same import same_key, same_value
+from dovetail.systems.connectors.postgres.stored import Column
+from dovetail.systems.sql.dialect import POSTGRES
+from dovetail.systems.sql.quote import column, identifier, table
+
+_STAGED = "dovetail_staged"
+_POSITION = "position"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Columns of texts under names of our own: `key`, `sets` (what is written) and `expected`, by the names of their fields."""
+
+    place: exp.Table
+    stored: Mapping[str, Column]
+    key: Mapping[str, pa.Array]
+    sets: Mapping[str, pa.Array] = field(default_factory=dict)
+    expected: Mapping[str, pa.Array] = field(default_factory=dict)
+
+    def parameters(self, positions: Sequence[int]) -> list[str]:
+        """The values of those rows, in the order in which the statements name them."""
+        taken = pa.array(positions, pa.int64())
+        columns = [column if len(taken) == len(column) else column.take(taken) for _, _, column in self._columns()]
+        return [array_literal(taken.cast(pa.string())), *(array_literal(column) for column in columns)]
+
+    def update(self) -> exp.Update:
+        """Set the fields where the row holds what is expected; answers the positions."""
+        sets = [
+            exp.EQ(this=exp.Column(this=identifier(name)), expression=self.stored[name].value(self._given("v", at)))
+            for at, name in enumerate(self.sets)
+        ]
+        return exp.Update(
+            this=self.place.copy(),
+            expressions=sets,
+            from_=exp.From(this=self._source()),
+            where=exp.Where(this=self._guarded()),
+            returning=exp.Returning(expressions=[column(_POSITION, table(_STAGED))]),
+        )
+
+    def delete(self) -> exp.Delete:
+        """Remove the row where it holds what is expected; answers the positions."""
+        return exp.Delete(
+            this=self.place.copy(),
+            using=[self._source()],
+            where=exp.Where(this=self._guarded()),
+            returning=exp.Returning(expressions=[column(_POSITION, table(_STAGED))]),
+        )
+
+    def standing(self, *, lock: bool = False) -> exp.Select:
+        """The positions of the rows that stand there, with what is expected and what would be set; `lock` keeps them so."""
+        wanted = [
+            same_value(self.stored[name], column(name, self.place), self._given("v", at))
+            for at, name in enumerate(self.sets)
+        ]
+        tree = exp.Select(expressions=[column(_POSITION, table(_STAGED))]).from_(self._source())
+        tree = tree.join(self.place.copy(), join_type="CROSS").where(self._guarded(), *wanted)
+        if lock:
+            tree.set("locks", [exp.Lock(update=True, expressions=[table(self.place.name)])])
+        return tree
+
+    def insert(self, fields: Sequence[str]) -> exp.Insert:
+        """Insert the rows; a field that the system would draw is given all the same. Those fields of each row are answered."""
+        names = [*self.key, *self.sets]
+        into = exp.Schema(this=self.place.copy(), expressions=[identifier(name) for name in names])
+        values = [self.stored[name].value(self._given("k", at)) for at, name in enumerate(self.key)]
+        values += [self.stored[name].value(self._given("v", at)) for at, name in enumerate(self.sets)]
+        rows = exp.Select(expressions=values).from_(self._source())
+        return exp.Insert(
+            this=exp.Var(this=f"{POSTGRES.sql(into)} OVERRIDING SYSTEM VALUE"),
+            expression=rows,
+            returning=exp.Returning(expressions=[column(name, self.place) for name in fields]) if fields else None,
+        )
+
+    def _columns(self) -> list[tuple[str, str, pa.Array]]:
+        groups = (("k", self.key), ("v", self.sets), ("e", self.expected))
+        return [(f"{sign}{at}", name, part) for sign, group in groups for at, (name, part) in enumerate(group.items())]
+
+    def _source(self) -> exp.Expression:
+        arrays: list[exp.Expression] = [cast(POSTGRES.parameter(1), "int[]")]
+        names = [identifier(_POSITION)]
+        for number, (alias, name, _) in enumerate(self._columns(), start=2):
+            arrays.append(cast(POSTGRES.parameter(number), self.stored[name].source))
+            names.append(identifier(alias))
+        rows = exp.Anonymous(this="unnest", expressions=arrays)
+        return exp.Alias(this=rows, alias=exp.TableAlias(this=identifier(_STAGED), columns=names))
+
+    def _guarded(self) -> exp.Condition:
+        tests: list[exp.Expression] = []
+        for at, name in enumerate(self.key):
+            tests += same_key(self.stored[name], column(name, self.place), self._given("k", at))
+        for at, name in enumerate(self.expected):
+            tests.append(same_value(self.stored[name], column(name, self.place), self._given("e", at)))
+        return exp.and_(*tests, copy=False)
+
+    def _given(self, sign: str, at: int) -> exp.Column:
+        return column(f"{sign}{at}", table(_STAGED))
