@@ -98,11 +98,11 @@ def test_memory_and_sqlite_answer_alike(both: tuple[Target, Target], seed: int) 
         assert everything(both[0], dataset) == everything(both[1], dataset)
 
 
-def test_all_capabilities_but_query() -> None:
+def test_all_capabilities_but_those_of_sql() -> None:
     system = Connector(datasets=(PERSON,))
     names = [name for name in dir(protocol) if name.startswith("Supports")]
     missing = [name for name in names if not isinstance(system, getattr(protocol, name))]
-    assert missing == ["SupportsQuery"]
+    assert missing == ["SupportsQuery", "SupportsStatements"], "it speaks no SQL"
 
 
 def test_reads_lookups_and_parts() -> None:

@@ -440,6 +440,24 @@ def test_create_makes_a_dataset_that_keeps_every_type(tmp_path: Path) -> None:
     assert (made.key, made.uniques, made.fields[0].drawn) == (("id",), (("short", "money"),), True)
 
 
+def test_the_statements_shown_are_those_that_run(tmp_path: Path) -> None:
+    system = opened(tmp_path / "a.db", "CREATE TABLE t (k TEXT PRIMARY KEY, v INT); INSERT INTO t VALUES ('a', 1)")
+    dataset = system.describe().dataset("t")
+    changes = [
+        (create(dataset, k=["b"], v=[2]), ["k", "v"], []),
+        (Change(Verb.UPDATE, rows(dataset, k=["a"], v=[3]), rows(dataset, k=["a"], v=[1])), ["v"], ["v"]),
+        (Change(Verb.DELETE, rows(dataset, k=["a"]), rows(dataset, k=["a"], v=[3])), [], ["v"]),
+    ]
+    ran: list[str] = []
+    for change, fields, expected in changes:
+        with system._sessions.lend() as session:
+            session.connection.set_trace_callback(ran.append)
+        assert written(system, dataset, change).applied == 1
+        for statement in system.statement(dataset, change.verb, fields, expected).split(";\n"):
+            begins, _, _ = statement.partition("?")
+            assert any(text.startswith(begins) for text in ran), statement
+
+
 def test_empty_changes(tmp_path: Path) -> None:
     system = opened(tmp_path / "a.db", GUARDED)
     dataset = system.describe().dataset("t")

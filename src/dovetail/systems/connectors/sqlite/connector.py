@@ -15,7 +15,7 @@ import pyarrow as pa
 from dovetail.errors import DeclarationError, Fenced, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
-from dovetail.systems.connectors.sqlite import doctor
+from dovetail.systems.connectors.sqlite import doctor, phrase
 from dovetail.systems.connectors.sqlite.bind import known
 from dovetail.systems.connectors.sqlite.describe import describe, shape
 from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
@@ -131,12 +131,6 @@ class Connector:
         with self._sessions.lend(dataset.name) as session, session.writing():
             return Writer(session, self._reader).apply_again(dataset, change)
 
-    def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
-        """The statement for one row, with numbered parameters."""
-        return statements.for_change(
-            table(dataset.name), dataset, verb, fields=fields, expected=expected, dialect=SQLITE
-        )
-
     def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
         """`count` keys of a table declared AUTOINCREMENT, whose sequence is advanced.
 
@@ -191,6 +185,10 @@ class Connector:
                 connection.execute(SQLITE.sql(ledger.forget(SQLITE, "main")), (partition, chunk))
 
     # -------------------------------------------------------------------------------------------------------- other
+
+    def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
+        """What is carried out for one row, with numbered parameters in place of values."""
+        return phrase.shown(dataset, verb, fields, expected)
 
     def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
         """What an operator must know about the file."""

@@ -7,20 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-from sqlglot import exp
 
 from dovetail.errors import Refused
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
+from dovetail.systems.connectors.sqlite import phrase
 from dovetail.systems.connectors.sqlite.bind import Bound, bind, conform, known
 from dovetail.systems.connectors.sqlite.carry import carry
 from dovetail.systems.connectors.sqlite.draw import draws, next_rowid
 from dovetail.systems.connectors.sqlite.read import Reader
 from dovetail.systems.connectors.sqlite.refusals import refused
 from dovetail.systems.connectors.sqlite.session import Session
-from dovetail.systems.sql import refusal, statements
-from dovetail.systems.sql.dialect import SQLITE
-from dovetail.systems.sql.quote import column, table
+from dovetail.systems.sql import refusal
 
 _Row = tuple[object, ...]
 _TRIGGERS = "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)"
@@ -125,15 +123,14 @@ class Writer:
             self._refuse_taken(attempt)
         if not is_complete and not one_by_one and draws(dataset):
             is_complete = self._draw(attempt, names, bound)
-        sql = statements.insert(table(dataset.name, "main"), names, dialect=SQLITE, alternative="ABORT")
         positions = attempt.todo()
         if is_complete and not one_by_one:
-            self._many(SQLITE.sql(sql), bound.columns, positions, attempt)
+            self._many(phrase.insertion(dataset, names), bound.columns, positions, attempt)
             drawn = {at: tuple(bound.columns[names.index(part)][at] for part in dataset.key) for at in positions}
         else:
             parts = dataset.key or dataset.names[:1]
-            sql.set("returning", exp.Returning(expressions=[column(part) for part in parts]))
-            drawn = self._each(SQLITE.sql(sql), bound.columns, positions, attempt)
+            sql = phrase.insertion_returning(dataset, names, parts)
+            drawn = self._each(sql, bound.columns, positions, attempt)
         return self._keys(attempt, drawn)
 
     def _draw(self, attempt: _Attempt, names: list[str], bound: Bound) -> bool:
@@ -206,15 +203,11 @@ class Writer:
 
     def _change(self, attempt: _Attempt, *, one_by_one: bool) -> None:
         dataset = attempt.dataset
-        keys = statements.guards(dataset, dataset.key)
-        target = table(dataset.name, "main")
         names = [name for name in attempt.names if name not in dataset.key]
         if attempt.change.verb is Verb.DELETE:
-            names = []
-            sql = SQLITE.sql(statements.delete(target, keys=keys, dialect=SQLITE))
+            names, sql = [], phrase.removal(dataset)
         elif names:
-            sql = SQLITE.sql(statements.update(target, names, keys=keys, dialect=SQLITE))
-            sql = "UPDATE OR ABORT" + sql.removeprefix("UPDATE")
+            sql = phrase.amendment(dataset, names)
         else:
             return
         bound = bind(dataset, attempt.change.rows, [*names, *dataset.key])
