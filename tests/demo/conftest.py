@@ -12,7 +12,9 @@ import pytest
 
 from dovetail.demo.folder import Place, build
 from dovetail.demo.generate import World
+from dovetail.demo.judge import judge
 from dovetail.demo.shell import Answer, dovetail
+from dovetail.demo.tell import OUTCOMES
 
 ROWS = 150
 ALLOW = ("--allow", "100000")
@@ -41,6 +43,22 @@ def migrate(place: Place, rows: int = ROWS) -> Migrated:
         second=dovetail(place, "migrate", accept=(0, 1)),
         verify=dovetail(place, "verify", accept=(0, 1)),
     )
+
+
+def assert_right(done: Migrated) -> None:
+    """The inventory is as it must be, every summary adds up and tells the truth, and nothing is left to do."""
+    verdict = judge(done.world, done.place.shop, done.place.warehouse)
+    assert [str(difference) for difference in verdict.differences] == []
+    for answer in (done.plan, done.first, done.second, done.verify):
+        for name, mapping in answer.document["mappings"].items():
+            assert mapping["rows"] == sum(mapping[outcome] for outcome in OUTCOMES), (answer.command, name)
+    for name, outcome in done.world.outcomes.items():
+        for answer in (done.plan, done.first):
+            told = {part: answer.document["mappings"][name][part] for part in vars(outcome)}
+            assert told == vars(outcome), (answer.command, name)
+    assert done.second.writes == 0
+    assert done.verify.total("different") == 0
+    assert done.verify.total("created") + done.verify.total("updated") + done.verify.total("deleted") == 0
 
 
 @pytest.fixture(scope="session")

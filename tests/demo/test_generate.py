@@ -100,7 +100,7 @@ def test_names_that_careless_programs_damage_are_in_the_expected_content(world):
 
 def test_berlin_keeps_the_rule_of_the_european_union():
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
-    moment = dt.datetime(2024, 1, 1)  # noqa: DTZ001
+    moment = dt.datetime(2024, 1, 1)
     while moment.year < 2028:
         shown = moment.replace(tzinfo=dt.UTC).astimezone(zone).replace(tzinfo=None)
         assert berlin(moment) == shown
