@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -19,6 +18,8 @@ from docs.checks import checks
 from dovetail import errors
 from dovetail.cli.main import GROUPS, main
 from dovetail.errors import DovetailError
+from dovetail.expression.reference import reference as expressions
+from dovetail.project.reference import page as project_file
 from dovetail.systems import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,37 +80,6 @@ def _command(command: click.Command, path: str) -> Iterator[str]:
             found = command.get_command(context, name)
             if found is not None:
                 yield from _command(found, f"{path} {name}")
-
-
-# ------------------------------------------------------------------------------------------------------------ functions
-
-
-def functions() -> str:
-    """Every function of the expression language, by the file it stands in."""
-    from dovetail.expression.functions import shelf
-
-    parts = [
-        NOTE,
-        "# Functions\n",
-        "What they take and give, with examples that are run as tests. A null argument gives null unless said.\n",
-    ]
-    by_module: dict[str, list[str]] = {}
-    known = shelf()
-    for name in sorted(known):
-        function = known[name]
-        if name == function.name:
-            by_module.setdefault(function.run.__module__, []).append(name)
-    for module in sorted(by_module):
-        words = inspect.cleandoc(sys.modules[module].__doc__ or "")
-        parts.append(f"## {module.rpartition('.')[2].capitalize()}\n\n{words}\n")
-        for name in by_module[module]:
-            function = known[name]
-            aliases = f" (also `{'`, `'.join(function.aliases)}`)" if function.aliases else ""
-            text, _, example = inspect.cleandoc(function.run.__doc__ or "").partition("\n\n>>>")
-            parts.append(f"### `{function.signature}`{aliases}\n\n{text}\n")
-            if example:
-                parts.append(f"```python\n>>>{example}\n```\n")
-    return "\n".join(parts)
 
 
 # ----------------------------------------------------------------------------------------------------------- connectors
@@ -190,8 +160,8 @@ def _meaning(node: ast.Constant) -> Meaning:
         target = ast.unparse(above.targets[0])
         if isinstance(holder, ast.ClassDef) and target == "code":
             return Meaning(code, (ast.get_docstring(holder) or "").split("\n\n")[0], "", holder.name)
-        at = holder.body.index(above) + 1
-        below = holder.body[at] if at < len(holder.body) else None
+        beside = [*getattr(holder, "body", ()), *getattr(holder, "orelse", ()), None, None]
+        below = beside[beside.index(above) + 1] if above in beside else None
         said = _text(below.value, above) if isinstance(below, ast.Expr) else ""
         return Meaning(code, said or target.lower().replace("_", " "), "", "")
     return Meaning(code, "", "", "")
@@ -279,8 +249,9 @@ def _class_line(code: str) -> str:
 
 PAGES = {
     "commands.md": commands,
-    "functions.md": functions,
     "checks.md": lambda: NOTE + checks(),
+    "expressions.md": expressions,
+    "project-file.md": project_file,
     "connectors.md": connectors,
     "errors.md": error_page,
 }
