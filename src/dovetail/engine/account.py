@@ -106,17 +106,17 @@ def findings(decision: Decision, written: Written | None) -> Iterator[Finding]:
     for place, problems in sorted(survey.problems.items()):
         yield problem_finding(survey, place, problems[0])
     for contest in decision.contests:
-        yield _finding(survey, contest.place, "DV-440", contest.reason, contest.field, "dovetail plan --show conflicts")
+        yield _finding(survey, contest.place, "DV-440", contest.reason, field=contest.field, command="dovetail plan")
     for place, member in written.moved if written is not None else []:
         reason = f"changed at {member} while it was being written; nothing of it was overwritten"
-        yield _finding(survey, place, "DV-451", reason, "", "run the command again")
+        yield _finding(survey, place, "DV-451", reason, field="", command="run the command again")
 
 
 def problem_finding(survey: Survey, place: int, problem: Problem) -> Finding:
     """A held row as a finding."""
     side = next((at for at, rows in enumerate(survey.sides) if rows.member.name == problem.member), 0)
     if survey.index[side, place] == ABSENT:
-        return _finding(survey, place, problem.code, problem.reason, problem.field, "dovetail rejects")
+        return _finding(survey, place, problem.code, problem.reason, field=problem.field, command="dovetail rejects")
     return Finding(
         code=problem.code,
         message=problem.reason,
@@ -128,7 +128,7 @@ def problem_finding(survey: Survey, place: int, problem: Problem) -> Finding:
     )
 
 
-def _finding(survey: Survey, place: int, code: str, message: str, field: str, command: str) -> Finding:
+def _finding(survey: Survey, place: int, code: str, message: str, *, field: str, command: str) -> Finding:
     side = next(at for at in range(len(survey.sides)) if survey.index[at, place] != ABSENT)
     return Finding(
         code=code,

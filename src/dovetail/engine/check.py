@@ -13,7 +13,7 @@ from dovetail.engine.put import Places, shared_column
 from dovetail.engine.rows import Problem
 from dovetail.engine.survey import NO_ROW, Survey
 from dovetail.errors import UnknownName
-from dovetail.kernel.evaluate import Failure, Output, evaluate
+from dovetail.kernel.evaluate import Evaluated, Output, evaluate
 from dovetail.model.type import Kind, Type
 from dovetail.quality.check import declared, questions
 from dovetail.quality.fold import failed, refused
@@ -24,39 +24,34 @@ Lookup = Callable[[str, str], pa.Array]
 """All values of a shared field of another mapping."""
 
 
-def check_rows(survey: Survey, sources: Sources, active: npt.NDArray[np.bool_], places: Places, lookup: Lookup) -> None:
-    """Ask every declared check of the rows at `places`; `active` says which member holds which row.
+def check_rows(survey: Survey, origins: Sources, places: Places, lookup: Lookup) -> None:
+    """Ask every declared check of the rows at `places`.
 
-    The value that is judged is the one that counts: it is what would be written."""
-    scope = {name: survey.mapping.types.get(name, Type(Kind.INTEGER)) for name in sources}
+    The value that is judged is the one that counts: it is what would be written. `origins` names the member that it is from."""
+    scope = {name: survey.mapping.types.get(name, Type(Kind.INTEGER)) for name in origins}
     asked = questions(declared(survey.mapping.mapping), scope)
     if not asked or not len(places):
         return
-    holders = {name: _holder(survey, name, source, active) for name, source in sources.items()}
     names = dict.fromkeys(name for question in asked for name in question.fields)
-    table = pa.table({name: counting(survey, name, holders[name], places) for name in names})
+    table = pa.table({name: counting(survey, name, origins[name], places) for name in names})
     outputs = [Output(question.name, question.expression) for question in asked if question.expression is not None]
     evaluated = evaluate(outputs, scope, table)
     for question in asked:
-        _hold(survey, question, table, evaluated.table, evaluated.failures, (places, holders, lookup))
+        _hold(survey, question, (table, evaluated), (places, origins, lookup))
 
 
 def _hold(
-    survey: Survey,
-    question: Question,
-    table: pa.Table,
-    answers: pa.Table,
-    failures: tuple[Failure, ...],
-    around: tuple[Places, Sources, Lookup],
+    survey: Survey, question: Question, asked: tuple[pa.Table, Evaluated], around: tuple[Places, Sources, Lookup]
 ) -> None:
-    places, holders, lookup = around
+    table, evaluated = asked
+    places, origins, lookup = around
     known = _known(question.needs, lookup) if question.needs is not None else None
-    answer = answers.column(question.name) if question.expression is not None else None
+    answer = evaluated.table.column(question.name) if question.expression is not None else None
     found = [*failed(question, table, answer=answer, known=known)]
-    found += refused(question, [failure.position for failure in failures if failure.output == question.name])
+    found += refused(question, [failure.position for failure in evaluated.failures if failure.output == question.name])
     for row in found:
         place = int(places[row.position])
-        side = max(int(holders[question.fields[0]][place]), 0)
+        side = max(int(origins[question.fields[0]][place]), 0)
         member = survey.sides[side].member.name
         survey.hold(place, Problem(row.code, f"{row.field} {row.reason}", member, row.field, row.check))
 
@@ -79,14 +74,3 @@ def counting(survey: Survey, name: str, holder: npt.NDArray[np.integer], places:
     numbers = survey.referred[name][np.maximum(side, 0), places]
     masked: pa.Array = pa.array(numbers, mask=(side < 0) | (numbers == NO_ROW))
     return masked
-
-
-def _holder(
-    survey: Survey, name: str, source: npt.NDArray[np.integer], active: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.int64]:
-    """The member whose value counts, or the first one that holds the row where all agree."""
-    holder = source.astype(np.int64)
-    for side in reversed(range(len(survey.sides))):
-        if survey.sides[side].member.cell(name) is not None:
-            holder = np.where((source < 0) & active[side], side, holder)
-    return holder

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dovetail.engine.decision import Contest, Decision, Surroundings
-from dovetail.engine.put import Places, Putter, shared_column
+from dovetail.engine.put import Places, Putter, Sources, shared_column
 from dovetail.engine.work import changed_columns
 from dovetail.merge.judge import KEEP, settle
 from dovetail.model.mapping import Rule, SharedField
@@ -27,7 +27,7 @@ def settle_contests(decision: Decision, contested: dict[str, Places], around: Su
             ]
             chosen = settle(shared.policy, values)
             if chosen is not None:
-                decision.sources[name][place] = holders[chosen]
+                decision.sources[name][place] = decision.origins[name][place] = holders[chosen]
             elif not _agree_through_cells(decision, name, one, around):
                 decision.contests.append(Contest(int(place), name, _why(shared)))
 
@@ -49,23 +49,20 @@ def _agree_through_cells(decision: Decision, name: str, place: Places, around: S
     for source in holders:
         sources = {**dict.fromkeys(decision.sources, _constant(decision, KEEP)), name: _constant(decision, source)}
         others = [side for side in holders if side != source]
-        if all(_holds_already(decision, side, name, sources, place, around) for side in others):
+        if all(_holds_already(decision, side, name, sources=sources, place=place, around=around) for side in others):
             return True
     return False
 
 
 def _holds_already(
-    decision: Decision,
-    side: int,
-    name: str,
-    sources: dict[str, npt.NDArray[np.int8]],
-    place: Places,
-    around: Surroundings,
+    decision: Decision, side: int, name: str, *, sources: Sources, place: Places, around: Surroundings
 ) -> bool:
     cell = decision.survey.sides[side].member.cell(name)
     if cell is None or not cell.writes:
         return cell is None
-    put = Putter(decision.survey, side, sources, around.links, around.mappings).put(place, create=False)
+    put = Putter(decision.survey, side, (sources, decision.origins), around.links, around.mappings).put(
+        place, create=False
+    )
     if put.failures or put.pending.any():
         return False
     columns = {column for column, fed in put.fed.items() if name in fed}

@@ -31,6 +31,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         survey=survey,
         agreed=agreed,
         sources={},
+        origins={},
         marks=np.zeros(agreed.cells.shape, dtype=np.uint64),
         first_agreement=agreed.cells["agreement"].max(axis=2, initial=0).astype(np.int64),
         active=active,
@@ -41,7 +42,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     gone = _vanished(decision)
     settle_contests(decision, contested, around)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
-    check_rows(survey, decision.sources, active, to_check, around.lookup)
+    check_rows(survey, decision.origins, to_check, around.lookup)
     _note_held(decision, around.links)
     for side in range(len(survey.sides)):
         work = work_at(decision, side, gone, around)
@@ -112,8 +113,8 @@ def _judge_fields(decision: Decision, seeds: npt.NDArray[np.uint64]) -> dict[str
         winner = verdict.winner.copy()
         contested[shared.name] = np.flatnonzero(winner == CONTESTED)
         winner[winner == CONTESTED] = KEEP
-        alone = active.sum(axis=0) < len(survey.sides)
-        decision.sources[shared.name] = np.where((winner == KEEP) & alone, verdict.source, winner).astype(np.int8)
+        decision.sources[shared.name] = winner
+        decision.origins[shared.name] = verdict.source
     return contested
 
 
@@ -141,7 +142,7 @@ def field_rule(mapping: CompiledMapping, shared: SharedField) -> FieldRule:
     prefer = shared.policy.members if shared.policy is not None and shared.policy.rule is Rule.PREFER else ()
     return FieldRule(
         owner=place[shared.owner] if isinstance(shared.owner, str) else None,
-        first=place[shared.first] if shared.first in place else None,
+        first=place.get(shared.first or ""),
         prefer=tuple(place[name] for name in prefer),
         policy=shared.policy,
         divergence_allowed=shared.elsewhere == "keep",

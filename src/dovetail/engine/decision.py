@@ -14,6 +14,7 @@ from dovetail.engine.links import Links
 from dovetail.engine.put import Places, Putter
 from dovetail.engine.survey import Survey
 from dovetail.mapping.compiled import CompiledMapping
+from dovetail.model.change import Verb
 
 Flags = npt.NDArray[np.bool_]
 
@@ -57,13 +58,15 @@ class Work:
 class Decision:
     """Everything decided about one mapping; nothing has been written.
 
-    `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member whose value counts, by field.
+    `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member
+    whose value counts, by field (-1: nobody's, the members keep theirs), `origins` the member whose value a new row gets.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now."""
 
     survey: Survey
     agreed: Agreed
     sources: dict[str, npt.NDArray[np.int8]]
+    origins: dict[str, npt.NDArray[np.int8]]
     marks: npt.NDArray[np.uint64]
     first_agreement: npt.NDArray[np.int64]
     active: Flags
@@ -117,3 +120,15 @@ class Surroundings:
             raise KeyError(name)
         columns = [rows.shared.column(name) for rows in survey.sides if rows.member.cell(name) is not None]
         return pa.concat_arrays([chunk for column in columns for chunk in column.chunks])
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of one verb that are written in one transaction."""
+
+    verb: Verb
+    places: Places
+    rows: pa.RecordBatch
+    expected: pa.RecordBatch | None
+    keys: list[str] | None
+    pending: npt.NDArray[np.bool_]

@@ -61,7 +61,7 @@ def _action_digests(decision: Decision, places: Places) -> list[xxh3_128]:
 
 def _digest_creates(decision: Decision, work: Work, digests: list[xxh3_128], at_place: dict[int, int]) -> None:
     for cell in decision.survey.sides[work.side].member.cells:
-        source = np.maximum(decision.sources[cell.field], 0)
+        source = np.maximum(decision.origins[cell.field], 0)
         if cell.field in decision.survey.referred:
             contents = _raw_references(decision, cell.field, source, work.creates)
         else:
@@ -88,6 +88,6 @@ def _digest_updates(decision: Decision, work: Work, digests: list[xxh3_128], at_
         contents: Iterator[bytes] = canonical(values)
         if names:
             name = next(iter(names))
-            contents = _raw_references(decision, name, decision.sources[name], work.updates[rows])
+            contents = _raw_references(decision, name, decision.origins[name], work.updates[rows])
         for place, content in zip(work.updates[rows], contents, strict=True):
             digests[at_place[int(place)]].update(f"{column}={len(content)}:".encode() + content)

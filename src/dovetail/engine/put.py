@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Bindings
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,12 @@ from dovetail.engine.survey import NO_ROW, Survey, parent_member
 from dovetail.expression.parse import Expression
 from dovetail.identity.pair import ABSENT
 from dovetail.kernel.evaluate import Failure, Output, evaluate
-from dovetail.mapping.compiled import CompiledCell, CompiledMapping, CompiledMember
+from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.key import decode
 from dovetail.model.type import Kind, Type
 
 Places = npt.NDArray[np.int64]
+Sources: TypeAlias = "Bindings[str, npt.NDArray[np.integer]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +66,21 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
 class Putter:
     """Writes shared rows of one survey in the shape of one member.
 
-    `sources` holds, for each field, the member whose value counts (-1: the member's own)."""
+    `counting` holds, for each field, the member whose value counts for rows that stand here (-1: this member's own), and the
+    one whose value a new row gets."""
 
     def __init__(
         self,
         survey: Survey,
         side: int,
-        sources: Bindings[str, npt.NDArray[np.integer]],
+        counting: tuple[Sources, Sources],
         links: Links,
         parents: Bindings[str, CompiledMapping],
     ) -> None:
         self.survey = survey
         self.side = side
         self.member: CompiledMember = survey.sides[side].member
-        self.sources = sources
+        self.sources, self.origins = counting
         self.links = links
         self.parents = parents
 
@@ -88,13 +91,14 @@ class Putter:
         columns: dict[str, pa.Array | pa.ChunkedArray] = {}
         pending = np.zeros(len(places), dtype=np.bool_)
         orphaned: dict[int, tuple[str, int]] = {}
-        for field in self._fields_read(outputs):
+        sources = {name: self._source(name, create=create) for name in self.fields_read(create=create)}
+        for field, source in sources.items():
             cell = self.member.cell(field)
             if field in self.survey.referred and cell is not None:
-                columns[field] = self._reference(field, cell, places, pending, orphaned)
+                columns[field] = self._reference(field, source[places], places, (pending, orphaned))
                 scope[field] = cell.type
             else:
-                columns[field] = shared_column(self.survey, field, self._sources(field), places)
+                columns[field] = shared_column(self.survey, field, source, places)
                 scope[field] = self.survey.mapping.types.get(field, Type(Kind.TEXT))
         rows = self.survey.sides[self.side]
         position = self.survey.index[self.side, places]
@@ -107,7 +111,7 @@ class Putter:
 
     def wanted(self, places: Places, wants: Expression) -> npt.NDArray[np.bool_]:
         """Which of these rows the member wants, by its own words over shared fields; a row it cannot judge is not wanted."""
-        columns = {name: shared_column(self.survey, name, self._sources(name), places) for name in wants.names}
+        columns = {name: shared_column(self.survey, name, self.origins[name], places) for name in wants.names}
         scope = {name: self.survey.mapping.types[name] for name in wants.names}
         answer = evaluate([Output("wants", wants)], scope, _table(columns, len(places))).table.column("wants")
         return flags(answer)
@@ -127,35 +131,36 @@ class Putter:
         ]
         return writes + fills
 
-    def _fields_read(self, outputs: list[Output]) -> list[str]:
-        known = {field.name for field in self.survey.mapping.mapping.fields}
-        return [
-            name
-            for name in dict.fromkeys(name for output in outputs for name in output.expression.names)
-            if name in known
-        ]
+    def fields_read(self, *, create: bool) -> list[str]:
+        """The shared fields that go into this member's columns."""
+        names = dict.fromkeys(name for output in self._outputs(create=create) for name in output.expression.names)
+        return [name for name in names if name in self.sources]
 
-    def _sources(self, field: str) -> npt.NDArray[np.integer]:
-        """The member whose value is used: the one that counts, else this member itself."""
-        counts = self.sources[field]
+    def comes_in(self, field: str) -> npt.NDArray[np.bool_]:
+        """For which rows the value of a field comes from another member."""
+        source = self._source(field, create=False)
+        return (source >= 0) & (source != self.side)
+
+    def _source(self, field: str, *, create: bool) -> npt.NDArray[np.int64]:
+        """The member whose value is used: for a row that stands here the one that counts, else this member itself if it knows the field."""
+        if create or self.member.cell(field) is None:
+            return self.origins[field].astype(np.int64)
+        counts = self.sources[field].astype(np.int64)
         return np.where(counts >= 0, counts, self.side)
 
     def _reference(
         self,
         field: str,
-        cell: CompiledCell,
+        source: npt.NDArray[np.integer],
         places: Places,
-        pending: npt.NDArray[np.bool_],
-        orphaned: dict[int, tuple[str, int]],
+        notes: tuple[npt.NDArray[np.bool_], dict[int, tuple[str, int]]],
     ) -> pa.Array:
-        """The keys, at this member, of the rows that a reference names."""
-        shared = self.survey.mapping.mapping.field(field)
-        assert shared is not None
-        assert shared.ref is not None
-        parent = self.parents[shared.ref]
+        """The keys, at this member, of the rows that a reference names; notes those that have none yet."""
+        pending, orphaned = notes
+        cell = self.member.cell(field)
+        parent = self.parents[self.survey.parent_of(field)]
         keys = self.links.keys(parent.name, parent_member(parent, self.member))
-        source = self._sources(field)[places]
-        numbers = self.survey.referred[field][source, places].tolist()
+        numbers = np.where(source >= 0, self.survey.referred[field][np.maximum(source, 0), places], NO_ROW).tolist()
         texts: list[str | None] = []
         for at, number in enumerate(numbers):
             text = None if number == NO_ROW else keys.get(number)
@@ -164,7 +169,7 @@ class Putter:
                 if parent.name in self.links.finished or (parent.name, number) in self.links.held:
                     orphaned[at] = (field, number)
             texts.append(text)
-        return _decoded(texts, cell.type)
+        return _decoded(texts, cell.type if cell is not None else Type(Kind.TEXT))
 
 
 def _decoded(texts: list[str | None], kind: Type) -> pa.Array:

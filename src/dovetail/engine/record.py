@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.rows import see
 from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
@@ -16,13 +15,9 @@ from dovetail.model.change import Receipt, Verb
 from dovetail.state.journal import Created, JournalEntry
 from dovetail.state.store import Store
 
-if TYPE_CHECKING:
-    from dovetail.engine.decision import Decision, Work
-    from dovetail.engine.write import Chunk
-
 
 def settle_base(
-    decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, done: npt.NDArray[np.bool_], seed: int
+    decision: Decision, work: Work, chunk: Chunk, *, receipt: Receipt, done: npt.NDArray[np.bool_], seed: int
 ) -> None:
     """Note the new agreement of the rows that were written: at this member as it sees them now, and at the members whose values went in.
 
@@ -40,7 +35,7 @@ def settle_base(
         cell = member.cell(name)
         if cell is None or not set(cell.columns) <= set(after.column_names):
             continue
-        source = decision.sources[name][places]
+        source = (decision.origins if chunk.verb is Verb.CREATE else decision.sources)[name][places]
         went_in = (source >= 0) & (source != work.side)
         waits = pending & (name in decision.survey.referred)
         marks = fingerprints(rows.shared.column(name), seeds)
@@ -110,7 +105,7 @@ def _own_after(decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, d
     return pa.table(columns)
 
 
-def journal(store: Store, run: str, decision: Decision, work: Work, chunk: Chunk, number: int) -> None:
+def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Chunk, number: int) -> None:
     """Keep what a chunk is about to do: for rows that stand there the values before and after; for new rows the key and the chunk only."""
     survey = decision.survey
     member = survey.sides[work.side].member

@@ -16,6 +16,7 @@ from dovetail.merge.deletes import Fate
 
 
 def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], around: Surroundings) -> Work | None:
+    """What is to be written at one member, `None` where it is only read. `gone` names the fate of rows that vanished somewhere."""
     survey = decision.survey
     member = survey.sides[side].member
     if not member.writable:
@@ -33,11 +34,10 @@ def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], ar
         dtype=np.int64,
     )
     present[doomed] = False
+    putter = Putter(survey, side, (decision.sources, decision.origins), around.links, around.mappings)
     incoming = np.zeros(len(survey), dtype=np.bool_)
-    for cell in member.cells:
-        source = decision.sources[cell.field]
-        incoming |= (source >= 0) & (source != side) & bool(cell.writes)
-    putter = Putter(survey, side, decision.sources, around.links, around.mappings)
+    for name in putter.fields_read(create=False):
+        incoming |= putter.comes_in(name)
     work = Work(side, putter, np.flatnonzero(missing), np.flatnonzero(present & incoming), doomed)
     work.creates = _wanted_here(decision, work, member)
     find_updates(decision, work)
@@ -60,15 +60,13 @@ def find_updates(decision: Decision, work: Work) -> Places:
     _hold_failures(decision, work, put)
     changed = changed_columns(decision, work.side, put)
     _hold_new_keys(decision, work, changed)
-    for column, flags in changed.items():
-        fed = np.zeros(len(flags), dtype=np.bool_)
-        for name in put.fed[column]:
-            source = decision.sources.get(name)
-            if source is not None:
-                fed |= (source[put.places] >= 0) & (source[put.places] != work.side)
-        flags &= fed if put.fed[column] else True
+    for column, differing in changed.items():
+        fed = np.zeros(len(put.places), dtype=np.bool_)
+        for name in put.fed[column] & decision.sources.keys():
+            fed |= work.putter.comes_in(name)[put.places]
+        differing &= fed if put.fed[column] else True
         if any(name in decision.survey.referred for name in put.fed[column]):
-            flags |= put.pending & fed
+            differing |= put.pending & fed
     some = np.zeros(len(put.places), dtype=np.bool_)
     for flags in changed.values():
         some |= flags
@@ -90,6 +88,7 @@ def _hold_new_keys(decision: Decision, work: Work, changed: dict[str, Flags]) ->
 
 
 def changed_columns(decision: Decision, side: int, put: Put) -> dict[str, Flags]:
+    """Which columns of a put differ from what stands there, row for row."""
     own = decision.survey.sides[side].own
     position = pa.array(decision.survey.index[side, put.places])
     return {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dovetail.engine.arrays import taken
-from dovetail.engine.decision import Decision, Surroundings, Work
+from dovetail.engine.decision import Chunk, Decision, Surroundings, Work
 from dovetail.engine.ledger import Claim
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Advance, Progress
@@ -40,18 +40,6 @@ class Written:
     moved: list[tuple[int, str]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
     counts: Counter[tuple[str, Verb]] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Rows of one verb that are written in one transaction."""
-
-    verb: Verb
-    places: Places
-    rows: pa.RecordBatch
-    expected: pa.RecordBatch | None
-    keys: list[str] | None
-    pending: npt.NDArray[np.bool_]
 
 
 class Writer:
@@ -132,7 +120,7 @@ class Writer:
         place_of = {int(self.survey.numbers[place]): at for at, place in enumerate(work.creates)}
         depth = np.zeros(len(work.creates), dtype=np.int64)
         for field_name in selves:
-            source = np.maximum(self.decision.sources[field_name][work.creates], 0)
+            source = np.maximum(self.decision.origins[field_name][work.creates], 0)
             parents = self.survey.referred[field_name][source, work.creates].tolist()
             depth = np.maximum(depth, np.array(waves([place_of.get(number, -1) for number in parents])))
         last = int(depth.max()) + 1
@@ -178,7 +166,7 @@ class Writer:
         number = partition.next_chunk()
         with self.store.transaction():
             self.store.intents.put(partition.name, number, run=self.run, content=self._intent(work, chunk))
-            journal(self.store, self.run, self.decision, work, chunk, number)
+            journal(self.store, self.run, self.decision, work=work, chunk=chunk, number=number)
         change = Change(chunk.verb, chunk.rows, chunk.expected)
         claims: list[Claim] = []
 
@@ -222,7 +210,7 @@ class Writer:
             if rows.member.name not in keys:
                 positions = self.survey.index[side, places]
                 keys[rows.member.name] = tuple(None if at == ABSENT else rows.keys[at] for at in positions)
-        settle_base(self.decision, work, chunk, receipt, done, self.around.seed)
+        settle_base(self.decision, work, chunk, receipt=receipt, done=done, seed=self.around.seed)
         return self._claim_of(places, keys, removed=False)
 
     def _claim_of(self, places: Places, keys: dict[str, tuple[str | None, ...]], *, removed: bool) -> Claim:

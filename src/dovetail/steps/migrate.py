@@ -53,8 +53,7 @@ def apply(workspace: Workspace, path: Path, *, progress: Progress | None = None)
             where=str(path),
             hint="make it again: dovetail plan",
         )
-    summary = _execute(workspace, "apply", progress=progress, plan=rows, only=list(manifest.mappings))
-    return summary
+    return _execute(workspace, "apply", progress=progress, plan=rows, only=list(manifest.mappings))
 
 
 def _execute(

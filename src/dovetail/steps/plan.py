@@ -132,7 +132,7 @@ def _create_samples(decision: Decision, work: Work) -> list[Sample]:
     member = survey.sides[work.side].member
     found = []
     for cell in member.cells:
-        source = decision.sources[cell.field]
+        source = decision.origins[cell.field]
         for place in places:
             side = int(max(source[place], 0))
             position = int(survey.index[side, place])

@@ -103,10 +103,10 @@ def _unequal(decision: Decision, work: Work) -> Iterator[Finding]:
             for column, flags in work.changed.items()
             if flags[at]
             for name in sorted(work.fed[column]) or [column]
-            if name not in decision.sources or decision.sources[name][place] not in (-1, work.side)
+            if name not in decision.sources or work.putter.comes_in(name)[place]
         )
         for name in fields:
-            source = decision.sources.get(name, np.full(len(survey), -1))[place]
+            source = decision.origins.get(name, np.full(len(survey), -1))[place]
             other = survey.sides[source].member.name if source >= 0 else "what is declared"
             yield Finding(
                 code="DV-461",

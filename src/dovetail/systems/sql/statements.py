@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from dovetail.model.catalog import Dataset
-from dovetail.model.change import Verb
 from dovetail.model.type import Kind
 from dovetail.systems.sql.dialect import Dialect
 from dovetail.systems.sql.quote import column, identifier, table
@@ -111,28 +110,6 @@ def delete(target: exp.Table, *, keys: Sequence[Guard], expected: Sequence[Guard
     """
     where = _where(target, keys=keys, expected=expected, first=1, dialect=dialect)
     return exp.Delete(this=target.copy(), where=where)
-
-
-def for_change(
-    target: exp.Table,
-    dataset: Dataset,
-    verb: Verb,
-    *,
-    fields: Sequence[str],
-    expected: Sequence[str],
-    dialect: Dialect,
-) -> str:
-    """The statement that one row of a change becomes, as text with parameters in place of values."""
-    keys = guards(dataset, dataset.key)
-    held = guards(dataset, [name for name in expected if name not in dataset.key])
-    tree: exp.Expression
-    if verb is Verb.CREATE:
-        tree = insert(target, fields, dialect=dialect)
-    elif verb is Verb.UPDATE:
-        tree = update(target, fields, keys=keys, expected=held, dialect=dialect)
-    else:
-        tree = delete(target, keys=keys, expected=held, dialect=dialect)
-    return dialect.sql(tree)
 
 
 def create(target: exp.Table, dataset: Dataset, *, dialect: Dialect) -> exp.Create:
