@@ -40,6 +40,9 @@ RANGES = (
     (700, 799, "Installation"),
 )
 
+SPOKEN = {"DV-440": "Members changed a field to different values, and no rule could settle it"}
+"""Words for codes whose message is put together elsewhere."""
+
 
 # ------------------------------------------------------------------------------------------------------------- commands
 
@@ -204,7 +207,8 @@ def _filled(part: ast.AST) -> str:
 def codes() -> dict[str, list[Meaning]]:
     """The places of each code, in the order of the codes."""
     known: dict[str, list[Meaning]] = {}
-    for meaning in meanings():
+    spoken = [Meaning(code, words, "dovetail plan", "") for code, words in SPOKEN.items()]
+    for meaning in [*spoken, *meanings()]:
         known.setdefault(meaning.code, []).append(meaning)
     return dict(sorted(known.items()))
 
