@@ -63,7 +63,8 @@ def has_fields(tree: exp.Expression) -> bool:
 
 
 def constant(tree: exp.Expression) -> Constant:
-    """The value of a constant: text, truth, null or an exact number, plain arithmetic included; raises `NotConstant` otherwise.
+    """The value of a constant: text, truth, null or an exact number, plain arithmetic included; else raises
+    `NotConstant`.
 
     >>> constant(parse("-(60 * 60)").tree)
     Decimal('-3600')

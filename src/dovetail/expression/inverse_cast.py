@@ -66,7 +66,7 @@ def cast(ask: Ask) -> Layer:
             return through(inner, filled(_DAY_KEPT, w=ask.wanted, o=ask.old(inner)), lost=lost)
         case Kind.TIMESTAMP, Kind.TIME:
             return through(inner, filled(_TIME_KEPT, w=ask.wanted, o=ask.old(inner)), lost="it forgets the date")
-        case (Kind.INTEGER | Kind.DECIMAL), (Kind.INTEGER | Kind.DECIMAL):
+        case ((Kind.INTEGER | Kind.DECIMAL), (Kind.INTEGER | Kind.DECIMAL)):
             return _exact(ask, inner, source, target)
         case (Kind.FLOAT, Kind.FLOAT):
             return through(inner, ask.wanted)
@@ -106,7 +106,9 @@ def zoned(ask: Ask) -> Layer:
     inner, zone = unwrapped(arguments[0]), as_expression(arguments[1])
     other = "in_zone" if name == "at_zone" else "at_zone"
     exact = zone.text.strip("'").upper() in ("UTC", "ETC/UTC")
-    lost = "" if name == "at_zone" or exact else "a local time that the zone has twice does not say which of the two it is"
+    lost = (
+        "" if name == "at_zone" or exact else "a local time that the zone has twice does not say which of the two it is"
+    )
     return through(inner, filled(f"{other}(w, z)", w=ask.wanted, z=zone), lost=lost, owed=not exact)
 
 

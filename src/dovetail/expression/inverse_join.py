@@ -100,7 +100,7 @@ def _affixed(parts: _Joined, wanted: Expression, answer: Expression) -> Expressi
 
 
 def _taken_apart(parts: _Joined, wanted: Expression, ask: Ask) -> list[tuple[exp.Expression, Expression]]:
-    """The first field and the rest: the old ones where the text still begins or ends with them, else cut at the first separator."""
+    """The first field and the rest: kept where the text still begins or ends with them, else cut at the separator."""
     head, *rest = parts.fields
     separator, *others = parts.between
     tail = replace(parts, fields=tuple(rest), between=tuple(others))

@@ -28,7 +28,8 @@ class Reversibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profiling:
-    """A question to the whole column: `test` is true in the rows of which the inverse has to guess, or cannot be computed.
+    """A question to the whole column: `test` is true in the rows of which the inverse has to guess, or cannot be
+    computed.
 
     `meaning` completes the sentence "3 of 1,000 rows ...".
     """
@@ -72,8 +73,10 @@ class Ask:
 class Layer:
     """A function undone: `parts` are its arguments that hold fields, each with what it must give.
 
-    `lost` says what the function forgets, empty where it forgets nothing; `refused` why it cannot be undone. An answer that is
-    `owed` a check is only a candidate: the function of it must equal `expected` (if not given, what was wanted), else the row fails.
+    `lost` says what the function forgets, empty where it forgets nothing; `refused` why it cannot be undone. An answer
+    that is
+    `owed` a check is only a candidate: the function of it must equal `expected` (if not given, what was wanted), else
+    the row fails.
     `soft` says to how many places the arguments may be rounded; then their checks are left to this function.
     """
 

@@ -63,7 +63,7 @@ def _step(ask: Ask, inner: exp.Expression, wanted: Expression, *, lost: str = ""
 
 
 def _product(ask: Ask, inner: exp.Expression, factor: Decimal) -> Layer:
-    """The inverse of a product divides; where the quotient has no end, the nearest value that the field can hold is tried."""
+    """The inverse of a product divides; of a quotient without end, the nearest value of the field is tried."""
     if factor == 1:
         return _step(ask, inner, ask.wanted)
     inverse = _reciprocal(factor)
@@ -71,14 +71,16 @@ def _product(ask: Ask, inner: exp.Expression, factor: Decimal) -> Layer:
     ask = _hardened(ask, Fraction(factor), finest)
     if inverse is not None and (ask.soft is None or ask.soft + _places(inverse) <= finest):
         divides = factor == int(factor)
-        wanted = filled("w / c" if divides else "w * c", w=ask.wanted, c=literal(_short(factor if divides else inverse)))
+        wanted = filled(
+            "w / c" if divides else "w * c", w=ask.wanted, c=literal(_short(factor if divides else inverse))
+        )
         return Layer(((inner, wanted),), soft=None if ask.soft is None else ask.soft + _places(inverse))
     candidate = filled("round(w / c, n)", w=ask.wanted, c=literal(_short(factor)), n=literal(finest))
     return Layer(((inner, candidate),), owed=True, soft=_deeper(ask, finest))
 
 
 def _quotient(ask: Ask, inner: exp.Expression, divisor: Decimal, *, written: bool) -> Layer:
-    """The inverse of a quotient multiplies; where the quotient was rounded, the nearest value that the field can hold is tried."""
+    """The inverse of a quotient multiplies; if the quotient was rounded, the nearest value of the field is tried."""
     wanted = filled("w * c", w=ask.wanted, c=literal(_short(divisor)))
     finest = _finest(ask.type_of(inner))
     exact = written and _reciprocal(divisor) is not None
@@ -87,7 +89,9 @@ def _quotient(ask: Ask, inner: exp.Expression, divisor: Decimal, *, written: boo
     if exact and (ask.soft is None or ask.soft + _places(divisor) <= finest):
         return Layer(((inner, wanted),), soft=None if ask.soft is None else ask.soft + _places(divisor))
     candidate = filled("round(v, n)", v=wanted, n=literal(finest))
-    blurred = not exact and Decimal(1).scaleb(-finest) / abs(divisor) <= Decimal(1).scaleb(-_finest(ask.type_of(ask.tree)))
+    blurred = not exact and Decimal(1).scaleb(-finest) / abs(divisor) <= Decimal(1).scaleb(
+        -_finest(ask.type_of(ask.tree))
+    )
     lost = "the quotient is rounded, so near values become equal" if blurred else ""
     return Layer(((inner, candidate),), lost, owed=True, soft=_deeper(ask, finest))
 

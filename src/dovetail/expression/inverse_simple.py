@@ -14,8 +14,9 @@ from dovetail.model.type import Kind
 _PASSES_MAX = 12
 
 _STRICT = (
-    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.DPipe, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Left, exp.Right,
-    exp.Length, exp.StartsWith, exp.EndsWith, exp.Contains, exp.SplitPart, exp.StrPosition, exp.Round, exp.Replace, exp.Pad,
+    exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.DPipe, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Left,
+    exp.Right, exp.Length, exp.StartsWith, exp.EndsWith, exp.Contains, exp.SplitPart, exp.StrPosition, exp.Round,
+    exp.Replace, exp.Pad,
     exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Not, exp.Cast, exp.Anonymous, exp.Abs, exp.Floor, exp.Ceil,
     exp.Greatest, exp.Least,
 )  # fmt: skip
@@ -94,7 +95,9 @@ def _paren(node: exp.Expression) -> exp.Expression:
     if isinstance(inner, _ATOMS) or (isinstance(inner, exp.Func) and not isinstance(inner, exp.Connector)):
         return inner
     parent = node.parent
-    if parent is None or (isinstance(parent, exp.Func | exp.If | exp.Case | exp.Paren) and not isinstance(parent, exp.Connector)):
+    if parent is None or (
+        isinstance(parent, exp.Func | exp.If | exp.Case | exp.Paren) and not isinstance(parent, exp.Connector)
+    ):
         return inner
     if isinstance(parent, _COMPARED) and isinstance(inner, _COMPUTED):
         return inner
@@ -128,7 +131,8 @@ def _case(node: exp.Expression) -> exp.Expression:
 
 
 def _is_idle(arm: exp.If, default: exp.Expression | None) -> bool:
-    """Whether the last condition makes no difference: it gives what follows anyway, or asks for the equality of its two outcomes."""
+    """Whether the last condition makes no difference: its value follows anyway, or it asks whether its outcomes are
+    one."""
     value = arm.args["true"]
     otherwise = default if default is not None else exp.Null()
     if _same(value, otherwise):

@@ -31,7 +31,8 @@ _BY_HAND = "written by hand"
 class Inverse:
     """How a cell is written: `writes` gives each column over the shared field and the member's own row (`old.x`).
 
-    `creates` gives them for a row that does not exist yet; it reads no `old.x`. `reason` says why the cell is of its `kind`. Of
+    `creates` gives them for a row that does not exist yet; it reads no `old.x`. `reason` says why the cell is of its
+    `kind`. Of
     `profile` the answers should be known before the cell is trusted.
     """
 
@@ -57,6 +58,7 @@ def invert(read: Expression, *, shared: str, scope: Mapping[str, Type]) -> Inver
     """The writing direction of `read`, an expression over the member's columns (typed in `scope`).
 
     >>> from dovetail.expression.parse import parse
+    >>> from dovetail.model.type import Kind
     >>> inverse = invert(parse("price_cents / 100"), shared="price", scope={"price_cents": Type(Kind.INTEGER)})
     >>> inverse.kind.value, [(column, write.text) for column, write in inverse.writes]
     ('lossless', [('price_cents', 'price * 100')])
@@ -131,7 +133,7 @@ def _settled(ask: Ask, layer: Layer, solutions: Sequence[_Solution]) -> _Solutio
 
 
 def _is_blurred(ask: Ask, solutions: Sequence[_Solution]) -> bool:
-    """Whether one of several joined fields is read through a function that forgets: then a cut in the wrong place would show.
+    """Whether one of several joined fields is read through a function that forgets: then a wrong cut would show.
 
     That `concat` shows null as empty makes no such difference."""
     harmless = 1 if isinstance(ask.tree, exp.Concat) else 0
@@ -197,15 +199,17 @@ _CALLS: dict[str, Callable[[Ask], Layer]] = {
 _ONE_WAY_CALLS = {
     **dict.fromkeys(("year", "month", "day", "hour", "minute"), "a part of a date does not say the rest"),
     **dict.fromkeys(("length", "strpos"), "a number about a text does not say the text"),
-    **dict.fromkeys(("starts_with", "ends_with", "contains", "regexp_matches"), "that a text matches does not say the text"),
+    **dict.fromkeys(
+        ("starts_with", "ends_with", "contains", "regexp_matches"), "that a text matches does not say the text"
+    ),
     "mod": "a remainder does not say what was divided",
     "sign": "a sign does not say the number",
     "unmapped": "it fails for every value",
 }
 
 _COMPARISONS = (
-    exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Between, exp.Like, exp.Escape,
-    exp.Is, exp.And, exp.Or,
+    exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.In, exp.Between, exp.Like,
+    exp.Escape, exp.Is, exp.And, exp.Or,
 )  # fmt: skip
 
 
@@ -246,7 +250,7 @@ def _keeping_own(read: Expression, shared: str, name: str, write: Expression) ->
 
 
 def together(writes: Sequence[Expression], name: str) -> Expression | None:
-    """One expression for a column that several cells write in part (`split_part`, `substr`): each on what the former left.
+    """One expression for a column that several cells write in part (`split_part`): each on what the former left.
 
     `None` where one of them would overwrite the others, because it does not look at what stands there.
     """

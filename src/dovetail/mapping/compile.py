@@ -23,7 +23,8 @@ _T = TypeVar("_T")
 def compile_mapping(
     mapping: Mapping, catalogs: Bindings[str, Catalog], variables: Bindings[str, object]
 ) -> CompiledMapping:
-    """Compile a mapping; `catalogs` by system name, `variables` by name. Raises `Declarations` with every mistake found."""
+    """Compile a mapping; `catalogs` by system name, `variables` by name. Raises `Declarations` with every mistake
+    found."""
     mistakes: list[DeclarationError] = []
     bound = {name: literal(value) for name, value in variables.items()}
     members: list[CompiledMember] = []

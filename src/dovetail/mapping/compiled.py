@@ -15,7 +15,8 @@ from dovetail.model.type import Type
 
 @dataclass(frozen=True, slots=True)
 class CompiledCell:
-    """How one member expresses one shared field: `read` over the member's columns, `writes` over shared names and `old.column`.
+    """How one member expresses one shared field: `read` over the member's columns, `writes` over shared names and
+    `old.column`.
 
     `creates` is what `writes` is for a row that does not exist yet; it reads no `old.column`."""
 
