@@ -52,7 +52,7 @@ CAST(s AS INTEGER); CAST(s AS BIGINT); CAST(s AS DECIMAL(12, 2)); CAST(s AS DECI
 CAST(s AS TIME); CAST(s AS TIMESTAMP); CAST(s AS TIMESTAMPTZ); CAST(s AS UUID); CAST(s AS JSON); CAST(s AS TEXT); s::INTEGER + 1; CAST(s AS INTEGER) IS NULL; CAST(s AS DATE) > DATE '2000-01-01'
 CASE WHEN regexp_matches(s, '^-?[0-9]{1,9}$') THEN CAST(s AS INTEGER) ELSE 0 END; regexp_matches(s, '^[0-9]{1,5}$') AND CAST(s AS INTEGER) > 5; NOT regexp_matches(s, '^[0-9]{1,5}$') OR CAST(s AS INTEGER) > 5
 CAST(s AS INTEGER) > 5 AND FALSE; CAST(s AS INTEGER) > 5 OR TRUE; FALSE AND CAST(s AS INTEGER) > 5; coalesce('x', CAST(CAST(s AS INTEGER) AS TEXT)); coalesce(CAST(CAST(s AS INTEGER) AS TEXT), 'x')
-lower(upper(s)); upper(lower(trim(s))); length(upper(s)); length(nfc(s)); unmapped(s); CAST(unmapped(s) AS INTEGER); unmapped(s) IS NULL; coalesce(unmapped(s), 'x')
+lower(upper(s)); upper(lower(trim(s))); length(upper(s)); length(nfc(s)); unmapped(s); CAST(unmapped(s) AS INTEGER); unmapped(s) IS NULL; CAST(s AS INTEGER) IS NULL AND FALSE; CAST(s AS INTEGER) = 5; coalesce(unmapped(s), 'x')
 """
 
 NUMBER_CASES = """
@@ -61,7 +61,7 @@ round(n); round(n, 1); round(n, 5); n = 1; n <> 0; n < 0; n <= 1.5; n > 99.99; n
 coalesce(n, 0.001); least(n, 1); greatest(n, 0, 2.5); CAST(n AS TEXT); CAST(n AS INTEGER); CAST(n AS DECIMAL(38, 10)); CAST(n AS DECIMAL(5, 1)); CAST(n AS DECIMAL(12, 3)); CAST(n AS DOUBLE); CAST(n AS DECIMAL(3, 0))
 CASE n WHEN 1 THEN 'one' WHEN 0.5 THEN 'half' ELSE 'other' END; CASE WHEN n > 0 THEN n ELSE 0 END; CASE WHEN n = 0 THEN 0 ELSE 1 / n END; n * 0.19; n * 1.19; n + 0.001; n - 0.5; 1 - n; 0 - n; n * -1; n * 1000
 round(n * 1.19, 2); floor(n / 10); n * n * n; n + 99999999999999999999999999999999999999; n = 99999999999999999999999999999999999999; n < 9223372036854775808; -(-n); n + NULL; n * NULL; n = NULL
-CAST(CAST(n AS TEXT) AS DECIMAL(38, 9)); CAST(n / 4 AS TEXT); CAST(coalesce(n, 0.5) AS TEXT); n - -1; n / 3 * 3; unmapped(n); n IN (NULL, 1); n IS DISTINCT FROM NULL; (n + 1) * (n - 1); if(n > 0, n, 0.5)
+CAST(CAST(n AS TEXT) AS DECIMAL(38, 9)); CAST(n / 4 AS TEXT); CAST(coalesce(n, 0.5) AS TEXT); n - -1; n / 3 * 3; n + 1 = 5; n * 2 = 4; n - 1 < 5; (n + 1 = 2) AND FALSE; FALSE AND 1 / n > 0; 1 / n > 0 AND FALSE; CAST(0.5 AS TEXT); CAST(CAST(n AS DECIMAL(2, 2)) AS TEXT); unmapped(n); n IN (NULL, 1); n IS DISTINCT FROM NULL; (n + 1) * (n - 1); if(n > 0, n, 0.5)
 """
 
 FLOAT_CASES = """

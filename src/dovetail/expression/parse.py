@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
 
 from dovetail.errors import DeclarationError, Location
@@ -56,19 +56,15 @@ def parse(text: str, *, at: Location | None = None) -> Expression:
     check_text(text, at)
     check_words(text, at)
     try:
-        trees = sqlglot.parse(text, dialect=DIALECT)
+        trees = Dialect.get_or_raise(DIALECT).parse_into(exp.Condition, text)
     except RecursionError as error:
         raise too_deep(at) from error
     except SqlglotError as error:
         raise _unreadable(text, error, at) from None
-    if len(trees) != 1 or trees[0] is None:
-        raise DeclarationError(
-            "one expression is expected", where=at, code="DV-120", hint="write a field's name or a SQL expression"
-        )
-    tree = trees[0]
+    tree = trees[0] if len(trees) == 1 else None
     if not isinstance(tree, exp.Expression):
         raise DeclarationError(
-            "this is not an expression", where=at, code="DV-120", hint="write a field's name or a SQL expression"
+            "one expression is expected", where=at, code="DV-120", hint="write a field's name or a SQL expression"
         )
     return from_tree(tree, at=at)
 
@@ -163,7 +159,7 @@ def _plain(name: str) -> bool:
     if not (name.isidentifier() and name.isascii()):
         return False
     try:
-        tree = sqlglot.parse_one(name, dialect=DIALECT)
+        tree = Dialect.get_or_raise(DIALECT).parse_into(exp.Condition, name)[0]
     except SqlglotError:
         return False
     return isinstance(tree, exp.Column) and tree.sql(dialect=DIALECT) == name
