@@ -16,7 +16,8 @@ from dovetail.cli.frame import DONE, Frame, command
     "--sample", "sample_rows", type=int, default=None, metavar="ROWS", help="Look at so many rows of large datasets."
 )
 def analyze_command(frame: Frame, systems: tuple[str, ...], html: str | None, sample_rows: int | None) -> int:
-    """Measure the systems of the project: what they hold, how full and how distinct it is, what refers to what. Reads only."""
+    """Measure the systems of the project: what they hold, how full and how distinct it is, what refers to what. Reads
+    only."""
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.evidence import report

@@ -20,7 +20,8 @@ _only = click.option("--mapping", "only", multiple=True, metavar="NAME", help="O
 @click.option("--out", default=None, metavar="FILE", help="Where the plan is written (default: .dovetail/plan).")
 @click.option("--sql", is_flag=True, help="Also print the statements that would be sent.")
 def plan_command(frame: Frame, only: tuple[str, ...], out: str | None, sql: bool) -> int:  # noqa: FBT001
-    """Show everything that a run would do: creates, updates, deletes, conflicts, rejects. Neither systems nor state are changed."""
+    """Show everything that a run would do: creates, updates, deletes, conflicts, rejects. Neither systems nor state are
+    changed."""
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps.plan import plan

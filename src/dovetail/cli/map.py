@@ -15,7 +15,8 @@ def map_command() -> None:
 @command("show", short_help="Reading and writing direction of every cell, and its class.")
 @click.option("--mapping", default=None, metavar="NAME", help="Only this mapping.")
 def show_command(frame: Frame, mapping: str | None) -> int:
-    """Write out every cell: how it is read, how it is written, whether it is lossless, lossy-with-restore or one-way, and why."""
+    """Write out every cell: how it is read, how it is written, whether it is lossless, lossy-with-restore or one-way,
+    and why."""
     from dovetail.cli import show
     from dovetail.steps import map as step
 

@@ -12,7 +12,8 @@ from dovetail.cli.frame import DONE, FOUND, Frame, command
 @click.argument("numbers", type=int, nargs=-1)
 @click.option("--mapping", default=None, metavar="NAME", help="Only the rejects of this mapping.")
 def rejects_command(frame: Frame, action: str, numbers: tuple[int, ...], mapping: str | None) -> int:
-    """What stands in quarantine, and why. `show N` prints one with the value that failed; `retry` tries again after a fix."""
+    """What stands in quarantine, and why. `show N` prints one with the value that failed; `retry` tries again after a
+    fix."""
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps import rejects

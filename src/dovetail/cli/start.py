@@ -13,7 +13,8 @@ from dovetail.cli.frame import DONE, FOUND, Frame, command
 @command("init", short_help="Draft a project from two systems: NAME=URL NAME=URL.")
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=URL NAME=URL")
 def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
-    """Draft a project from the catalogs of two systems (a PostgreSQL URL, or the path of a SQLite file). Nothing is overwritten."""
+    """Draft a project from the catalogs of two systems (a PostgreSQL URL, or the path of a SQLite file). Nothing is
+    overwritten."""
     from dovetail.steps.init import init
 
     pairs = [(name, url) for name, _, url in (system.partition("=") for system in systems)]

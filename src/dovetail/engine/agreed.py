@@ -15,7 +15,8 @@ from dovetail.state.store import Store
 
 
 class Agreed:
-    """The base of every shared row of a mapping, as an array of the shape (rows, fields, members) and the type `CELL`."""
+    """The base of every shared row of a mapping, as an array of the shape (rows, fields, members) and the type
+    `CELL`."""
 
     def __init__(self, mapping: CompiledMapping, numbers: npt.NDArray[np.int64]) -> None:
         self.mapping = mapping
@@ -26,7 +27,8 @@ class Agreed:
 
     @property
     def layout(self) -> str:
-        """The document that says what the bytes mean: members, fields, and the digest of the cell that made each fingerprint."""
+        """The document that says what the bytes mean: members, fields, and the digest of the cell that made each
+        fingerprint."""
         digests = {
             field: {member.name: cell.digest for member in self.mapping.members if (cell := member.cell(field))}
             for field in self.fields
@@ -34,7 +36,8 @@ class Agreed:
         return json.dumps({"members": self.members, "fields": self.fields, "cells": digests}, sort_keys=True)
 
     def load(self, store: Store) -> None:
-        """Read the base. What was made by another cell than today's is left out, so those fields meet as if for the first time."""
+        """Read the base. What was made by another cell than today's is left out, so those fields meet as if for the
+        first time."""
         table = store.base.load(self.mapping.name)
         if table.num_rows == 0:
             return

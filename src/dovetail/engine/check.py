@@ -27,7 +27,8 @@ Lookup = Callable[[str, str], pa.Array]
 def check_rows(survey: Survey, origins: Sources, places: Places, lookup: Lookup) -> None:
     """Ask every declared check of the rows at `places`.
 
-    The value that is judged is the one that counts: it is what would be written. `origins` names the member that it is from."""
+    The value that is judged is the one that counts: it is what would be written. `origins` names the member that it is
+    from."""
     scope = {name: survey.mapping.types.get(name, Type(Kind.INTEGER)) for name in origins}
     asked = questions(declared(survey.mapping.mapping), scope)
     if not asked or not len(places):

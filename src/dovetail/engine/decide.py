@@ -53,7 +53,8 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
 
 
 def _hold_dependants(decision: Decision, links: Links) -> None:
-    """Leave held rows out of all work, and hold the new rows of the same mapping that refer to them, until nothing changes."""
+    """Leave held rows out of all work, and hold the new rows of the same mapping that refer to them, until nothing
+    changes."""
     is_tree = any(shared.ref == decision.survey.mapping.name for shared in decision.survey.mapping.mapping.fields)
     known = -1
     while known != len(decision.survey.problems):
@@ -79,7 +80,8 @@ def refresh(decision: Decision, around: Surroundings) -> None:
 
 
 def _active(survey: Survey, present: Flags) -> tuple[Flags, Flags]:
-    """Where a member holds the row and shares it, and which rows a `where` leaves out (then the whole pair is frozen)."""
+    """Where a member holds the row and shares it, and which rows a `where` leaves out (then the whole pair is
+    frozen)."""
     active = present.copy()
     filtered = np.zeros(len(survey), dtype=np.bool_)
     for side, rows in enumerate(survey.sides):

@@ -30,7 +30,8 @@ class Contest:
 
 @dataclass(slots=True)
 class Work:
-    """What is to be written at one member. `changed` says, row for row with `updates`, which columns of `new` differ from what stands there.
+    """What is to be written at one member. `changed` says, row for row with `updates`, which columns of `new` differ
+    from what stands there.
 
     `creates` are places only: what they should hold is put when their parents have keys."""
 
@@ -59,7 +60,8 @@ class Decision:
     """Everything decided about one mapping; nothing has been written.
 
     `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member
-    whose value counts, by field (-1: nobody's, the members keep theirs), `origins` the member whose value a new row gets.
+    whose value counts, by field (-1: nobody's, the members keep theirs), `origins` the member whose value a new row
+    gets.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now."""
 
@@ -106,7 +108,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, and what was decided before."""
+    """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, and what was
+    decided before."""
 
     links: Links
     mappings: Bindings[str, CompiledMapping]

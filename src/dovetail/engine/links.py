@@ -13,7 +13,8 @@ class Links:
     """Keys and shared row numbers of every mapping, loaded when first asked for.
 
     Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes
-    nothing. `held` are shared rows that stand in quarantine in this run, `finished` mappings whose rows are all written:
+    nothing. `held` are shared rows that stand in quarantine in this run, `finished` mappings whose rows are all
+    written:
     what refers to a row of theirs that has no key must wait.
     """
 

@@ -1,4 +1,5 @@
-"""One stream of writes into one target: its fence, its chunk numbers, its ledger, and what was left behind by a crash."""
+"""One stream of writes into one target: its fence, its chunk numbers, its ledger, and what was left behind by a
+crash."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ class Partition:
         self._unreserved: set[str] = set()
 
     def open(self) -> int:
-        """Take the partition over from whoever held it, then bring into the state what the target committed and the state does not know.
+        """Take the partition over from whoever held it, then bring into the state what the target committed and the
+        state does not know.
 
-        Raising the epoch first ends the former holder's last transaction, so nothing can appear in the ledger after it was read.
+        Raising the epoch first ends the former holder's last transaction, so nothing can appear in the ledger after it
+        was read.
         Returns the number of chunks recovered."""
         store = self._store
         self._chunk = store.sequence.get(self.name)
@@ -75,7 +78,8 @@ class Partition:
     def write(
         self, dataset: Dataset, change: Change, chunk: int, run: str, account: Callable[[Receipt], bytes]
     ) -> Receipt:
-        """Write a chunk; where the target has transactions, the fence is checked and `account`'s claim is in the same one."""
+        """Write a chunk; where the target has transactions, the fence is checked and `account`'s claim is in the same
+        one."""
         if not isinstance(self.target, SupportsTransaction):
             receipt = self.target.apply(dataset, change)
             account(receipt)

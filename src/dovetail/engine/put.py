@@ -28,7 +28,8 @@ Sources: TypeAlias = "Bindings[str, npt.NDArray[np.integer]]"
 class Put:
     """What some shared rows should hold at one member: `columns` row for row with `places`.
 
-    `fed` names, for each column, the shared fields that feed it. `pending` is true where a reference names a row that has no key there yet (the
+    `fed` names, for each column, the shared fields that feed it. `pending` is true where a reference names a row that
+    has no key there yet (the
     column is null for the time being); `orphaned` where it will not get one in this run, because that row is held."""
 
     places: Places
@@ -66,7 +67,8 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
 class Putter:
     """Writes shared rows of one survey in the shape of one member.
 
-    `counting` holds, for each field, the member whose value counts for rows that stand here (-1: this member's own), and the
+    `counting` holds, for each field, the member whose value counts for rows that stand here (-1: this member's own),
+    and the
     one whose value a new row gets."""
 
     def __init__(
@@ -110,7 +112,8 @@ class Putter:
         return Put(places, evaluated.table, fed, evaluated.failures, pending, orphaned)
 
     def wanted(self, places: Places, wants: Expression) -> npt.NDArray[np.bool_]:
-        """Which of these rows the member wants, by its own words over shared fields; a row it cannot judge is not wanted."""
+        """Which of these rows the member wants, by its own words over shared fields; a row it cannot judge is not
+        wanted."""
         columns = {name: shared_column(self.survey, name, self.origins[name], places) for name in wants.names}
         scope = {name: self.survey.mapping.types[name] for name in wants.names}
         answer = evaluate([Output("wants", wants)], scope, _table(columns, len(places))).table.column("wants")
@@ -142,7 +145,8 @@ class Putter:
         return (source >= 0) & (source != self.side)
 
     def _source(self, field: str, *, create: bool) -> npt.NDArray[np.int64]:
-        """The member whose value is used: for a row that stands here the one that counts, else this member itself if it knows the field."""
+        """The member whose value is used: for a row that stands here the one that counts, else this member itself if it
+        knows the field."""
         if create or self.member.cell(field) is None:
             return self.origins[field].astype(np.int64)
         counts = self.sources[field].astype(np.int64)

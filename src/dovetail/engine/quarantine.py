@@ -18,7 +18,8 @@ from dovetail.state.store import Store
 
 
 def record(store: Store, run: str, decision: Decision) -> None:
-    """Bring the quarantine and the conflicts of a mapping up to date; call after a pass that looked at every row of it."""
+    """Bring the quarantine and the conflicts of a mapping up to date; call after a pass that looked at every row of
+    it."""
     survey = decision.survey
     name = survey.mapping.name
     with store.transaction():

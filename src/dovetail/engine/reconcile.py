@@ -34,7 +34,8 @@ Plan = dict[tuple[str, str, str], PlannedRow]
 
 @dataclass(slots=True)
 class Pass:
-    """One reconcile: all decisions in the order of writing, what was written, and rows left out because they moved since the plan."""
+    """One reconcile: all decisions in the order of writing, what was written, and rows left out because they moved
+    since the plan."""
 
     decisions: list[Decision]
     written: dict[str, Written] = field(default_factory=dict)
@@ -43,7 +44,8 @@ class Pass:
 
 
 class Reconcile:
-    """The one path. `durable` draws shared row numbers from the state; a plan or a comparison draws provisional ones."""
+    """The one path. `durable` draws shared row numbers from the state; a plan or a comparison draws provisional
+    ones."""
 
     def __init__(
         self, workspace: Workspace, *, only: Sequence[str] = (), durable: bool, progress: Progress | None = None
@@ -91,7 +93,8 @@ class Reconcile:
         return decisions
 
     def recover(self) -> int:
-        """Take over every partition that may be written, and bring into the state what a crash left in the targets' ledgers."""
+        """Take over every partition that may be written, and bring into the state what a crash left in the targets'
+        ledgers."""
         recovered = 0
         for group in self.groups:
             for mapping in group:

@@ -19,7 +19,8 @@ from dovetail.state.store import Store
 def settle_base(
     decision: Decision, work: Work, chunk: Chunk, *, receipt: Receipt, done: npt.NDArray[np.bool_], seed: int
 ) -> None:
-    """Note the new agreement of the rows that were written: at this member as it sees them now, and at the members whose values went in.
+    """Note the new agreement of the rows that were written: at this member as it sees them now, and at the members
+    whose values went in.
 
     A field that waits for a parent's key carries a lower number at this member: it is still owed."""
     places = chunk.places[done]
@@ -106,7 +107,8 @@ def _own_after(decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, d
 
 
 def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Chunk, number: int) -> None:
-    """Keep what a chunk is about to do: for rows that stand there the values before and after; for new rows the key and the chunk only."""
+    """Keep what a chunk is about to do: for rows that stand there the values before and after; for new rows the key and
+    the chunk only."""
     survey = decision.survey
     member = survey.sides[work.side].member
     numbers = survey.numbers[chunk.places].tolist()

@@ -45,8 +45,10 @@ def orphan(member: str, field: str, parent: str, number: int) -> Problem:
 class MemberRows:
     """All rows of one member, in the order in which they were read.
 
-    `own` holds the member's own columns, `shared` the shared fields that it knows (references still as its own values), `keys` the
-    encoded keys. `wanted` is false where the member's `where` leaves a row out, `gone` true where it is softly deleted. `problems` are by position.
+    `own` holds the member's own columns, `shared` the shared fields that it knows (references still as its own values),
+    `keys` the
+    encoded keys. `wanted` is false where the member's `where` leaves a row out, `gone` true where it is softly deleted.
+    `problems` are by position.
     """
 
     member: CompiledMember

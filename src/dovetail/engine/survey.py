@@ -24,8 +24,10 @@ NO_ROW = np.iinfo(np.int64).min
 class Survey:
     """All shared rows of one mapping.
 
-    `numbers` are shared row numbers; `index` holds, a line each member, the position of the row there (`ABSENT` where it has none); `vanished`
-    is true where a member that was linked no longer holds the row. `problems` are by place in `numbers`. `referred` holds, for each reference
+    `numbers` are shared row numbers; `index` holds, a line each member, the position of the row there (`ABSENT` where
+    it has none); `vanished`
+    is true where a member that was linked no longer holds the row. `problems` are by place in `numbers`. `referred`
+    holds, for each reference
     field, a line each member, the number of the shared row that it names (`NO_ROW` for none).
     """
 
@@ -66,11 +68,12 @@ def parent_member(mapping: CompiledMapping, member: CompiledMember) -> str:
     for other in mapping.members:
         if other.member.system == member.member.system:
             return other.name
+    system = member.member.system
     raise DeclarationError(
-        f"mapping {mapping.name!r} has no member in system {member.member.system!r}, so a reference to it cannot be followed",
+        f"mapping {mapping.name!r} has no member in system {system!r}, so a reference to it cannot be followed",
         where=member.member.at,
         code="DV-207",
-        hint=f"add a member of {member.member.system!r} to {mapping.name!r}, or leave the reference out for {member.name!r}",
+        hint=f"add a member of {system!r} to {mapping.name!r}, or leave the reference out for {member.name!r}",
     )
 
 

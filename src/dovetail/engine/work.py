@@ -16,7 +16,8 @@ from dovetail.merge.deletes import Fate
 
 
 def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], around: Surroundings) -> Work | None:
-    """What is to be written at one member, `None` where it is only read. `gone` names the fate of rows that vanished somewhere."""
+    """What is to be written at one member, `None` where it is only read. `gone` names the fate of rows that vanished
+    somewhere."""
     survey = decision.survey
     member = survey.sides[side].member
     if not member.writable:
@@ -53,20 +54,20 @@ def _wanted_here(decision: Decision, work: Work, member: CompiledMember) -> Plac
 
 
 def find_updates(decision: Decision, work: Work) -> Places:
-    """Keep the rows in which something really differs, and note what; the answer names rows that refer to one without a key yet."""
+    """Keep the rows in which something really differs, and note what; the answer names rows that refer to one without a
+    key yet."""
     if not len(work.updates):
         return work.updates
     put = work.putter.put(work.updates, create=False)
     _hold_failures(decision, work, put)
     changed = changed_columns(decision, work.side, put)
     _hold_new_keys(decision, work, changed)
-    for column, differing in changed.items():
-        fed = np.zeros(len(put.places), dtype=np.bool_)
+    for column in changed:
+        fed = np.full(len(put.places), not put.fed[column])
         for name in put.fed[column] & decision.sources.keys():
             fed |= work.putter.comes_in(name)[put.places]
-        differing &= fed if put.fed[column] else True
-        if any(name in decision.survey.referred for name in put.fed[column]):
-            differing |= put.pending & fed
+        waits = put.pending if put.fed[column] & decision.survey.referred.keys() else False
+        changed[column] = (changed[column] | waits) & fed
     some = np.zeros(len(put.places), dtype=np.bool_)
     for flags in changed.values():
         some |= flags

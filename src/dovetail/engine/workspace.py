@@ -23,7 +23,8 @@ def utc_now() -> dt.datetime:
 class Workspace:
     """A project with its systems, opened when first asked for and closed together.
 
-    `connect` opens the connector of a system by name; `remember` opens the state. Both are called at most once a name, and
+    `connect` opens the connector of a system by name; `remember` opens the state. Both are called at most once a name,
+    and
     catalogs are read at most once a system.
     """
 

@@ -12,9 +12,12 @@ ABSENT = -1
 class Side:
     """One member's rows as pairing sees them.
 
-    `linked` holds for each position the shared row it is already linked to, or `None`; `naturals` holds for each position the
-    natural keys by which it may be paired (one where all match fields count together, several where any one does); a natural
-    key that is null is left out. `held` are positions that take no part (unreadable rows: they are reported elsewhere)."""
+    `linked` holds for each position the shared row it is already linked to, or `None`; `naturals` holds for each
+    position the
+    natural keys by which it may be paired (one where all match fields count together, several where any one does); a
+    natural
+    key that is null is left out. `held` are positions that take no part (unreadable rows: they are reported
+    elsewhere)."""
 
     linked: Sequence[int | None]
     naturals: Sequence[Sequence[Hashable]]
@@ -35,7 +38,8 @@ class Dispute:
 class Pairing:
     """The answer: for each shared row its position on every side (`ABSENT` where it has none).
 
-    `known` are rows of the cross-reference (shared row number -> positions), in order; `fresh` are new ones. `attached` are (shared row number, side)
+    `known` are rows of the cross-reference (shared row number -> positions), in order; `fresh` are new ones. `attached`
+    are (shared row number, side)
     that were linked to a row whose former partner is gone, or had none."""
 
     known: dict[int, list[int]] = field(default_factory=dict)
@@ -47,7 +51,8 @@ class Pairing:
 def pair(sides: Sequence[Side], rows: Iterable[int], *, by_natural_key: bool) -> Pairing:
     """Pair all rows; `rows` are the shared rows of the cross-reference, also those that no side holds any more.
 
-    Without `by_natural_key` every unlinked row is a thing of its own. A natural key that is null, double on one side, or
+    Without `by_natural_key` every unlinked row is a thing of its own. A natural key that is null, double on one side,
+    or
     taken by another pair is a dispute, and nothing is created for it.
     """
     answer = Pairing(known={row: [ABSENT] * len(sides) for row in rows})
@@ -139,7 +144,7 @@ def _settle(group: list[tuple[int, int]], rows: set[int], answer: Pairing, sides
     taken = [(side, position) for row in rows for side, position in enumerate(answer.known[row]) if position != ABSENT]
     if len(rows) > 1 or any(len(positions) > 1 for positions in by_side.values()):
         reason = "its natural key is not unique"
-        answer.disputes.append(Dispute(reason, "DV-405", tuple(group), tuple([*group, *taken])))
+        answer.disputes.append(Dispute(reason, "DV-405", tuple(group), (*group, *taken)))
         return
     if not rows:
         fresh = [ABSENT] * sides
@@ -154,4 +159,4 @@ def _settle(group: list[tuple[int, int]], rows: set[int], answer: Pairing, sides
             answer.attached.append((row, side))
         else:
             reason = "its natural key is taken by another pair"
-            answer.disputes.append(Dispute(reason, "DV-406", ((side, position),), tuple([(side, position), *taken])))
+            answer.disputes.append(Dispute(reason, "DV-406", ((side, position),), ((side, position), *taken)))

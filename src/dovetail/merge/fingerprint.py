@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -22,7 +23,8 @@ def row_seeds(rows: np.ndarray, seed: int) -> np.ndarray:
 def fingerprints(values: pa.Array | pa.ChunkedArray, seeds: np.ndarray) -> np.ndarray:
     """The fingerprint of each value under its row's seed.
 
-    The canonical bytes are ``N`` for null, else ``V`` and the value's text in UTF-8: numbers without trailing zeros, dates and
+    The canonical bytes are ``N`` for null, else ``V`` and the value's text in UTF-8: numbers without trailing zeros,
+    dates and
     times in ISO form (microseconds, UTC), bytes as they are. They are part of the state's format and pinned by tests.
     """
     digests = [
@@ -51,6 +53,6 @@ def _number(value: Decimal) -> str:
 
 
 def _float(value: float) -> bytes:
-    if value != value:  # every NaN is the same value here, or a NaN would look edited for ever
+    if math.isnan(value):  # every NaN is the same value here, or a NaN would look edited for ever
         return b"NaN"
     return repr(value + 0.0).encode()

@@ -40,8 +40,10 @@ class FieldRule:
 class Evidence:
     """What is known of one field: one line a member, one place a row.
 
-    `active`: the member holds the row and knows the field. `marks`: equal exactly where the shared values are equal. `based`: a
-    base exists. `changed`: the value differs from the member's own base. `agreement`: the number of the agreement that the member last took part in."""
+    `active`: the member holds the row and knows the field. `marks`: equal exactly where the shared values are equal.
+    `based`: a
+    base exists. `changed`: the value differs from the member's own base. `agreement`: the number of the agreement that
+    the member last took part in."""
 
     active: Flags
     marks: Marks
@@ -52,7 +54,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """For each row the member whose value counts (`KEEP` or `CONTESTED` otherwise), and where its value is taken from for creations."""
+    """For each row the member whose value counts (`KEEP` or `CONTESTED` otherwise), and where its value is taken from
+    for creations."""
 
     winner: npt.NDArray[np.int8]
     source: npt.NDArray[np.int8]
@@ -61,9 +64,12 @@ class Verdict:
 def judge(rule: FieldRule, evidence: Evidence) -> Verdict:
     """Whose value counts, row by row.
 
-    Rows where an active member has no base meet for the first time: equal values are settled, else `first`, the owner, or the
-    preferred member wins. With a base: nobody changed it, nothing is done, unless a member is still owed an agreement; one
-    changed it, that one wins; several changed it to one value, settled; else the rule decides. An owner's value always wins.
+    Rows where an active member has no base meet for the first time: equal values are settled, else `first`, the owner,
+    or the
+    preferred member wins. With a base: nobody changed it, nothing is done, unless a member is still owed an agreement;
+    one
+    changed it, that one wins; several changed it to one value, settled; else the rule decides. An owner's value always
+    wins.
     """
     winner = np.full(evidence.active.shape[1], KEEP, dtype=np.int8)
     first_meeting: Flags = np.any(evidence.active & ~evidence.based, axis=0)
@@ -113,7 +119,8 @@ def _alike(marks: npt.NDArray[np.generic], members: Flags) -> Flags:
 
 
 def _first_of(order: tuple[int, ...], members: Flags, *, only: tuple[int, ...] | None = None) -> npt.NDArray[np.int8]:
-    """The first member of `order` that takes part, then any other in the mapping's order; with `only`, none but these (-1)."""
+    """The first member of `order` that takes part, then any other in the mapping's order; with `only`, none but these
+    (-1)."""
     chosen = np.full(members.shape[1], KEEP, dtype=np.int8)
     everybody = order if only is not None else (*order, *range(members.shape[0]))
     for member in reversed(everybody):
@@ -126,7 +133,8 @@ def _take(winner: npt.NDArray[np.int8], rows: Flags, members: npt.NDArray[np.int
 
 
 def settle(policy: Policy | None, values: list[object]) -> int | None:
-    """Which of several different values a rule about *values* takes (its place in the list), or `None` where a person must decide.
+    """Which of several different values a rule about *values* takes (its place in the list), or `None` where a person
+    must decide.
 
     `min` and `max` compare in the declared order of words, else by value; a null never wins.
 

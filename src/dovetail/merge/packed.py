@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 CELL = np.dtype([("mark", "<u8"), ("agreement", "<u4")])
-"""One field at one member: the fingerprint of the value last agreed on, and the number of that agreement (0: none yet)."""
+"""One field at one member: the fingerprint of the value last agreed on, and the number of that agreement (0: none
+yet)."""
 
 
 def pack(base: npt.NDArray[np.void]) -> list[bytes]:

@@ -20,7 +20,8 @@ class DatasetKind(StrEnum):
 class Field:
     """One part of a dataset's rows.
 
-    `computed` fields are filled by the system from others and can never be written; `drawn` ones get their value from the
+    `computed` fields are filled by the system from others and can never be written; `drawn` ones get their value from
+    the
     system when a row is created without one (serial, identity, rowid).
     """
 

@@ -28,8 +28,10 @@ class Verb(StrEnum):
 class Change:
     """One verb over many rows of one shape; each key occurs once.
 
-    `rows` holds, for `CREATE`, all fields to be filled (the key too, unless the system draws it); for `UPDATE` the key fields and the
-    fields to be set; for `DELETE` the key fields. `expected`, row for row, holds the key fields and what other fields must
+    `rows` holds, for `CREATE`, all fields to be filled (the key too, unless the system draws it); for `UPDATE` the key
+    fields and the
+    fields to be set; for `DELETE` the key fields. `expected`, row for row, holds the key fields and what other fields
+    must
     still hold for the row to be touched (compared by exact value, null equal to null).
     """
 
@@ -54,8 +56,10 @@ class Reject:
 class Receipt:
     """A target's answer.
 
-    `applied` rows were written; `missed` are positions whose row was gone or no longer as expected; `rejects` were refused.
-    `keys` holds the key of every row of a `CREATE`, row for row (nulls where not applied). `held` holds, row for row, what the row holds now in
+    `applied` rows were written; `missed` are positions whose row was gone or no longer as expected; `rejects` were
+    refused.
+    `keys` holds the key of every row of a `CREATE`, row for row (nulls where not applied). `held` holds, row for row,
+    what the row holds now in
     the fields written, where the system rewrote anything or can tell cheaply; `None` means exactly what was sent.
     """
 
@@ -70,7 +74,8 @@ class Receipt:
 class LedgerEntry:
     """What one committed chunk of writes did, kept in the target itself in the same transaction.
 
-    `chunk` is unique per partition and grows; `run` is the run's id; `content` is the engine's own packed description (keys,
+    `chunk` is unique per partition and grows; `run` is the run's id; `content` is the engine's own packed description
+    (keys,
     agreement numbers, digests: no personal data)."""
 
     partition: str

@@ -22,7 +22,8 @@ class MemberCount:
 
 @dataclass(slots=True)
 class MappingCount:
-    """The outcomes of one mapping's shared rows; `read` counts rows per member, `different` fields that `verify` found unequal."""
+    """The outcomes of one mapping's shared rows; `read` counts rows per member, `different` fields that `verify` found
+    unequal."""
 
     rows: int = 0
     read: dict[str, int] = field(default_factory=dict)

@@ -57,8 +57,10 @@ _ARROW: dict[Kind, pa.DataType] = {
 class Type:
     """A logical type, with the bounds that the system declares.
 
-    `precision` and `scale` count decimal digits and belong to `DECIMAL`; `length` counts characters of `TEXT` or bytes of
-    `BYTES`; `minimum` and `maximum` bound an `INTEGER` that is narrower than 64 bits. `native` is the system's own name.
+    `precision` and `scale` count decimal digits and belong to `DECIMAL`; `length` counts characters of `TEXT` or bytes
+    of
+    `BYTES`; `minimum` and `maximum` bound an `INTEGER` that is narrower than 64 bits. `native` is the system's own
+    name.
     """
 
     kind: Kind

@@ -14,7 +14,8 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """One shared row that the plan writes: where it was seen, what was read, what would be done (hexadecimal digests)."""
+    """One shared row that the plan writes: where it was seen, what was read, what would be done (hexadecimal
+    digests)."""
 
     mapping: str
     member: str
@@ -57,7 +58,8 @@ def write_plan(manifest: Manifest, rows: Iterable[PlannedRow]) -> Iterable[str]:
 
 
 def read_plan(lines: Sequence[str], *, where: str) -> tuple[Manifest, dict[tuple[str, str, str], PlannedRow]]:
-    """The plan again, rows by (mapping, member, key); raises `PlanMoved` for a file that is no plan, or was changed or cut."""
+    """The plan again, rows by (mapping, member, key); raises `PlanMoved` for a file that is no plan, or was changed or
+    cut."""
     damaged = PlanMoved(
         "this file is not a whole plan", where=where, hint="make it again: dovetail plan", code="DV-602"
     )

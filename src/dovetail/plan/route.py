@@ -10,7 +10,8 @@ from dovetail.model.mapping import Mapping
 
 
 def routes(mappings: Sequence[Mapping]) -> tuple[tuple[Mapping, ...], ...]:
-    """The mappings in groups, each after the groups that it refers to; the members of one group refer to each other in a cycle."""
+    """The mappings in groups, each after the groups that it refers to; the members of one group refer to each other in
+    a cycle."""
     by_name = {mapping.name: mapping for mapping in mappings}
     needs = {mapping.name: references(mapping) & by_name.keys() - {mapping.name} for mapping in mappings}
     groups = _cycles(needs)
@@ -27,7 +28,8 @@ def references(mapping: Mapping) -> set[str]:
 
 
 def _cycles(needs: Bindings[str, set[str]]) -> list[tuple[str, ...]]:
-    """The strongly connected groups of names, in the order of first appearance (each name reaches every other of its group)."""
+    """The strongly connected groups of names, in the order of first appearance (each name reaches every other of its
+    group)."""
     reach = {name: _reachable(name, needs) for name in needs}
     groups: list[tuple[str, ...]] = []
     seen: set[str] = set()
@@ -51,7 +53,8 @@ def _reachable(start: str, needs: Bindings[str, set[str]]) -> set[str]:
 
 
 def waves(parents: Sequence[int]) -> list[int]:
-    """For each row of a self-referencing mapping the wave in which it can be written; -1 where its ancestors form a cycle.
+    """For each row of a self-referencing mapping the wave in which it can be written; -1 where its ancestors form a
+    cycle.
 
     `parents[i]` is the place of the parent of row `i`, or -1 where it has none that must be written first.
 

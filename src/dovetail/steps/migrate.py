@@ -25,16 +25,20 @@ PASSES_MAX = 4
 def migrate(
     workspace: Workspace, *, only: Sequence[str] = (), allowed: int | None = None, progress: Progress | None = None
 ) -> Summary:
-    """Reconcile everything in bulk. A run that was killed is continued by the next one; doing it twice writes nothing twice.
+    """Reconcile everything in bulk. A run that was killed is continued by the next one; doing it twice writes nothing
+    twice.
 
-    Raises `GateClosed` before the first write when more existing rows would change than the guard, or `allowed`, permits."""
+    Raises `GateClosed` before the first write when more existing rows would change than the guard, or `allowed`,
+    permits."""
     return _execute(workspace, "migrate", only=only, progress=progress, allowed=allowed, plan=None)
 
 
 def apply(workspace: Workspace, path: Path, *, progress: Progress | None = None) -> Summary:
-    """Carry out a reviewed plan: rows exactly as it shows them; what moved since is left out and goes to a follow-up plan.
+    """Carry out a reviewed plan: rows exactly as it shows them; what moved since is left out and goes to a follow-up
+    plan.
 
-    The guard does not hold a plan that a person reviewed. Raises `PlanMoved` when the plan belongs to other declarations."""
+    The guard does not hold a plan that a person reviewed. Raises `PlanMoved` when the plan belongs to other
+    declarations."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:

@@ -50,7 +50,8 @@ class Planned:
 def plan(
     workspace: Workspace, *, only: Sequence[str] = (), progress: Progress | None = None, path: Path | None = None
 ) -> Planned:
-    """Plan a reconcile of all mappings, or of `only` some. The plan is written to `path` (default: `.dovetail/plan`)."""
+    """Plan a reconcile of all mappings, or of `only` some. The plan is written to `path` (default:
+    `.dovetail/plan`)."""
     started = time.monotonic()
     now = workspace.clock()
     summary = Summary(command="plan", run=f"{now:%Y%m%dT%H%M%S}-plan")

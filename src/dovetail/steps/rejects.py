@@ -29,7 +29,8 @@ def one(workspace: Workspace, number: int) -> Reject:
 
 
 def retry(workspace: Workspace, numbers: Sequence[int], *, progress: Progress | None = None) -> Summary:
-    """Reconcile the mappings of these rejects again (of all open ones when none is named), and what waits for their rows."""
+    """Reconcile the mappings of these rejects again (of all open ones when none is named), and what waits for their
+    rows."""
     chosen = [one(workspace, number) for number in numbers] or list(workspace.store.rejects.list())
     names = {reject.mapping for reject in chosen}
     names |= {

@@ -6,7 +6,8 @@ from dovetail.engine.workspace import Workspace
 
 
 def status(workspace: Workspace) -> dict[str, object]:
-    """The last runs, and for each mapping its linked rows, open rejects, open conflicts and waiting keys; one JSON document."""
+    """The last runs, and for each mapping its linked rows, open rejects, open conflicts and waiting keys; one JSON
+    document."""
     store = workspace.store
     rejects, conflicts = store.rejects.counts(), store.conflicts.counts()
     return {

@@ -21,7 +21,8 @@ from dovetail.model.run import Summary
 def verify(workspace: Workspace, *, only: Sequence[str] = (), progress: Progress | None = None) -> Summary:
     """Compare every row and field of all members as their types mean it. Nothing is written.
 
-    `ok` is false when any field differs, any row is missing or too many, or any row cannot be compared that does not stand
+    `ok` is false when any field differs, any row is missing or too many, or any row cannot be compared that does not
+    stand
     in quarantine already. `different` counts unequal fields; a missing row counts as one."""
     started = time.monotonic()
     summary = Summary(command="verify", run=f"{workspace.clock():%Y%m%dT%H%M%S}-verify")

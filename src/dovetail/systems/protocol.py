@@ -1,7 +1,8 @@
 """What a connector must be able to do (two verbs to read, a third to write), and what it may be able to do besides.
 
 A capability is one small protocol, found with `isinstance`. Without it Dovetail is slower, never different.
-All verbs are synchronous. Driver exceptions never leave a connector: they become a class of `dovetail.errors`, which alone
+All verbs are synchronous. Driver exceptions never leave a connector: they become a class of `dovetail.errors`, which
+alone
 decides what a run does. Every call ends within the connector's own deadline (`timeout_s`).
 """
 
@@ -28,7 +29,8 @@ class Source(Protocol):
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once, in one snapshot where the system has such a thing.
 
-        Columns stand in the order of `fields`, each in the carrier of its type (`Type.arrow`); a value that cannot be carried
+        Columns stand in the order of `fields`, each in the carrier of its type (`Type.arrow`); a value that cannot be
+        carried
         exactly is null, and the extra column `UNREADABLE` says why.
         """
         ...
@@ -45,7 +47,8 @@ class Target(Source, Protocol):
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry a change out and make it durable. A row that the system refuses is a reject; the others are written.
 
-        Applying the same change twice equals once: a `CREATE` whose row stands there with exactly these values is counted as
+        Applying the same change twice equals once: a `CREATE` whose row stands there with exactly these values is
+        counted as
         applied, an `UPDATE` or `DELETE` likewise.
         """
         ...
@@ -56,7 +59,8 @@ class SupportsLookup(Protocol):
     """Can read rows by key."""
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """The rows of those keys, in any order; absent keys are left out. Batches as `read` gives them, from the primary.
+        """The rows of those keys, in any order; absent keys are left out. Batches as `read` gives them, from the
+        primary.
 
         `keys` has one column for each part of the dataset's key, under the part's name."""
         ...
@@ -130,7 +134,8 @@ class SupportsTransaction(Protocol):
         ...
 
     def raise_epoch(self, partition: str) -> int:
-        """The next epoch of a partition; waits for, or ends, the transaction of the former holder. Makes fence and ledger if absent."""
+        """The next epoch of a partition; waits for, or ends, the transaction of the former holder. Makes fence and
+        ledger if absent."""
         ...
 
     def ledger(self, partition: str) -> Sequence[LedgerEntry]:
@@ -147,7 +152,8 @@ class SupportsStatements(Protocol):
     """Can show the statement that a change becomes."""
 
     def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
-        """The statement for one row, with parameters in place of values: `fields` are set, `expected` must still hold."""
+        """The statement for one row, with parameters in place of values: `fields` are set, `expected` must still
+        hold."""
         ...
 
 
@@ -156,6 +162,7 @@ class SupportsDoctor(Protocol):
     """Can say about itself what an operator must know."""
 
     def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
-        """Lines of (topic, `ok` | `warn` | `bad`, words): version, encoding, time zone, clock offset, rights per dataset
+        """Lines of (topic, `ok` | `warn` | `bad`, words): version, encoding, time zone, clock offset, rights per
+        dataset
         (tried with a scratch row that is rolled back), and for what is missing the statement that grants it."""
         ...
