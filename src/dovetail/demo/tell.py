@@ -34,15 +34,29 @@ def analyze(answer: Answer) -> str:
 
 def shown(answer: Answer) -> str:
     """How the cells are classed."""
-    classes = Counter(cell["class"] for cell in answer.document["cells"])
-    return f"{classes.total()} cells, writing derived: " + ", ".join(
-        f"{count} {name}" for name, count in classes.most_common()
-    )
+    cells = [
+        cell
+        for mapping in answer.document["mappings"].values()
+        for field in mapping["fields"].values()
+        for cell in field["members"].values()
+    ]
+    classes = Counter(cell["class"] for cell in cells)
+    told = ", ".join(f"{count} {name}" for name, count in classes.most_common())
+    return f"the writing direction of {len(cells)} cells, derived: {told}"
 
 
 def tested(answer: Answer) -> str:
-    """How many round trips were made on real rows."""
-    return f"{answer.document}"
+    """How many round trips were made on real rows, and what they found."""
+    fields = [
+        field
+        for mapping in answer.document["mappings"].values()
+        for member in mapping.values()
+        for field in member["fields"].values()
+    ]
+    trials = sum(field["trials"] for field in fields)
+    explained = sum(field.get(name, 0) for field in fields for name in ("holds", "coarser", "refused"))
+    words = f"{trials:,} round trips on real and edited rows, {trials - explained or 'none'} broken"
+    return f"{words}; {len(answer.document['findings'])} remarks about rows that cannot be carried"
 
 
 def outcomes(answer: Answer) -> str:
@@ -57,11 +71,9 @@ def plan(answer: Answer) -> str:
 
 
 def guard(plan: Answer) -> str:
-    """Why the first attempt was stopped."""
+    """Why a run without permission would be stopped."""
     changes = plan.total("updated") + plan.total("deleted")
-    return (
-        f"stopped by the guard: {changes:,} rows that exist would change, nothing was written; the plan was read, so:"
-    )
+    return f"would stop this: {changes:,} rows that exist would change; the plan was read, so they are allowed"
 
 
 def migrate(answer: Answer) -> str:
@@ -71,7 +83,8 @@ def migrate(answer: Answer) -> str:
         for name, count in mapping["members"].items():
             members[name] += sum(count.values())
     written = " and ".join(f"{count:,} to the {name}" for name, count in members.items() if count)
-    return f"{answer.writes:,} rows written ({written}); {outcomes(answer)}"
+    held = ", ".join(f"{answer.total(outcome):,} {outcome}" for outcome in ("quarantined", "conflicts"))
+    return f"{answer.writes:,} rows written ({written}); {held}"
 
 
 def verify(answer: Answer) -> str:
