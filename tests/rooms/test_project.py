@@ -233,7 +233,7 @@ match: sku
 fields:
   sku:  {shop: upc, depot: code, owner: shop}
   note: {shop: note, depot: note, south: remark, policy: {prefer: [depot, shop]}}
-deletes: {depot: detach, west: restore}
+deletes: {west: restore, depot: detach}
 """
     )
     stock = load(tmp_path, variables={}).mapping("stock")

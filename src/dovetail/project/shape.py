@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -114,6 +115,10 @@ class Reader:
         if text is None or node is None:
             return None
         try:
+            return _parsed(text)
+        except DeclarationError:
+            pass
+        try:
             return parse(text, at=node.at)
         except DeclarationError as mistake:
             if is_balanced(text):
@@ -155,6 +160,12 @@ class Reader:
         self.mistakes.unknown(
             message, entry.key.at, name=entry.name, known=[key.name for key in keys.keys if not key.later]
         )
+
+
+@functools.lru_cache(maxsize=20_000)
+def _parsed(text: str) -> Expression:
+    """The expression, once for all places where the same text stands."""
+    return parse(text)
 
 
 def _kind(node: Scalar) -> str:
