@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from dovetail.engine.open import open_workspace
-from dovetail.errors import UnknownName
+from dovetail.errors import DeclarationError, Declarations, UnknownName
 from dovetail.steps import map as step
 
 SHOP = """
@@ -151,3 +151,28 @@ def test_parts_of_one_field_are_written_together(project):
     whole = next(fill for fill in member.fills if fill.column == "loc")
     assert set(whole.expression.names) == {"land", "town"}
     assert not whole.on_create_only
+
+
+def test_floats_of_another_member_are_written_exactly(project):
+    with closing(sqlite3.connect(project / "stock.db")) as connection:
+        connection.executescript(STOCK.replace("NUMERIC(10, 3)", "REAL").replace("CREATE TABLE item", "DROP TABLE item; CREATE TABLE item"))
+    with closing(sqlite3.connect(project / "shop.db")) as connection, connection:
+        connection.execute("UPDATE product SET cents = 7 WHERE id = 1")
+    tested = run(project, step.test)
+    prices = [one for one in tested.findings if one.finding.field == "price"]
+    assert {(one.finding.code, one.finding.member) for one in prices} <= {("DV-216", "shop")}
+
+
+@pytest.mark.parametrize(
+    ("write", "code"),
+    [("upper(price)", "DV-127"), ("name", "DV-208"), ("{cent: price * 100}", "DV-203"), ("prise * 100", "DV-101")],
+)
+def test_a_write_that_does_not_fit_is_refused_where_it_stands(project, write, code):
+    text = MAPPING.replace("shop: cents / 100,", f"shop: {{read: cents / 100, write: {write}}},")
+    (project / "mappings" / "product.yaml").write_text(text)
+    with pytest.raises(DeclarationError) as refused:
+        run(project, step.show)
+    mistake = refused.value.mistakes[0] if isinstance(refused.value, Declarations) else refused.value
+    assert mistake.code == code
+    assert mistake.where.file.endswith("product.yaml")
+    assert mistake.where.line == 10

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from dovetail.expression.inverse_build import as_expression, filled, has_fields, old, unwrapped
-from dovetail.expression.inverse_cast import cast, truncated, zoned
+from dovetail.expression.inverse_cast import as_type, cast, truncated, zoned
 from dovetail.expression.inverse_code import coalesced, codes, emptied
 from dovetail.expression.inverse_join import joined
 from dovetail.expression.inverse_layer import Ask, Layer, Profiling, Reversibility, refused, through
@@ -16,9 +16,9 @@ from dovetail.expression.inverse_number import absolute, arithmetic, bounded, ne
 from dovetail.expression.inverse_simple import simplified, without_old
 from dovetail.expression.inverse_text import NORMAL_FORMS, beginning, middle, normal_form, padded, part, replaced
 from dovetail.expression.parse import Expression, column, from_tree, substitute
-from dovetail.model.type import Type
+from dovetail.model.type import Kind, Type
 
-__all__ = ["Inverse", "Profiling", "Reversibility", "declared", "invert", "together"]
+__all__ = ["Inverse", "Profiling", "Reversibility", "declared", "invert", "received", "together"]
 
 Writes = tuple[tuple[str, Expression], ...]
 
@@ -58,7 +58,6 @@ def invert(read: Expression, *, shared: str, scope: Mapping[str, Type]) -> Inver
     """The writing direction of `read`, an expression over the member's columns (typed in `scope`).
 
     >>> from dovetail.expression.parse import parse
-    >>> from dovetail.model.type import Kind
     >>> inverse = invert(parse("price_cents / 100"), shared="price", scope={"price_cents": Type(Kind.INTEGER)})
     >>> inverse.kind.value, [(column, write.text) for column, write in inverse.writes]
     ('lossless', [('price_cents', 'price * 100')])
@@ -247,6 +246,16 @@ def declared(read: Expression, writes: Writes, *, shared: str, scope: Mapping[st
 def _keeping_own(read: Expression, shared: str, name: str, write: Expression) -> Expression:
     """Kept only where the written value depends on nothing but this field."""
     return keeping(read, column(shared), name, write) if set(write.names) <= {shared} else write
+
+
+def received(shared: str, given: Type) -> Expression:
+    """An exact number from a shared field that is a float; a float that stands for no such number fails.
+
+    >>> received("s", Type(Kind.DECIMAL, precision=10, scale=2)).text
+    'CASE WHEN CAST(CAST(s AS DECIMAL(10, 2)) AS DOUBLE) = s THEN CAST(s AS DECIMAL(10, 2)) ELSE unmapped(s) END'
+    """
+    template = "CASE WHEN CAST(e AS DOUBLE) = w THEN e ELSE unmapped(w) END"
+    return simplified(filled(template, w=column(shared), e=as_type(column(shared), given)))
 
 
 def together(writes: Sequence[Expression], name: str) -> Expression | None:

@@ -12,6 +12,7 @@ from dovetail.expression.invert import Reversibility, declared, invert, together
 from dovetail.expression.parse import Expression, choose, literal, parse, substitute
 from dovetail.expression.types import infer
 from dovetail.mapping.compiled import CompiledCell, CompiledFill, CompiledMapping, CompiledMember
+from dovetail.mapping.settle import settled
 from dovetail.mapping.unify import unify
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.mapping import Cell, Fill, Mapping, Member, SharedField
@@ -38,9 +39,10 @@ def compile_mapping(
             mistakes.append(mistake)
     if mistakes:
         raise Declarations(mistakes)
-    types = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
+    found = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
+    types = {name: given for name, given in found.items() if given}
     computed = {field.name: parse(field.value, at=field.at) for field in mapping.fields if field.value}
-    return CompiledMapping(mapping, tuple(members), {name: kind for name, kind in types.items() if kind}, computed)
+    return CompiledMapping(mapping, tuple(settled(member, mapping, types) for member in members), types, computed)
 
 
 def _collect(work: Callable[[SharedField], _T], fields: Iterable[SharedField]) -> list[tuple[str, _T]]:

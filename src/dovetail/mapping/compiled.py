@@ -12,6 +12,9 @@ from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.model.mapping import Mapping, Member
 from dovetail.model.type import Type
 
+Writes = tuple[tuple[str, Expression], ...]
+"""Columns, each with the expression that fills it."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledCell:
@@ -24,11 +27,11 @@ class CompiledCell:
     read: Expression
     type: Type
     columns: tuple[str, ...]
-    writes: tuple[tuple[str, Expression], ...]
+    writes: Writes
     kind: Reversibility
     reason: str
     profile: tuple[Profiling, ...] = ()
-    creates: tuple[tuple[str, Expression], ...] = ()
+    creates: Writes = ()
 
     @property
     def digest(self) -> str:

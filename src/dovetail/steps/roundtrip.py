@@ -45,7 +45,7 @@ class Subject:
     @property
     def values(self) -> list[object]:
         """The shared value that each row reads as."""
-        return self.rows.shared.column(self.cell.field).take(pa.array(self.places, pa.int64())).to_pylist()
+        return list(self.rows.shared.column(self.cell.field).take(pa.array(self.places, pa.int64())).to_pylist())
 
 
 def subject(mapping: CompiledMapping, rows: MemberRows, cell: CompiledCell) -> Subject:
