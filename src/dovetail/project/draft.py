@@ -193,7 +193,7 @@ def _system(side: Side) -> list[str]:
     if "://" not in place:
         return [*lines, f"    path: {_yaml(place)}"]
     if holds_secret(place):
-        hint = f"    # The URL holds a password and is not written here; before each command: export {variable(name)}='...'"
+        hint = f"    # The URL holds a password and is not written here; first: export {variable(name)}='...'"
         return [*lines, hint, f"    url: ${{{variable(name)}}}"]
     return [*lines, f"    url: {_yaml(place)}"]
 
