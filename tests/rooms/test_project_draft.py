@@ -252,6 +252,13 @@ def test_a_password_is_not_written(tmp_path: Path) -> None:
     assert 'url: "postgresql://ada@db:5432/stock"' in files["dovetail.yaml"]
 
 
+def test_a_placeholder_stays_one() -> None:
+    same = Catalog((table("item", ID, field("code"), uniques=(("code",),)),))
+    text = draft(("shop", "postgres", "${SHOP}", same), ("stock", "sqlite", "b.db", same))["dovetail.yaml"]
+    assert 'url: "${SHOP}"' in text
+    assert "path: b.db" in text
+
+
 @pytest.mark.parametrize(
     ("left", "right", "least", "most"),
     [
