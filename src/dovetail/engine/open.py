@@ -13,7 +13,7 @@ from dovetail.state.key import read_or_create
 from dovetail.state.store import Store, open_state
 from dovetail.systems import registry
 from dovetail.systems.protocol import Source
-from dovetail.systems.secret import resolve
+from dovetail.systems.secret import expand, resolve
 
 STATE_FOLDER = ".dovetail"
 """Where a project keeps its state and its key; never in git."""
@@ -36,11 +36,17 @@ def open_workspace(
 
     def remember() -> Store:
         home = Path(project.folder) / STATE_FOLDER
-        name = f"state-{environment}.db" if environment else "state.db"
-        address = project.state or str(home / name)
-        return open_state(address, key=read_or_create(home, variables), clock=clock)
+        return open_state(_state_of(project, home, variables), key=read_or_create(home, variables), clock=clock)
 
     return Workspace(project, connect=connect, remember=remember, clock=clock)
+
+
+def _state_of(project: Project, home: Path, variables: Mapping[str, str]) -> str:
+    """Where the state is: as declared, its secrets resolved and a path taken from the project's folder; else a file."""
+    if project.state is None:
+        return str(home / (f"state-{project.environment}.db" if project.environment else "state.db"))
+    address = expand(project.state, variables, Path(project.folder))
+    return address if "://" in address else str(Path(project.folder) / address)
 
 
 def connector_of(project: Project, system: System, variables: Mapping[str, str]) -> Source:

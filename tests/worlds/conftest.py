@@ -1,0 +1,71 @@
+"""Worlds as fixtures, and the table of faults that stands at the end of a run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from world import World
+
+_NUMBERS = count(1)
+_TOLD: list[tuple[str, str, float]] = []
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Makes an empty place of a kind: `postgres` (its URL) or `sqlite` (its file)."""
+    made: list[str] = []
+
+    def make(kind: str) -> str:
+        number = next(_NUMBERS)
+        if kind == "sqlite":
+            return str(tmp_path / f"place_{number}.db")
+        server = request.getfixturevalue("postgres_server")
+        made.append(f"world_{number}")
+        return server.create(made[-1])
+
+    yield make
+    for name in made:
+        request.getfixturevalue("postgres_server").drop(name)
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Notes an outcome for the table, with the time since the last note of this test."""
+    began = [time.monotonic()]
+
+    def note(fault: str, outcome: str) -> None:
+        now = time.monotonic()
+        _TOLD.append((fault, outcome, now - began[0]))
+        began[0] = now
+
+    return note
+
+
+@pytest.fixture
+def world(place: Callable[[str], str], tmp_path: Path) -> Callable[..., World]:
+    """Makes a world of two systems, `left` and `right`, of the kinds asked for."""
+
+    def make(left: str, right: str, *, state: str = "sqlite", timeout_s: float = 10) -> World:
+        places = {"left": place(left), "right": place(right)}
+        where = place("postgres") if state == "postgres" else ""
+        return World(tmp_path / "project", places, state=where, timeout_s=timeout_s)
+
+    return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table: fault, outcome, seconds until everything was in order again."""
+    if not _TOLD:
+        return
+    terminalreporter.section("faults and outcomes")
+    wide = max(len(fault) for fault, _, _ in _TOLD)
+    for fault, outcome, seconds in _TOLD:
+        terminalreporter.write_line(f"{fault:<{wide}}  {seconds:6.2f} s  {outcome}")
