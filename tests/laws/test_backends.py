@@ -60,7 +60,7 @@ n; -n; n + 1; n - 1; n * 2; n + n; n - n; n * n; n / 100; n / 3; n / 7; n / 0.01
 round(n); round(n, 1); round(n, 5); n = 1; n <> 0; n < 0; n <= 1.5; n > 99.99; n >= -1; n IN (1, 2.5, 100); n BETWEEN 0 AND 10; NOT n = 1; n IS NULL; n IS NOT DISTINCT FROM 1; n = 1.50; nullif(n, 0); coalesce(n, 0)
 coalesce(n, 0.001); least(n, 1); greatest(n, 0, 2.5); CAST(n AS TEXT); CAST(n AS INTEGER); CAST(n AS DECIMAL(38, 10)); CAST(n AS DECIMAL(5, 1)); CAST(n AS DECIMAL(12, 3)); CAST(n AS DOUBLE); CAST(n AS DECIMAL(3, 0))
 CASE n WHEN 1 THEN 'one' WHEN 0.5 THEN 'half' ELSE 'other' END; CASE WHEN n > 0 THEN n ELSE 0 END; CASE WHEN n = 0 THEN 0 ELSE 1 / n END; n * 0.19; n * 1.19; n + 0.001; n - 0.5; 1 - n; 0 - n; n * -1; n * 1000
-round(n * 1.19, 2); floor(n / 10); n * n * n; n + 99999999999999999999999999999999999999; n = 99999999999999999999999999999999999999; n < 9223372036854775808; -(-n); n + NULL; n * NULL; n = NULL
+round(n * 1.19, 2); floor(n / 10); n * n * n; n + 99999999999999999999999999999999999999; n = 99999999999999999999999999999999999999; n < 9223372036854775808; -(-n); n + NULL; n * NULL; NULL + (n + n); NULL - 1 / n; (n * n) = NULL; mod(1 / n, NULL); nullif(NULL, 1 / n); coalesce(NULL, n + n); (n + n) IN (NULL); (n + n = 1) AND NULL; n = NULL
 CAST(CAST(n AS TEXT) AS DECIMAL(38, 9)); CAST(n / 4 AS TEXT); CAST(coalesce(n, 0.5) AS TEXT); n - -1; n / 3 * 3; n + 1 = 5; n * 2 = 4; n - 1 < 5; (n + 1 = 2) AND FALSE; FALSE AND 1 / n > 0; 1 / n > 0 AND FALSE; CAST(0.5 AS TEXT); CAST(CAST(n AS DECIMAL(2, 2)) AS TEXT); unmapped(n); n IN (NULL, 1); n IS DISTINCT FROM NULL; (n + 1) * (n - 1); if(n > 0, n, 0.5)
 """
 

@@ -58,7 +58,13 @@ def _sql(node: Node, names: Names) -> SQL:
         raise Untranslatable
     if node.type is not None and node.type.kind is Kind.FLOAT and node.op is not Op.COLUMN:
         raise Untranslatable
+    if node.op in _FOLDED and any(part.op is Op.LITERAL and part.value is None for part in node.parts):
+        raise Untranslatable
     return _RULES[node.op](node, names)
+
+
+_FOLDED = frozenset(Op) - {Op.CASE, Op.SWITCH, Op.COALESCE, Op.CONCAT, Op.NULLIF, Op.SAME, Op.IS_NULL, Op.IS}
+"""Steps that DuckDB makes null at once when one operand is written as NULL, without looking at the others' failures."""
 
 
 def _parts(node: Node, names: Names) -> list[SQL]:
