@@ -24,8 +24,8 @@ ORDER_STATES = {"new": 10, "paid": 20, "shipped": 30, "cancelled": 90}
 class Translation:
     """The store's rows as the inventory would hold them, by natural key.
 
-    `rows` is by table of the inventory; `ids` says which row of the store each came from; `held` is by mapping; `filtered` counts the rows that do
-    not belong to the inventory."""
+    `rows` is by table of the inventory; `ids` says which row of the store each came from; `held` is by mapping;
+    `filtered` counts the rows that do not belong to the inventory."""
 
     rows: dict[str, dict[Key, Row]] = field(default_factory=dict)
     ids: dict[str, dict[Key, int]] = field(default_factory=dict)

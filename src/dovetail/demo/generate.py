@@ -50,8 +50,9 @@ class Outcome:
 class World:
     """Both systems before the migration, and the right answer.
 
-    `stock` and `expected` hold the inventory's rows by table and natural key, before and after. `phones` are the store's telephone numbers after the
-    migration, by customer. `held` are the store's rows that must be quarantined, by mapping and `id`, with the reason."""
+    `stock` and `expected` hold the inventory's rows by table and natural key, before and after. `phones` are the
+    store's telephone numbers after the migration, by customer. `held` are the store's rows that must be quarantined,
+    by mapping and `id`, with the reason."""
 
     store: Tables
     stock: Stock
@@ -110,7 +111,7 @@ def _combine(table: str, moved: Translation, stock: dict[Key, Row]) -> tuple[dic
 
 
 def _phones(store: Tables, moved: Translation, partners: dict[Key, Row]) -> dict[int, str]:
-    """The inventory's telephone numbers for the customers that it knows, everybody else's as before; no number is an empty text."""
+    """The inventory's telephone numbers for the customers that it knows, everybody else's as before."""
     phones = {row["id"]: row["phone"] for row in store["customer"]}
     phones.update({number: partners[key]["phone"] or "" for key, number in moved.ids["partner"].items()})
     return phones

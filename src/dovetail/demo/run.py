@@ -1,4 +1,4 @@
-"""The demo itself: builds both systems, runs the shipped commands on them, and lets an independent judge have the last word."""
+"""The demo itself: builds both systems, runs the shipped commands, and lets an independent judge have the last word."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Step:
 
 
 def run(rows: int = DEFAULT_ROWS, keep: Path | None = None, systems: str = "sqlite", *, console: Console) -> int:
-    """Run the whole demo; the answer is the exit code. Without `keep` a new temporary folder is used, and left for looking at."""
+    """Run the whole demo; the answer is the exit code. Without `keep` a new temporary folder is used and left there."""
     folder = _folder(keep)
     started = perf_counter()
     with placed(folder, systems) as place:
@@ -57,7 +57,7 @@ def run(rows: int = DEFAULT_ROWS, keep: Path | None = None, systems: str = "sqli
 
 @contextmanager
 def placed(folder: Path, systems: str) -> Iterator[Place]:
-    """Room for both systems: files in the folder, or two databases of an embedded PostgreSQL for as long as the block lasts."""
+    """Room for both systems: files in the folder, or two databases of an embedded PostgreSQL while the block lasts."""
     if systems == "sqlite":
         yield Place(folder, folder / "shop.db", folder / "warehouse.db")
         return

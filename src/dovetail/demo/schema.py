@@ -77,7 +77,7 @@ READ = {
     "sales_order_line": """SELECT l.order_no, l.line_no, i.code AS item, l.quantity, l.unit_price, l.shelf
         FROM sales_order_line l LEFT JOIN item i ON i.item_no = l.item_no""",
 }
-"""Each table of the inventory with its references spelled out, so that it can be compared without numbers drawn by the system."""
+"""Each table of the inventory with its references spelled out, comparable without numbers that the system drew."""
 
 KEYS = {
     "item_group": ("code",),
@@ -108,7 +108,7 @@ class Cursor(Protocol):
 
 @contextmanager
 def opened(where: Path | str) -> Iterator[Cursor]:
-    """A cursor of a SQLite file (a path) or of a PostgreSQL database (a URL); everything done is committed at the end."""
+    """A cursor of a SQLite file (a path) or of a PostgreSQL database (a URL); all is committed at the end."""
     with _connection(where) as connection, closing(connection.cursor()) as cursor:
         yield cursor
         connection.commit()
@@ -143,7 +143,8 @@ def make_stock(where: Path | str, stock: Stock) -> None:
             _insert(cursor, where, table, rows)
         if dialect == "postgres":
             for table, key in (("item_group", "group_no"), ("item", "item_no"), ("partner", "partner_no")):
-                cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', '{key}'), max({key})) FROM {table}")  # noqa: S608
+                sequence = f"pg_get_serial_sequence('{table}', '{key}')"
+                cursor.execute(f"SELECT setval({sequence}, max({key})) FROM {table}")  # noqa: S608
 
 
 def _prepare(cursor: Cursor, where: Path | str) -> None:
@@ -214,7 +215,7 @@ def _as_is(value: object) -> object:
 
 
 def read_stock(where: Path | str) -> dict[str, list[Row]]:
-    """All rows of the inventory as the judge compares them: exact numbers, dates and moments, references spelled out."""
+    """All rows of the inventory as the judge compares them: exact numbers, dates and moments, no drawn numbers."""
     found: dict[str, list[Row]] = {}
     with opened(where) as cursor:
         for table, query in READ.items():

@@ -21,7 +21,7 @@ _PROGRAM = "import sys; from dovetail.cli.main import main; sys.exit(main())"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command answered: its exit code, its JSON document (empty where it gave none), and what it wrote for people."""
+    """What a command answered: exit code, JSON document (empty where it gave none), and what it wrote for people."""
 
     command: str
     code: int

@@ -1,4 +1,4 @@
-"""What the inventory holds before anything is migrated: a third of the store's things, partly different, and things of its own."""
+"""What the inventory holds beforehand: a third of the store's things, partly different, and things of its own."""
 
 from __future__ import annotations
 

@@ -65,12 +65,14 @@ SPECIAL_TITLES = (
 
 FIRST_NAMES = (
     "Anna", "Ben", "Clara", "David", "Elif", "Finn", "Greta", "Hugo", "Ida", "Jonas", "Katja", "Lars", "Mia", "Noah",
-    "Olga", "Paul", "Quentin", "Rosa", "Sofia", "Tim", "Ute", "Viktor", "Wanda", "Xaver", "Yara", "Zoe", "Chlo\u00e9", "J\u00fcrgen",
+    "Olga", "Paul", "Quentin", "Rosa", "Sofia", "Tim", "Ute", "Viktor", "Wanda", "Xaver", "Yara", "Zoe", "Chlo\u00e9",
+    "J\u00fcrgen",
 )  # fmt: skip
 
 LAST_NAMES = (
     "Adler", "Bauer", "Cohen", "Dietrich", "Engel", "Fischer", "Gruber", "Huber", "Iversen", "Jansen", "Keller", "Lang",
-    "Meyer", "Novak", "Olsen", "Peters", "Richter", "Schmidt", "Tanaka", "Ulrich", "Vogel", "Weber", "Yilmaz", "Ziegler",
+    "Meyer", "Novak", "Olsen", "Peters", "Richter", "Schmidt", "Tanaka", "Ulrich", "Vogel", "Weber", "Yilmaz",
+    "Ziegler",
 )  # fmt: skip
 
 SPECIAL_NAMES = (
