@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 
 from dovetail.errors import MissingDriver, Unreachable
-from dovetail.testing.servers.postgres import Server, server
-
-_NUMBERS = count(1)
+from dovetail.testing.servers.postgres import Pool, Server, server
 
 
 @pytest.fixture(scope="session")
@@ -18,15 +15,22 @@ def postgres_server() -> Iterator[Server]:
     """A running PostgreSQL; tests that kill or stop one start their own."""
     try:
         running = server()
-        with running as started:
-            yield started
+        started = running.__enter__()
     except (MissingDriver, Unreachable) as reason:
         pytest.skip(str(reason))
+    yield started
+    running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def postgres_pool(postgres_server: Server) -> Pool:
+    """Databases that are emptied and used again."""
+    return Pool(postgres_server)
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Server) -> Iterator[str]:
+def postgres_url(postgres_pool: Pool) -> Iterator[str]:
     """The URL of an empty database that no other test uses."""
-    name = f"test_{next(_NUMBERS)}"
-    yield postgres_server.create(name)
-    postgres_server.drop(name)
+    name = postgres_pool.take()
+    yield postgres_pool.server.url(name)
+    postgres_pool.give_back(name)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,9 @@ class Server:
         """The number of the server's first process."""
         return int((self.folder / "postmaster.pid").read_text().split("\n")[0])
 
-    def url(self, database: str = USER, *, user: str = USER, password: str | None = None, port: int | None = None) -> str:
+    def url(
+        self, database: str = USER, *, user: str = USER, password: str | None = None, port: int | None = None
+    ) -> str:
         """Where a database is reached."""
         return f"postgresql://{user}:{password or self._password}@{HOST}:{port or self._port}/{database}"
 
@@ -118,20 +121,21 @@ class Server:
 
     def create(self, name: str) -> str:
         """Make an empty database; the answer is its URL."""
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE template0')
         return self.url(name)
 
     def drop(self, name: str) -> None:
         """Remove a database, ending whoever uses it."""
-        self._administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    # -------------------------------------------------------------------------------------------------------- within
-
-    def _administer(self, statement: str) -> None:
+    def run(self, statement: str, database: str = USER) -> None:
+        """Carry one statement out, with every right."""
         import psycopg
 
-        with psycopg.connect(self.url(), autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=10) as connection:
             connection.execute(statement.encode())
+
+    # -------------------------------------------------------------------------------------------------------- within
 
     def _initialise(self) -> None:
         secret = self._folder / "secret"
@@ -153,10 +157,49 @@ class Server:
         lines: list[str] = []
         while len(lines) <= _READY_LINE or lines[_READY_LINE].strip() != "ready":
             if time.monotonic() > limit or (self._supervisor is not None and self._supervisor.poll() is not None):
-                raise Unreachable(f"PostgreSQL did not start: {(self._folder / 'log').read_text(errors='replace')[-2000:]}")
+                raise Unreachable(
+                    f"PostgreSQL did not start: {(self._folder / 'log').read_text(errors='replace')[-2000:]}"
+                )
             time.sleep(_PAUSE_S)
             status = self.folder / "postmaster.pid"
             lines = status.read_text().split("\n") if status.exists() else []
+
+
+_EMPTY = """
+DO $$ DECLARE one text; BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', one);
+    END LOOP;
+    CREATE SCHEMA public;
+END $$
+"""
+
+
+class Pool:
+    """Empty databases on one server, each used by one test at a time: emptying one is quicker than making another."""
+
+    def __init__(self, running: Server) -> None:
+        self.server = running
+        self._numbers = count(1)
+        self._free: list[str] = []
+
+    def take(self) -> str:
+        """The name of an empty database."""
+        if self._free:
+            return self._free.pop()
+        name = f"test_{next(self._numbers)}"
+        self.server.create(name)
+        return name
+
+    def give_back(self, name: str) -> None:
+        """Empty a database for the next; one that cannot be emptied is removed."""
+        try:
+            self.server.run(_EMPTY, name)
+        except Exception:  # noqa: BLE001 - whatever is in the way, another database is made
+            self.server.drop(name)
+        else:
+            self._free.append(name)
 
 
 @contextmanager

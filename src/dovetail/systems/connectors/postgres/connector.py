@@ -12,17 +12,20 @@ import pyarrow as pa
 
 from dovetail.errors import DeclarationError
 from dovetail.model.catalog import Catalog, Dataset
-from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.connectors.postgres import doctor, fence, parts
 from dovetail.systems.connectors.postgres.address import Address, parse
 from dovetail.systems.connectors.postgres.describe import describe
-from dovetail.systems.connectors.postgres.draw import reserve
+from dovetail.systems.connectors.postgres.draw import reserve, with_draws
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Sessions
+from dovetail.systems.connectors.postgres.staged import Staged, copying
 from dovetail.systems.connectors.postgres.write import Writer
 from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import POSTGRES
+
+_NO_ROWS = pa.array([], pa.string())
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -121,8 +124,8 @@ class Connector:
             return reserve(session, self._reader.place(dataset), dataset, count)
 
     def create(self, dataset: Dataset) -> None:
-        """The table, if it is not there yet."""
-        tree = statements.create(self._names.table(dataset.name), dataset, dialect=POSTGRES)
+        """The table, if it is not there yet; fields that the system draws become identities, or UUIDs by default."""
+        tree = with_draws(statements.create(self._names.table(dataset.name), dataset, dialect=POSTGRES), dataset)
         with self._sessions.lend(dataset.name) as session, session.writing():
             session.rows(tree)
 
@@ -151,6 +154,17 @@ class Connector:
                 session.rows(ledger.forget(POSTGRES, session.schema), [partition, chunk])
 
     # -------------------------------------------------------------------------------------------------------- other
+
+    def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
+        """The statement that is carried out; `dovetail_staged` are the rows on their way, a parameter a column."""
+        with self._sessions.lend(dataset.name) as session:
+            stored = self._reader.columns(session, dataset)
+        place, key = self._reader.place(dataset), dataset.key
+        if verb is Verb.CREATE:
+            return copying(place, fields)
+        others = [name for name in fields if name not in key]
+        staged = Staged(place, stored, *(dict.fromkeys(names, _NO_ROWS) for names in (key, others, expected)))
+        return POSTGRES.sql(staged.delete() if verb is Verb.DELETE else staged.update())
 
     def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
         """What an operator must know about the database."""

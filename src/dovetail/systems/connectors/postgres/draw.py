@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from dovetail.errors import Refused
 from dovetail.model.catalog import Dataset, Field
+from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres.declared import cast, draws, logical, selected
 from dovetail.systems.connectors.postgres.faults import DENIED
 from dovetail.systems.connectors.postgres.read import found
@@ -58,3 +59,18 @@ def _value(session: Session, place: exp.Table, of: Column) -> exp.Expression | N
         name = session.rows(_SEQUENCE, [POSTGRES.sql(place), of.name])[0][0]
         return exp.Anonymous(this="nextval", expressions=[cast(exp.Literal.string(name), "regclass")])
     return exp.Var(this=of.default) if draws(of.default) else None
+
+
+def with_draws(tree: exp.Create, dataset: Dataset) -> exp.Create:
+    """The statement that makes a table, with the fields that the system is to draw."""
+    drawn = {field.name: field.type.kind for field in dataset.fields if field.drawn}
+    for defined in tree.find_all(exp.ColumnDef):
+        kind = drawn.get(defined.name)
+        if kind is Kind.INTEGER:
+            rule: exp.Expression = exp.GeneratedAsIdentityColumnConstraint(this=False)
+        elif kind is Kind.UUID:
+            rule = exp.DefaultColumnConstraint(this=exp.Anonymous(this="gen_random_uuid"))
+        else:
+            continue
+        defined.append("constraints", exp.ColumnConstraint(kind=rule))
+    return tree

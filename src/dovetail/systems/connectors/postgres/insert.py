@@ -5,7 +5,6 @@ from __future__ import annotations
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
 from dovetail.model.change import Receipt
 from dovetail.model.type import Kind
@@ -17,9 +16,9 @@ from dovetail.systems.connectors.postgres.faults import blames_row
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.sift import Sieve
+from dovetail.systems.connectors.postgres.staged import copying
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dialect import POSTGRES
-from dovetail.systems.sql.quote import identifier
 
 _LEFT_OUT = "a trigger left the row out"
 
@@ -84,8 +83,7 @@ def _standing(session: Session, attempt: Attempt, positions: list[int]) -> set[i
 def _load(session: Session, attempt: Attempt) -> None:
     """All rows by `COPY`; by `INSERT` where row security forbids that."""
     names = list(attempt.columns)
-    into = exp.Schema(this=attempt.place.copy(), expressions=[identifier(name) for name in names])
-    copy = f"COPY {POSTGRES.sql(into)} FROM STDIN (FORMAT csv)"
+    copy = copying(attempt.place, names)
     staged = attempt.staged()
     insert = POSTGRES.sql(staged.insert(()))
 

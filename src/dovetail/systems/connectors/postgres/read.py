@@ -73,7 +73,7 @@ class Reader:
         return self.queries[dataset.name][0]
 
     def read(
-        self, session: Session, dataset: Dataset, fields: Sequence[str], where: exp.Expression | None = None
+        self, session: Session, dataset: Dataset, fields: Sequence[str], where: exp.Condition | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows that pass a test."""
         if dataset.kind is DatasetKind.QUERY:

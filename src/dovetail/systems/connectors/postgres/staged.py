@@ -22,6 +22,16 @@ _STAGED = "dovetail_staged"
 _POSITION = "position"
 
 
+def copying(place: exp.Table, fields: Sequence[str]) -> str:
+    """The statement by which many new rows come in.
+
+    >>> copying(table("item", "public"), ["id", "name"])
+    'COPY "public"."item" ("id", "name") FROM STDIN (FORMAT csv)'
+    """
+    into = exp.Schema(this=place.copy(), expressions=[identifier(name) for name in fields])
+    return f"COPY {POSTGRES.sql(into)} FROM STDIN (FORMAT csv)"
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """Columns of texts under names of our own: `key`, `sets` (what is written) and `expected`, by the names of their fields."""

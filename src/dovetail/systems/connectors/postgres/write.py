@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, Receipt, Verb
@@ -11,6 +11,8 @@ from dovetail.systems.connectors.postgres.attempt import Attempt, begin
 from dovetail.systems.connectors.postgres.insert import create
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.sift import Sieve
+from dovetail.systems.sql.dialect import POSTGRES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,27 @@ class Writer:
 
         Rows without a key of their own cannot be told from others: they are created once more."""
         attempt = begin(self.session, self.reader, dataset, change)
-        todo = attempt.todo() if change.verb is Verb.CREATE else sorted({*attempt.todo(), *attempt.moved})
-        if todo and dataset.key and all(part in attempt.columns for part in dataset.key):
-            staged = attempt.staged()
-            staged = type(staged)(staged.place, staged.stored, staged.key, staged.sets)
-            standing = {at for (at,) in self.session.rows(staged.standing(), staged.parameters(todo))}
-            attempt.done |= set(todo) - standing if change.verb is Verb.DELETE else standing
+        if dataset.key and all(part in attempt.columns for part in dataset.key):
+            is_create = change.verb is Verb.CREATE
+            self._skip_done(attempt, attempt.todo() if is_create else sorted({*attempt.todo(), *attempt.moved}))
         return self._carry_out(attempt)
 
     def _carry_out(self, attempt: Attempt) -> Receipt:
         if attempt.change.verb is Verb.CREATE:
             return create(self.session, self.reader, attempt)
         return amend(self.session, self.reader, attempt)
+
+    def _skip_done(self, attempt: Attempt, positions: list[int]) -> None:
+        """Note the rows that stand there as they should, or are gone as they should."""
+        staged = replace(attempt.staged(), expected={})
+        sql = POSTGRES.sql(staged.standing())
+        standing: set[int] = set()
+
+        def look(some: list[int]) -> None:
+            with self.session.savepoint():
+                standing.update(at for (at,) in self.session.rows(sql, staged.parameters(some)))
+
+        sieve = Sieve(self.session, attempt.dataset.key, attempt.dataset.names)
+        unfit = sieve.sift(positions, look, retry_orphans=False)
+        is_delete = attempt.change.verb is Verb.DELETE
+        attempt.done |= set(positions) - standing - unfit.keys() if is_delete else standing
