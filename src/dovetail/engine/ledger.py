@@ -33,7 +33,7 @@ class Claim:
             "layout": self.layout,
             "numbers": self.numbers,
             "keys": self.keys,
-            "packed": base64.b85encode(b"".join(self.packed)).decode(),
+            "packed": base64.b64encode(b"".join(self.packed)).decode(),
             "removed": self.removed,
         }
         return zlib.compress(json.dumps(document).encode(), 1)
@@ -42,7 +42,7 @@ class Claim:
 def read_claim(content: bytes) -> Claim:
     """The claim that `Claim.content` wrote."""
     document = json.loads(zlib.decompress(content))
-    whole = base64.b85decode(document["packed"])
+    whole = base64.b64decode(document["packed"])
     numbers = tuple(document["numbers"])
     width = len(whole) // len(numbers) if numbers else 0
     return Claim(

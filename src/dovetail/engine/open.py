@@ -9,6 +9,7 @@ from pathlib import Path
 from dovetail.engine.workspace import Workspace, utc_now
 from dovetail.model.mapping import Project, System
 from dovetail.project.load import load
+from dovetail.project.settings import prepared
 from dovetail.state.key import read_or_create
 from dovetail.state.store import Store, open_state
 from dovetail.systems import registry
@@ -27,12 +28,10 @@ def open_workspace(
     clock: Callable[[], dt.datetime] = utc_now,
 ) -> Workspace:
     """The project in `folder`; raises `Declarations` with all mistakes. `variables` are the environment variables."""
-    project = load(folder, environment=environment, variables=variables)
+    project = load(folder, environment=environment, variables=variables, settings_of=registry.settings_class)
 
     def connect(name: str) -> Source:
-        system = project.system(name)
-        assert system is not None
-        return connector_of(project, system, variables)
+        return connector_of(project, next(one for one in project.systems if one.name == name), variables)
 
     def remember() -> Store:
         home = Path(project.folder) / STATE_FOLDER
@@ -52,9 +51,8 @@ def _state_of(project: Project, home: Path, variables: Mapping[str, str]) -> str
 def connector_of(project: Project, system: System, variables: Mapping[str, str]) -> Source:
     """The connector of a declared system, its secrets resolved and its paths taken from the project's folder."""
     folder = Path(project.folder)
-    settings = dict(resolve(dict(system.settings), variables=variables, folder=folder))
-    if "path" in settings:
-        settings["path"] = folder / str(settings["path"])
+    given = resolve(dict(system.settings), variables, folder)
+    settings = prepared(registry.settings_class(system.connector), given, folder)
     if system.timezone is not None:
         settings["timezone"] = system.timezone
     if system.queries:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dovetail.engine.ledger import Claim, confirm, read_claim
-from dovetail.errors import Refused
+from dovetail.errors import Fenced, Refused
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.state.store import Store
@@ -21,6 +21,7 @@ class Partition:
         self.target = target
         self._store = store
         self._epoch = 0
+        self._turn = 0
         self._chunk = 0
         self._unreserved: set[str] = set()
 
@@ -28,18 +29,52 @@ class Partition:
         """Take the partition over from whoever held it, then bring into the state what the target committed and the
         state does not know.
 
-        Raising the epoch first ends the former holder's last transaction, so nothing can appear in the ledger after it
-        was read.
         Returns the number of chunks recovered."""
+        if isinstance(self.target, SupportsTransaction):
+            self._epoch = self.target.raise_epoch(self.name)
+        recovered = self._take_over()
+        self._turn = self._store.sequence.advance(self._turns)
+        return len(recovered)
+
+    def reopen(self) -> frozenset[int]:
+        """Take the partition over from ourselves, after a try whose end we do not know; the chunks that the target holds.
+
+        What was decided is worth nothing any more when another worker was here in between: that is `Fenced`."""
+        with self._store.transaction():
+            self.hold()
+        if isinstance(self.target, SupportsTransaction):
+            former, self._epoch = self._epoch, self.target.raise_epoch(self.name)
+            if self._epoch != former + 1:
+                raise self._fenced()
+        return self._take_over()
+
+    def hold(self) -> None:
+        """Raise `Fenced` when another worker has opened the partition; it cannot until the state's transaction ends."""
+        if not self._store.sequence.stands(self._turns, self._turn):
+            raise self._fenced()
+
+    @property
+    def _turns(self) -> str:
+        return f"{self.name} turn"
+
+    def _fenced(self) -> Fenced:
+        return Fenced(
+            f"another worker has taken the partition {self.name} over",
+            where=self.name,
+            hint="let the other run end; then the same command goes on from there",
+        )
+
+    def _take_over(self) -> frozenset[int]:
+        """Bring the target's ledger into the state; the chunks that the state did not know.
+
+        The epoch was raised first, which ends the former holder's last transaction, so nothing can appear in the ledger
+        after it was read."""
         store = self._store
         self._chunk = store.sequence.get(self.name)
         if not isinstance(self.target, SupportsTransaction):
-            return 0
-        self._epoch = self.target.raise_epoch(self.name)
-        recovered = 0
+            return frozenset()
         entries = sorted(self.target.ledger(self.name), key=lambda entry: entry.chunk)
-        for entry in entries:
-            recovered += self._recover(entry)
+        recovered = frozenset(entry.chunk for entry in entries if self._recover(entry))
         self._chunk = max([self._chunk, *(entry.chunk for entry in entries)])
         with store.transaction():
             for intent in store.intents.list(self.name):
@@ -49,15 +84,15 @@ class Partition:
             self.target.forget(self.name, entries[-1].chunk)
         return recovered
 
-    def _recover(self, entry: LedgerEntry) -> int:
+    def _recover(self, entry: LedgerEntry) -> bool:
         """Bring one chunk into the state, unless the state already has it or it belongs to another state."""
         claim = read_claim(entry.content)
         if entry.chunk <= self._chunk or claim.installation != self._store.meta.installation:
-            return 0
+            return False
         with self._store.transaction():
             confirm(self._store, claim)
             self._store.sequence.set(self.name, entry.chunk)
-        return 1
+        return True
 
     def next_chunk(self) -> int:
         """The number of the next chunk."""
@@ -93,6 +128,7 @@ class Partition:
     def confirm(self, store: Store, chunk: int, claim: Claim | None) -> None:
         """Make the state know a chunk that the target holds; only then its ledger entry may go."""
         with store.transaction():
+            self.hold()
             if claim is not None:
                 confirm(store, claim)
             store.sequence.set(self.name, chunk)
