@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import sqlglot
+from tests.golden.inverse.cases import FILES, every, inverse, shown
 
 from dovetail.expression.parse import DIALECT
-from tests.golden.inverse.cases import FILES, every, inverse, shown
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

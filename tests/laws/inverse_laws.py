@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tests.golden.inverse.cases import SCOPE, inverse
+from tests.oracle.compare import exactly, oracle_type
+from tests.oracle.interpreter import Fault, interpret
+
 from dovetail.expression.invert import Inverse
 from dovetail.expression.parse import parse
 from dovetail.expression.types import infer
 from dovetail.model.type import Kind, Type
-from tests.golden.inverse.cases import SCOPE, inverse
-from tests.oracle.compare import exactly, oracle_type
-from tests.oracle.interpreter import Fault, interpret
 
 Row = Mapping[str, Any]
 FAILED = "failed"

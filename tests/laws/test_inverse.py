@@ -8,15 +8,15 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.golden.inverse.cases import SCOPE, every, inverse
+from tests.laws.inverse_laws import lens, violations
 
 from dovetail.expression import inverse_cast, inverse_code, inverse_join, inverse_number, inverse_text, invert
-from dovetail.expression.inverse_build import as_expression, filled, has_fields
+from dovetail.expression.inverse_build import filled, has_fields
 from dovetail.expression.inverse_layer import through
 from dovetail.expression.invert import Reversibility
 from dovetail.expression.parse import column, literal
 from dovetail.model.type import Kind
-from tests.golden.inverse.cases import SCOPE, every, inverse
-from tests.laws.inverse_laws import lens, violations
 
 TEXTS = [
     None, "", " ", "A", "a", "B", "X", "x", "Ada", "Mary Jo", "Poe", "ADA POE", " Ada ", "a-b-c", "-", "--", "a--b", "a-", "-5", "0",

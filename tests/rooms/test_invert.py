@@ -6,16 +6,16 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from tests.golden.inverse.cases import SCOPE
+from tests.laws.inverse_laws import FAILED
+from tests.oracle.compare import table_of
 
-from dovetail.expression.invert import Reversibility, declared, invert, together
 from dovetail.expression.inverse_simple import simplified, without_old
+from dovetail.expression.invert import Reversibility, declared, invert, together
 from dovetail.expression.parse import parse
 from dovetail.expression.types import infer
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.model.type import Kind, Type
-from tests.golden.inverse.cases import SCOPE
-from tests.laws.inverse_laws import FAILED
-from tests.oracle.compare import table_of
 
 
 def written(inverse, shared, row, value, *, backend="rows"):

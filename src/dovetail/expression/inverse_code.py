@@ -191,7 +191,7 @@ def _profile(given: _Map) -> tuple[Profiling, ...]:
     subject = as_expression(given.subject)
     test = exp.Not(this=exp.In(this=exp.Paren(this=subject.tree.copy()), expressions=[key.copy() for key in listed]))
     meaning = f"hold a value that the code map of {', '.join(subject.names)} does not list"
-    return (Profiling(subject.names, simplified(from_tree(test)), meaning),)
+    return (Profiling(subject.names, simplified(from_tree(test)), meaning, code_map=True),)
 
 
 def coalesced(ask: Ask) -> Layer:

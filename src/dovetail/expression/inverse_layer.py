@@ -31,12 +31,13 @@ class Profiling:
     """A question to the whole column: `test` is true in the rows of which the inverse has to guess, or cannot be
     computed.
 
-    `meaning` completes the sentence "3 of 1,000 rows ...".
+    `meaning` completes the sentence "3 of 1,000 rows ...". Values that a `code_map` does not list cannot be read.
     """
 
     columns: tuple[str, ...]
     test: Expression
     meaning: str
+    code_map: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dovetail.expression.inverse_number import absolute, arithmetic, bounded, ne
 from dovetail.expression.inverse_simple import simplified, without_old
 from dovetail.expression.inverse_text import NORMAL_FORMS, beginning, middle, normal_form, padded, part, replaced
 from dovetail.expression.parse import Expression, column, from_tree, substitute
-from dovetail.model.type import Kind, Type
+from dovetail.model.type import Type
 
 __all__ = ["Inverse", "Profiling", "Reversibility", "declared", "invert", "received", "together"]
 
@@ -58,6 +58,7 @@ def invert(read: Expression, *, shared: str, scope: Mapping[str, Type]) -> Inver
     """The writing direction of `read`, an expression over the member's columns (typed in `scope`).
 
     >>> from dovetail.expression.parse import parse
+    >>> from dovetail.model.type import Kind
     >>> inverse = invert(parse("price_cents / 100"), shared="price", scope={"price_cents": Type(Kind.INTEGER)})
     >>> inverse.kind.value, [(column, write.text) for column, write in inverse.writes]
     ('lossless', [('price_cents', 'price * 100')])
@@ -251,6 +252,7 @@ def _keeping_own(read: Expression, shared: str, name: str, write: Expression) ->
 def received(shared: str, given: Type) -> Expression:
     """An exact number from a shared field that is a float; a float that stands for no such number fails.
 
+    >>> from dovetail.model.type import Kind
     >>> received("s", Type(Kind.DECIMAL, precision=10, scale=2)).text
     'CASE WHEN CAST(CAST(s AS DECIMAL(10, 2)) AS DOUBLE) = s THEN CAST(s AS DECIMAL(10, 2)) ELSE unmapped(s) END'
     """

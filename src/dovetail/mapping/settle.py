@@ -56,7 +56,9 @@ def _check(name: str, write: Expression, member: CompiledMember, scope: Bindings
     target = member.scope.get(name)
     if target is None:
         raise DeclarationError(
-            f"{member.dataset.name!r} has no field {name!r}", code="DV-203", hint="name a field of the dataset under `write`"
+            f"{member.dataset.name!r} has no field {name!r}",
+            code="DV-203",
+            hint="name a field of the dataset under `write`",
         )
     given = infer(write, scope)
     if not assignable(given, target):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -134,19 +135,12 @@ def _column_finding(
     key: tuple[tuple[str, str], ...],
 ) -> Example:
     cell, question = asked
-    is_code = "code map" in question.meaning
-    advice = "they are held until it does" if is_code else "a text that changes altogether is cut at the first one"
-    return Example(
-        Finding(
-            code="DV-214" if is_code else "DV-213",
-            message=f"{rows} {question.meaning}; {advice}",
-            mapping=mapping.name,
-            member=member.name,
-            key=key,
-            field=cell.field,
-            severity="problem" if is_code else "note",
-        )
-    )
+    if question.code_map:
+        told = Finding(code="DV-214", message=f"{rows} {question.meaning}; they are held until it does")
+    else:
+        message = f"{rows} {question.meaning}; a text that changes altogether is cut at the first one"
+        told = Finding(code="DV-213", message=message, severity="note")
+    return Example(replace(told, mapping=mapping.name, member=member.name, key=key, field=cell.field))
 
 
 def _unread(mapping: CompiledMapping, rows: MemberRows) -> list[Example]:
@@ -212,26 +206,31 @@ def _foreign(
 
 
 def _trial_finding(mapping: CompiledMapping, rows: MemberRows, cell: CompiledCell, found: Sequence[Tried]) -> Example:
-    tried = found[0]
-    trial = tried.trial
-    values = f"{len(found):,} value{'s' if len(found) > 1 else ''} of {tried.source or 'other rows'}"
-    severity = "note"
-    if tried.verdict is Verdict.BROKEN:
-        code = "DV-211" if trial.law is Law.GET_PUT else "DV-212"
-        message = f"{trial.law} does not hold, {len(found):,} time{'s' if len(found) > 1 else ''}: {words(trial)}"
-        severity = "problem"
-    elif tried.verdict is Verdict.REFUSED:
-        code, message = "DV-216", f"{values} cannot be written: {trial.refused}"
-    else:
-        code, message = "DV-217", f"{values} would be read back in a coarser form: {cell.reason}"
-    finding = Finding(
-        code=code,
-        message=message,
+    trial = found[0].trial
+    told = replace(
+        _told(found[0], len(found), cell),
         mapping=mapping.name,
         member=rows.member.name,
         key=() if trial.law is Law.CREATE_GET else _key(rows, trial.position),
         field=cell.field,
-        next=f"dovetail map show --mapping {mapping.name}" if severity == "problem" else "",
-        severity=severity,
     )
-    return Example(finding, example(trial))
+    return Example(told, example(trial))
+
+
+def _told(tried: Tried, count: int, cell: CompiledCell) -> Finding:
+    """What happened `count` times, in words without values."""
+    trial = tried.trial
+    times = f"{count:,} time{'s' if count > 1 else ''}"
+    source = f"{count:,} value{'s' if count > 1 else ''} of {tried.source or 'other rows'}"
+    if tried.verdict is Verdict.BROKEN and trial.law is Law.GET_PUT:
+        return Finding(
+            code="DV-211", message=f"GetPut does not hold, {times}: {words(trial)}", next="dovetail map show"
+        )
+    if tried.verdict is Verdict.BROKEN:
+        return Finding(
+            code="DV-212", message=f"PutGet does not hold, {times}: {words(trial)}", next="dovetail map show"
+        )
+    if tried.verdict is Verdict.REFUSED:
+        return Finding(code="DV-216", message=f"{source} cannot be written here: {trial.refused}", severity="note")
+    message = f"{source} would be read back here in a coarser form: {cell.reason}"
+    return Finding(code="DV-217", message=message, severity="note")
