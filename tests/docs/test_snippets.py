@@ -1,6 +1,7 @@
 """Every command of the how-to pages and the README is run as it is printed, in a small project of the demo.
 
-A block that begins with three backquotes and `sh` is run line by line; `# exit N` at a line's end promises another exit code than 0.
+A block that begins with three backquotes and `sh` is run line by line; `# exit N` at a line's end promises another exit
+code than 0.
 `sh fragment` marks a block that only shows.
 """
 

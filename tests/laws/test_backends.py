@@ -1,4 +1,5 @@
-"""DuckDB, the generated rows and the independent oracle give the same value, or the same failure, for every function and value."""
+"""DuckDB, the generated rows and the independent oracle give the same value, or the same failure, for every function
+and value."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Breaks the shipped code in small ways and counts how often the tests notice: `make mutants`.
 
-One change at a time, in a copy: a comparison turned, a condition negated, a number moved by one, `and` for `or`, a sign turned. A change
+One change at a time, in a copy: a comparison turned, a condition negated, a number moved by one, `and` for `or`, a sign
+turned. A change
 that no test notices is printed with its line; it is a missing test, or code that does nothing.
 `MUTANTS=200` tries more than the default; `MUTANTS=0` tries all; `ROOM=merge` only modules whose path holds the word.
 """

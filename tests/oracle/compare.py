@@ -70,7 +70,8 @@ _FAILING_IN_TRY = "CAST(CAST('a row failed' AS BIGINT) AS TEXT)"
 def try_each_row(
     text: str, scope: Mapping[str, Type], rows: Sequence[Mapping[str, Any]], wanted: Sequence[Any]
 ) -> None:
-    """Assert that DuckDB's SQL, row for row, fails wherever the oracle does, and elsewhere gives the same value or fails (never another value).
+    """Assert that DuckDB's SQL, row for row, fails wherever the oracle does, and elsewhere gives the same value or
+    fails (never another value).
 
     In a batch one failing row sends all to the other back end and would hide what DuckDB makes of the rest.
     """

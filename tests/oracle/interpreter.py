@@ -1,6 +1,7 @@
 """An independent row-by-row interpreter of the expression language: the oracle of the tests, never used in production.
 
-It reads SQLGlot's tree and computes with fractions; it shares no line with the kernel and knows neither DuckDB nor SQLGlot's generator.
+It reads SQLGlot's tree and computes with fractions; it shares no line with the kernel and knows neither DuckDB nor
+SQLGlot's generator.
 """
 # ruff: noqa: FURB192, PLR0124
 

@@ -29,7 +29,8 @@ def made(lab):
 
 
 def dies(monkeypatch, owner, name, *, after):
-    """Let one call of a method be the last thing that happens; without a natural key only the ledger can tell afterwards."""
+    """Let one call of a method be the last thing that happens; without a natural key only the ledger can tell
+    afterwards."""
     original = getattr(owner, name)
 
     def dying(*arguments, **options):

@@ -1,4 +1,5 @@
-"""Three members, lossy cells, wanted rows and columns that several fields feed; after a pass the next one writes nothing."""
+"""Three members, lossy cells, wanted rows and columns that several fields feed; after a pass the next one writes
+nothing."""
 
 import pytest
 from lab import writes

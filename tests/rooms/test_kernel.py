@@ -1,4 +1,5 @@
-"""The kernel: exact cells, located failures, both back ends alike, nothing copied that is only renamed, nothing reached outside."""
+"""The kernel: exact cells, located failures, both back ends alike, nothing copied that is only renamed, nothing reached
+outside."""
 
 from __future__ import annotations
 

@@ -290,7 +290,8 @@ def test_a_field_at_a_query_needs_no_rule(folder: Path) -> None:
     assert {mistake.code for mistake in caught.value.mistakes} == {"DV-160"}
 
 
-# ------------------------------------------------------------------------------------------------------------ the digest
+# ------------------------------------------------------------------------------------------------------------ the
+# digest
 
 
 def digest(folder: Path, change: tuple[str, str] = ("", ""), file: str = "mappings/product.yaml", **more: str) -> str:
@@ -350,7 +351,8 @@ def test_digest_is_that_of_all_environments_and_not_of_names_of_files(folder: Pa
     assert len(before) == 64
 
 
-# ---------------------------------------------------------------------------------------------------------- the settings
+# ---------------------------------------------------------------------------------------------------------- the
+# settings
 
 
 @dataclass(frozen=True, kw_only=True)

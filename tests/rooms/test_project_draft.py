@@ -149,7 +149,8 @@ def test_arguments_that_cannot_be_meant(tmp_path: Path, pairs: list[tuple[str, s
     assert list(tmp_path.iterdir()) == []
 
 
-# ------------------------------------------------------------------------------------------------- by hand, without systems
+# ------------------------------------------------------------------------------------------------- by hand, without
+# systems
 
 
 def field(name: str, kind: Kind = Kind.TEXT, **more: object) -> Field:

@@ -1,4 +1,5 @@
-"""A small shop and its stock system, in the SQL of either server: every kind of key and value that a migration meets."""
+"""A small shop and its stock system, in the SQL of either server: every kind of key and value that a migration
+meets."""
 
 from __future__ import annotations
 

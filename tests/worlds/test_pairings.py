@@ -1,4 +1,5 @@
-"""The happy path between real servers, with every kind of key and value, judged by SQL that knows nothing of Dovetail."""
+"""The happy path between real servers, with every kind of key and value, judged by SQL that knows nothing of
+Dovetail."""
 
 import pytest
 from shop import fill, judge

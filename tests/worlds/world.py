@@ -61,7 +61,8 @@ class Answer:
 
 
 class World:
-    """A project in a folder over databases that stand already. `places` are URLs of PostgreSQL or paths of SQLite files."""
+    """A project in a folder over databases that stand already. `places` are URLs of PostgreSQL or paths of SQLite
+    files."""
 
     def __init__(self, folder: Path, places: Mapping[str, str], *, state: str = "", timeout_s: float = 10) -> None:
         self.folder = folder

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from dovetail.engine.ledger import Claim, confirm, read_claim
 from dovetail.errors import Fenced, Refused
 from dovetail.model.catalog import Dataset
@@ -34,10 +36,10 @@ class Partition:
             self._epoch = self.target.raise_epoch(self.name)
         recovered = self._take_over()
         self._turn = self._store.sequence.advance(self._turns)
-        return len(recovered)
+        return recovered
 
-    def reopen(self) -> frozenset[int]:
-        """Take the partition over from ourselves, after a try whose end we do not know; the chunks that the target holds.
+    def reopen(self) -> None:
+        """Take the partition over from ourselves, after a try whose end we do not know.
 
         What was decided is worth nothing any more when another worker was here in between: that is `Fenced`."""
         with self._store.transaction():
@@ -46,7 +48,11 @@ class Partition:
             former, self._epoch = self._epoch, self.target.raise_epoch(self.name)
             if self._epoch != former + 1:
                 raise self._fenced()
-        return self._take_over()
+        self._take_over()
+
+    def knows(self, chunk: int) -> bool:
+        """Whether the state knows that the target holds that chunk."""
+        return self._store.sequence.get(self.name) >= chunk
 
     def hold(self) -> None:
         """Raise `Fenced` when another worker has opened the partition; it cannot until the state's transaction ends."""
@@ -64,17 +70,17 @@ class Partition:
             hint="let the other run end; then the same command goes on from there",
         )
 
-    def _take_over(self) -> frozenset[int]:
-        """Bring the target's ledger into the state; the chunks that the state did not know.
+    def _take_over(self) -> int:
+        """Bring the target's ledger into the state; how many chunks the state did not know.
 
         The epoch was raised first, which ends the former holder's last transaction, so nothing can appear in the ledger
         after it was read."""
         store = self._store
         self._chunk = store.sequence.get(self.name)
         if not isinstance(self.target, SupportsTransaction):
-            return frozenset()
+            return 0
         entries = sorted(self.target.ledger(self.name), key=lambda entry: entry.chunk)
-        recovered = frozenset(entry.chunk for entry in entries if self._recover(entry))
+        recovered = sum(self._recover(entry) for entry in entries)
         self._chunk = max([self._chunk, *(entry.chunk for entry in entries)])
         with store.transaction():
             for intent in store.intents.list(self.name):
@@ -99,16 +105,15 @@ class Partition:
         self._chunk += 1
         return self._chunk
 
-    def reserves(self, dataset: Dataset) -> bool:
-        """Whether the target can draw keys for this dataset; found out once."""
+    def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch | None:
+        """Keys drawn from the target, `None` where it cannot draw any for this dataset."""
         if not isinstance(self.target, SupportsReserve) or dataset.name in self._unreserved:
-            return False
+            return None
         try:
-            self.target.reserve(dataset, 0)
+            return self.target.reserve(dataset, count)
         except Refused:
             self._unreserved.add(dataset.name)
-            return False
-        return True
+            return None
 
     def write(
         self, dataset: Dataset, change: Change, chunk: int, run: str, account: Callable[[Receipt], bytes]
@@ -126,12 +131,15 @@ class Partition:
         return receipt
 
     def confirm(self, store: Store, chunk: int, claim: Claim | None) -> None:
-        """Make the state know a chunk that the target holds; only then its ledger entry may go."""
+        """Make the state know a chunk that the target holds."""
         with store.transaction():
             self.hold()
             if claim is not None:
                 confirm(store, claim)
             store.sequence.set(self.name, chunk)
             store.intents.done(self.name, chunk)
+
+    def forget(self, chunk: int) -> None:
+        """Remove the ledger's entries up to a chunk that the state knows."""
         if isinstance(self.target, SupportsTransaction):
             self.target.forget(self.name, chunk)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dovetail.engine.agreed import Agreed
+from dovetail.engine.attempt import persist
 from dovetail.engine.decide import decide, refresh
 from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.digest import planned_rows
@@ -16,14 +17,14 @@ from dovetail.engine.links import Links
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.record import settle_quiet
-from dovetail.engine.rows import read_member
+from dovetail.engine.rows import MemberRows, read_member
 from dovetail.engine.survey import Survey, follow_references, take_survey
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer, Written
 from dovetail.errors import DeclarationError, Declarations, UnknownName
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compile import compile_mapping
-from dovetail.mapping.compiled import CompiledMapping
+from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.mapping import Mapping
 from dovetail.plan.manifest import PlannedRow
 from dovetail.plan.route import routes
@@ -77,10 +78,7 @@ class Reconcile:
     def _decide_group(self, group: Sequence[CompiledMapping], around: Surroundings) -> list[Decision]:
         surveys: list[Survey] = []
         for mapping in group:
-            sides = [
-                read_member(self.workspace.connector(member.member.system), mapping, member, self.progress)
-                for member in mapping.members
-            ]
+            sides = [self._read(mapping, member) for member in mapping.members]
             surveys.append(take_survey(mapping, sides, around.links, self.mappings))
         decisions = []
         for survey in surveys:
@@ -91,6 +89,10 @@ class Reconcile:
             around.decided[survey.mapping.name] = decision
             decisions.append(decision)
         return decisions
+
+    def _read(self, mapping: CompiledMapping, member: CompiledMember) -> MemberRows:
+        source = self.workspace.connector(member.member.system)
+        return persist(lambda: read_member(source, mapping, member, self.progress), self.progress)
 
     def recover(self) -> int:
         """Take over every partition that may be written, and bring into the state what a crash left in the targets'
@@ -107,7 +109,7 @@ class Reconcile:
                         target,
                         self.workspace.store,
                     )
-                    recovered += partition.open()
+                    recovered += persist(partition.open, self.progress)
                     self.partitions[mapping.name, member.name] = partition
         return recovered
 
@@ -117,12 +119,12 @@ class Reconcile:
             refresh(decision, self._around)
             if plan is not None:
                 looked.moved += _keep_planned(decision, plan)
-            writer = Writer(decision, self._around, self.workspace.store, run)
+            writer = Writer(decision, self._around, self.workspace.store, run=run, progress=self.progress)
             for work in decision.work:
                 name = decision.survey.sides[work.side].member.name
                 partition = self.partitions.get((decision.survey.mapping.name, name))
                 if partition is not None:
-                    writer.write(work, partition, self.progress)
+                    writer.write(work, partition)
             looked.written[decision.survey.mapping.name] = writer.written
             self._settle_quiet(decision)
             self._finish(looked)
@@ -157,6 +159,9 @@ class Reconcile:
         )
         gone = survey.numbers[np.array(decision.forgotten, dtype=np.int64)].tolist()
         with store.transaction():
+            for (mapping, _), partition in self.partitions.items():
+                if mapping == survey.mapping.name:
+                    partition.hold()
             if len(places):
                 confirm(store, claim)
             if gone:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dovetail.engine.arrays import taken
+from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Surroundings, Work
 from dovetail.engine.ledger import Claim
 from dovetail.engine.partition import Partition
@@ -24,7 +25,6 @@ from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.key import texts
 from dovetail.plan.route import waves
 from dovetail.state.store import Store
-from dovetail.systems.protocol import SupportsReserve
 
 CHUNK_ROWS = 10_000
 """Rows written at most in one transaction of a target."""
@@ -42,10 +42,19 @@ class Written:
     counts: Counter[tuple[str, Verb]] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class Sent:
+    """One try to write a chunk: its number, and what the target answered before the commit."""
+
+    number: int
+    receipt: Receipt | None = None
+    claim: Claim | None = None
+
+
 class Writer:
     """Writes the decisions of one mapping, member by member, chunk by chunk."""
 
-    def __init__(self, decision: Decision, around: Surroundings, store: Store, run: str) -> None:
+    def __init__(self, decision: Decision, around: Surroundings, store: Store, *, run: str, progress: Progress) -> None:
         survey = decision.survey
         nothing = np.zeros(len(survey), dtype=np.bool_)
         self.decision = decision
@@ -53,15 +62,16 @@ class Writer:
         self.around = around
         self.store = store
         self.run = run
+        self.progress = progress
         self.written = Written(nothing.copy(), nothing.copy(), nothing.copy())
 
-    def write(self, work: Work, partition: Partition, progress: Progress) -> None:
+    def write(self, work: Work, partition: Partition) -> None:
         """Create, then update, then delete at one member."""
         member = self.survey.sides[work.side].member.name
         total = len(work.creates) + len(work.updates) + len(work.deletes)
         if not total:
             return
-        with progress.task(f"write {self.survey.mapping.name} to {member}", total=total) as advance:
+        with self.progress.task(f"write {self.survey.mapping.name} to {member}", total=total) as advance:
             for chunk in self._chunks(work, partition):
                 self._write_chunk(work, partition, chunk, advance)
 
@@ -91,8 +101,8 @@ class Writer:
         columns = put.columns.filter(pa.array(good))
         places = places[good]
         missing = [part for part in member.key if part not in columns.column_names]
-        if missing and isinstance(partition.target, SupportsReserve) and partition.reserves(member.dataset):
-            drawn = partition.target.reserve(member.dataset, len(places))
+        drawn = persist(lambda: partition.reserve(member.dataset, len(places)), self.progress) if missing else None
+        if drawn is not None:
             for part in missing:
                 columns = columns.append_column(part, drawn.column(part))
         known = all(part in columns.column_names for part in member.key)
@@ -161,23 +171,42 @@ class Writer:
         return self.survey.sides[work.side].own.take(pa.array(position))
 
     def _write_chunk(self, work: Work, partition: Partition, chunk: Chunk, advance: Advance) -> None:
-        """Intent, write, ledger, confirmation, in this order; each is durable before the next."""
-        dataset = self.survey.sides[work.side].member.dataset
-        number = partition.next_chunk()
+        """Write a chunk, again where the reason of a failure passes, and let the state know what the target holds."""
+        tries: list[Sent] = []
+        before = self.decision.agreed.cells[chunk.places]
+
+        def attempt() -> Sent:
+            if tries:
+                partition.reopen()
+                if partition.knows(tries[-1].number):
+                    return tries[-1]
+                self.decision.agreed.cells[chunk.places] = before
+            tries.append(Sent(partition.next_chunk()))
+            self._send(work, partition, chunk, tries)
+            return tries[-1]
+
+        sent = persist(attempt, self.progress)
+        claim = sent.claim if sent.claim is not None and sent.claim.numbers else None
+        partition.confirm(self.store, sent.number, claim)
+        persist(lambda: partition.forget(sent.number), self.progress)
+        assert sent.receipt is not None
+        self._note(work, chunk, sent.receipt)
+        advance(len(chunk.places))
+
+    def _send(self, work: Work, partition: Partition, chunk: Chunk, tries: list[Sent]) -> None:
+        """Intent, write, ledger, in this order; each is durable before the next."""
+        sent = tries[-1]
         with self.store.transaction():
-            self.store.intents.put(partition.name, number, run=self.run, content=self._intent(work, chunk))
-            journal(self.store, self.run, self.decision, work=work, chunk=chunk, number=number)
-        change = Change(chunk.verb, chunk.rows, chunk.expected)
-        claims: list[Claim] = []
+            self.store.intents.put(partition.name, sent.number, run=self.run, content=self._intent(work, chunk))
+            if sent.number not in [former.number for former in tries[:-1]]:
+                journal(self.store, self.run, self.decision, work=work, chunk=chunk, number=sent.number)
 
         def account(receipt: Receipt) -> bytes:
-            claims.append(self._claim(work, chunk, receipt))
-            return claims[0].content()
+            sent.receipt, sent.claim = receipt, self._claim(work, chunk, receipt)
+            return sent.claim.content()
 
-        receipt = partition.write(dataset, change, number, self.run, account)
-        partition.confirm(self.store, number, claims[0] if claims[0].numbers else None)
-        self._note(work, chunk, receipt)
-        advance(len(chunk.places))
+        dataset = self.survey.sides[work.side].member.dataset
+        partition.write(dataset, Change(chunk.verb, chunk.rows, chunk.expected), sent.number, self.run, account)
 
     def _intent(self, work: Work, chunk: Chunk) -> bytes:
         """What is about to be written: enough to know the rows, no values."""

@@ -21,7 +21,8 @@ TRIED = "conformance"
 
 
 class Conformance:
-    """All promises, and each again with one of the capabilities hidden that it uses. A fresh, empty, writable system a test."""
+    """All promises, and each again with one of the capabilities hidden that it uses. A fresh, empty, writable system a
+    test."""
 
     @pytest.fixture
     def system(self) -> Target:

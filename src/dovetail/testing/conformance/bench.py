@@ -19,7 +19,8 @@ Row = tuple[object, ...]
 
 @dataclass(slots=True)
 class Bench:
-    """A writable, empty system. `tally` counts what became of hostile values: exact, rejected, unreadable, rewritten."""
+    """A writable, empty system. `tally` counts what became of hostile values: exact, rejected, unreadable,
+    rewritten."""
 
     system: Target
     tally: Counter[str] = field(default_factory=Counter)
@@ -70,12 +71,14 @@ class Bench:
         if isinstance(self.system, SupportsLookup):
             return sorted(plain(self.system.lookup(dataset, asked, batch(dataset, keys)), asked), key=repr)
         wanted = {tuple(comparable(key[part]) for part in dataset.key) for key in keys}
-        width = len(dataset.key)
-        rows = plain(self.system.read(dataset, [*dataset.key, *asked]), [*dataset.key, *asked])
-        return sorted((row[width:] for row in rows if row[:width] in wanted), key=repr)
+        names = list(dict.fromkeys([*dataset.key, *asked]))
+        rows = [dict(zip(names, row, strict=True)) for row in plain(self.system.read(dataset, names), names)]
+        found = [row for row in rows if tuple(row[part] for part in dataset.key) in wanted]
+        return sorted((tuple(row[name] for name in asked) for row in found), key=repr)
 
     def by_key(self, dataset: Dataset, name: str) -> dict[object, object]:
-        """One field of all rows by the first part of their key; a value that could not be read is the reason, marked."""
+        """One field of all rows by the first part of their key; a value that could not be read is the reason,
+        marked."""
         found: dict[object, object] = {}
         for one in self.system.read(dataset, [dataset.key[0], name]):
             keys, values = listed(one.column(0)), listed(one.column(1))
@@ -106,7 +109,8 @@ def batch(dataset: Dataset, rows: Sequence[dict[str, object]]) -> pa.RecordBatch
 
 
 def column(values: Sequence[object], carrier: pa.DataType) -> pa.Array:
-    """An array; whole numbers stand for the days and microseconds of dates and times, which Python's own cannot all hold."""
+    """An array; whole numbers stand for the days and microseconds of dates and times, which Python's own cannot all
+    hold."""
     if pa.types.is_date32(carrier):
         return pa.array(values, pa.int32()).cast(carrier)
     return pa.array(values, pa.int64()).cast(carrier) if pa.types.is_temporal(carrier) else pa.array(values, carrier)

@@ -107,7 +107,8 @@ def epochs_grow_by_partition(bench: Bench) -> None:
 
 @promise(needs=(SupportsCreate, SupportsTransaction))
 def an_old_epoch_is_fenced(bench: Bench) -> None:
-    """Whoever comes with an epoch that is not the partition's, or with an unknown partition, is fenced and writes nothing."""
+    """Whoever comes with an epoch that is not the partition's, or with an unknown partition, is fenced and writes
+    nothing."""
     system, found = _transactions(bench), bench.make(ITEM)
     old = system.raise_epoch(PARTITION)
     new = system.raise_epoch(PARTITION)
@@ -124,7 +125,8 @@ def an_old_epoch_is_fenced(bench: Bench) -> None:
 
 @promise(needs=(SupportsCreate, SupportsTransaction))
 def the_ledger_is_in_order(bench: Bench) -> None:
-    """The ledger gives a partition's entries by chunk, forgets those up to and with a chunk, and keeps partitions apart."""
+    """The ledger gives a partition's entries by chunk, forgets those up to and with a chunk, and keeps partitions
+    apart."""
     system = _transactions(bench)
     expect(list(system.ledger(PARTITION)) == [], "there are entries before there is a ledger")
     for partition in (PARTITION, "other"):

@@ -1,4 +1,5 @@
-"""Values that get lost on the way elsewhere: each comes back exactly, or is refused, or is said to be unreadable; never changed in silence."""
+"""Values that get lost on the way elsewhere: each comes back exactly, or is refused, or is said to be unreadable; never
+changed in silence."""
 
 from __future__ import annotations
 
@@ -113,7 +114,8 @@ def _check(bench: Bench, found: Dataset, receipt: Receipt, given: Sequence[objec
 
 
 def _update(bench: Bench, found: Dataset, receipt: Receipt) -> None:
-    """What was read is what is expected: a guard recognises every value that the system holds, or nothing would ever settle."""
+    """What was read is what is expected: a guard recognises every value that the system holds, or nothing would ever
+    settle."""
     batches = list(bench.system.read(found, ["id", "value"]))
     for one in batches:
         keys = one.select(["id"])

@@ -1,4 +1,5 @@
-"""A promise of the connector protocol: a named check, the capabilities that it needs, and those that it uses where they are there."""
+"""A promise of the connector protocol: a named check, the capabilities that it needs, and those that it uses where they
+are there."""
 
 from __future__ import annotations
 

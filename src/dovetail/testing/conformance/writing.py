@@ -87,13 +87,15 @@ def _poison(bench: Bench, verb: Verb) -> None:
 
 @promise(needs=(SupportsCreate,), uses=(SupportsTransaction,))
 def a_bad_row_is_refused_alone(bench: Bench) -> None:
-    """Of created rows, one that breaks a rule is refused by its position, wherever it stands; the others are written."""
+    """Of created rows, one that breaks a rule is refused by its position, wherever it stands; the others are
+    written."""
     _poison(bench, Verb.CREATE)
 
 
 @promise(needs=(SupportsCreate,), uses=(SupportsTransaction,))
 def a_bad_update_is_refused_alone(bench: Bench) -> None:
-    """Of updated rows, one that breaks a rule is refused by its position, wherever it stands; the others are written."""
+    """Of updated rows, one that breaks a rule is refused by its position, wherever it stands; the others are
+    written."""
     _poison(bench, Verb.UPDATE)
 
 

@@ -10,7 +10,8 @@ from dovetail.errors import DeclarationError
 PORT = 5432
 SCHEMES = ("postgresql", "postgres")
 OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "target_session_attrs", "host")
-"""What may stand behind the `?`; `host` only as the folder of a Unix socket. Anything else could run commands in the session, or lead
+"""What may stand behind the `?`; `host` only as the folder of a Unix socket. Anything else could run commands in the
+session, or lead
 elsewhere than the URL says (`options`, `service`, `passfile`, `hostaddr`)."""
 
 _WORDS = {
@@ -22,7 +23,8 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The parts of a URL. `host` is empty where the driver's own default is meant, and a path where it is a Unix socket."""
+    """The parts of a URL. `host` is empty where the driver's own default is meant, and a path where it is a Unix
+    socket."""
 
     host: str
     port: int

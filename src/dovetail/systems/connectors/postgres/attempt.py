@@ -23,7 +23,8 @@ from dovetail.systems.sql import refusal
 
 @dataclass(slots=True)
 class Attempt:
-    """The rows of a change in the server's texts (`columns`, `expected`), their keys in our carriers, and what became of them.
+    """The rows of a change in the server's texts (`columns`, `expected`), their keys in our carriers, and what became
+    of them.
 
     A row that is neither `written`, nor `done` (it stood there already as it should), nor rejected, was missed."""
 
@@ -82,7 +83,8 @@ class Attempt:
 
 
 def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) -> Attempt:
-    """The change in the server's texts; what the table could not hold exactly is rejected, what it cannot hold as a key is missed."""
+    """The change in the server's texts; what the table could not hold exactly is rejected, what it cannot hold as a key
+    is missed."""
     if dataset.kind is not DatasetKind.TABLE:
         raise Refused(f"{dataset.name} is a {dataset.kind}; only tables can be written", where=dataset.name)
     names = list(change.rows.schema.names)

@@ -1,6 +1,7 @@
 """From the server's CSV to Arrow columns: whole batches at once, value by value only where a carrier cannot hold one.
 
-Texts are exact: the server writes every value so that it reads it back as the same. What Arrow's reader would take for something else
+Texts are exact: the server writes every value so that it reads it back as the same. What Arrow's reader would take for
+something else
 (numbers with more digits than their carrier) is looked at first.
 """
 
@@ -40,7 +41,8 @@ class _Unreadable(ValueError):
 
 
 def carry(text: bytes, fields: Sequence[Field]) -> pa.RecordBatch:
-    """The rows of a CSV text as one batch, in the carriers of the fields' types; what cannot be carried is null and explained."""
+    """The rows of a CSV text as one batch, in the carriers of the fields' types; what cannot be carried is null and
+    explained."""
     types = [field.type for field in fields]
     try:
         columns = _parse(text, [_read_as(kind) for kind in types])

@@ -32,13 +32,15 @@ _NO_ROWS = pa.array([], pa.string())
 class Connector:
     """Reads and writes the tables of one PostgreSQL database, version 13 or later.
 
-    Reading happens in one snapshot, writing in transactions at the level READ COMMITTED. May be used from several threads.
+    Reading happens in one snapshot, writing in transactions at the level READ COMMITTED. May be used from several
+    threads.
     """
 
     url: str
     """Where the database is: `postgresql://user:password@host:5432/database`."""
     schema: str | Sequence[str] = "public"
-    """The schema whose tables are datasets; of several, the first is the default and the others' tables are called `schema.table`."""
+    """The schema whose tables are datasets; of several, the first is the default and the others' tables are called
+    `schema.table`."""
     timeout_s: float = 60.0
     """Seconds that one call may take at most, waiting for locks included; while rows are read, until the next batch."""
     batch_rows: int = 64_000
@@ -77,7 +79,8 @@ class Connector:
     # --------------------------------------------------------------------------------------------------------- read
 
     def describe(self) -> Catalog:
-        """Tables, views, then declared queries; a partitioned table is one dataset, and Dovetail's own tables are left out."""
+        """Tables, views, then declared queries; a partitioned table is one dataset, and Dovetail's own tables are left
+        out."""
         with self._sessions.lend() as session:
             return describe(session, self._names, self.queries)
 
@@ -103,7 +106,8 @@ class Connector:
             yield from self._reader.read(session, dataset, fields, where)
 
     def query(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """The answer to one reading statement, in one snapshot; unqualified names are looked for in the default schema."""
+        """The answer to one reading statement, in one snapshot; unqualified names are looked for in the default
+        schema."""
         with self._sessions.lend("query") as session, session.reading():
             yield from self._reader.query(session, sql)
 
@@ -119,7 +123,8 @@ class Connector:
             return Writer(session, self._reader).apply_again(dataset, change)
 
     def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
-        """`count` keys from the system's own sequence or default; `Refused` where the key has none, or this account may not draw."""
+        """`count` keys from the system's own sequence or default; `Refused` where the key has none, or this account may
+        not draw."""
         with self._sessions.lend(dataset.name) as session, session.writing():
             return reserve(session, self._reader.place(dataset), dataset, count)
 

@@ -1,9 +1,11 @@
 """PostgreSQL's types and ours: the proved list, how each is selected, and under which name it is written.
 
-- `character(n)`: blanks at the end mean nothing there. It is carried without them, and a value that ends in a blank is refused.
+- `character(n)`: blanks at the end mean nothing there. It is carried without them, and a value that ends in a blank is
+refused.
 - `real` is carried as the 64-bit float of the same value; a value that needs more is refused when written.
 - Domains are carried as what they are over, enumerations as texts.
-- `numeric` that declares no scale, more than 38 digits or a scale outside of them: the first is carried with 18 decimal places, the others
+- `numeric` that declares no scale, more than 38 digits or a scale outside of them: the first is carried with 18 decimal
+places, the others
   as opaque text.
 - Everything else is opaque: the type's own text, written back by the type's own reader.
 """

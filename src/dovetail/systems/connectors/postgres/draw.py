@@ -1,4 +1,5 @@
-"""Keys that the system draws: taken from its own defaults ahead of the rows, so that they are known before they are written."""
+"""Keys that the system draws: taken from its own defaults ahead of the rows, so that they are known before they are
+written."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _SEQUENCE = "SELECT pg_get_serial_sequence($1, $2)"
 
 
 def reserve(session: Session, place: exp.Table, dataset: Dataset, count: int) -> pa.RecordBatch:
-    """`count` new keys; `Refused` where not every part of the key is drawn by the system, or this account may not draw."""
+    """`count` new keys; `Refused` where not every part of the key is drawn by the system, or this account may not
+    draw."""
     if not dataset.key:
         raise Refused(f"{dataset.name} has no key", where=dataset.name)
     stored = columns(session, place)
@@ -32,7 +34,8 @@ def reserve(session: Session, place: exp.Table, dataset: Dataset, count: int) ->
 
 
 def draw(session: Session, place: exp.Table, of: Column, count: int) -> pa.Array | None:
-    """That many new values of a column; `None` where its default gives none that are new, or this account may not ask for them.
+    """That many new values of a column; `None` where its default gives none that are new, or this account may not ask
+    for them.
 
     Inside a transaction, which goes on either way."""
     value = _value(session, place, of)

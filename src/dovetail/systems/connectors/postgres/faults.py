@@ -1,7 +1,10 @@
-"""What PostgreSQL's errors mean to a run: one class of Dovetail's tree for each, in words that hold none of a row's values.
+"""What PostgreSQL's errors mean to a run: one class of Dovetail's tree for each, in words that hold none of a row's
+values.
 
-A deadlock or a serialization failure, in which PostgreSQL gave way to another transaction, is `Overdue` with the code DV-314: the whole
-transaction was rolled back and may be tried again. A connection lost while a commit was under way is `Unreachable` with the code
+A deadlock or a serialization failure, in which PostgreSQL gave way to another transaction, is `Overdue` with the code
+DV-314: the whole
+transaction was rolled back and may be tried again. A connection lost while a commit was under way is `Unreachable` with
+the code
 DV-309: the ledger knows whether the commit happened.
 """
 

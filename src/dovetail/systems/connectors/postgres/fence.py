@@ -1,4 +1,5 @@
-"""Who may write a partition, and what was committed: our two tables in the first schema, made when they are first needed."""
+"""Who may write a partition, and what was committed: our two tables in the first schema, made when they are first
+needed."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def create(session: Session, reader: Reader, attempt: Attempt) -> Receipt:
 
 
 def _complete(session: Session, attempt: Attempt) -> bool:
-    """Give rows without a key the next ones, as the system would; false where only the insert itself can tell the keys."""
+    """Give rows without a key the next ones, as the system would; false where only the insert itself can tell the
+    keys."""
     is_whole = True
     for part in attempt.dataset.key:
         given = attempt.keys.get(part)

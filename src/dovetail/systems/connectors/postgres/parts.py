@@ -23,7 +23,8 @@ _UUID_STARTS = 16**_UUID_DIGITS
 
 
 def bounds(session: Session, dataset: Dataset, place: exp.Table) -> tuple[int, int] | None:
-    """The least and the greatest of the key's first part, as numbers; `None` where the table cannot be read in parts."""
+    """The least and the greatest of the key's first part, as numbers; `None` where the table cannot be read in
+    parts."""
     first = dataset.field(dataset.key[0]) if dataset.key and dataset.kind is DatasetKind.TABLE else None
     if first is None or first.type.kind not in (Kind.INTEGER, Kind.UUID):
         return None

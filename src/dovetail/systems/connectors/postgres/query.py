@@ -21,7 +21,8 @@ def reading(sql: str) -> str:
 
 
 def columns(session: Session, sql: str, where: str) -> dict[str, Column]:
-    """The columns of a query's answer. The server must take it for one whole statement, so that nothing can follow it."""
+    """The columns of a query's answer. The server must take it for one whole statement, so that nothing can follow
+    it."""
     try:
         shape_of = session.shape(reading(sql))
     except psycopg.Error as error:

@@ -1,6 +1,8 @@
-"""Reading: every answer comes as `COPY ... TO STDOUT` in CSV, the fastest exact way out of PostgreSQL, and leaves in batches.
+"""Reading: every answer comes as `COPY ... TO STDOUT` in CSV, the fastest exact way out of PostgreSQL, and leaves in
+batches.
 
-`COPY` takes no parameters, so the keys of a look-up go ahead of it as settings of the transaction, one array a part of the key.
+`COPY` takes no parameters, so the keys of a look-up go ahead of it as settings of the transaction, one array a part of
+the key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Connections to one database: lent to one caller at a time, every wait with a deadline, nothing left to the account's own settings."""
+"""Connections to one database: lent to one caller at a time, every wait with a deadline, nothing left to the account's
+own settings."""
 
 from __future__ import annotations
 
@@ -98,7 +99,8 @@ class Watched(psycopg.Connection[Any]):
 
 
 class Session:
-    """One connection, lent. Statements are trees or constants; values are parameters (`$1`), never part of a statement."""
+    """One connection, lent. Statements are trees or constants; values are parameters (`$1`), never part of a
+    statement."""
 
     def __init__(self, connection: Watched, timeout_s: float, schema: str) -> None:
         self.connection = connection
@@ -163,7 +165,8 @@ class Session:
         return cursor
 
     def shape(self, sql: str) -> list[tuple[str, int, int]]:
-        """The columns of a statement's answer (name, type, modifier), without carrying it out; it must be one statement."""
+        """The columns of a statement's answer (name, type, modifier), without carrying it out; it must be one
+        statement."""
         connection = self.connection
         connection.pgconn.send_prepare(b"", sql.encode())
         _checked(connection.wait(generators.execute(connection.pgconn)))
@@ -211,7 +214,8 @@ class Session:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction; committed at the end, rolled back by an exception. Constraints answer at once, not at the end."""
+        """One transaction; committed at the end, rolled back by an exception. Constraints answer at once, not at the
+        end."""
         self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         self.rows("SET CONSTRAINTS ALL IMMEDIATE")
         yield

@@ -49,7 +49,8 @@ class Sieve:
     def sift(self, positions: Sequence[int], attempt: Attempt, *, retry_orphans: bool) -> dict[int, Reject]:
         """Write all rows that the system takes; the others by position.
 
-        Where rows refer to each other, one that was refused as an orphan is tried again when its parent may stand there.
+        Where rows refer to each other, one that was refused as an orphan is tried again when its parent may stand
+        there.
         """
         refused = self._sift(list(positions), attempt)
         while retry_orphans:

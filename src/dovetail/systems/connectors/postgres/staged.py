@@ -34,7 +34,8 @@ def copying(place: exp.Table, fields: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Columns of texts under names of our own: `key`, `sets` (what is written) and `expected`, by the names of their fields."""
+    """Columns of texts under names of our own: `key`, `sets` (what is written) and `expected`, by the names of their
+    fields."""
 
     place: exp.Table
     stored: Mapping[str, Column]
@@ -72,7 +73,8 @@ class Staged:
         )
 
     def standing(self, *, lock: bool = False) -> exp.Select:
-        """The positions of the rows that stand there, with what is expected and what would be set; `lock` keeps them so."""
+        """The positions of the rows that stand there, with what is expected and what would be set; `lock` keeps them
+        so."""
         wanted = [
             same_value(self.stored[name], column(name, self.place), self._given("v", at))
             for at, name in enumerate(self.sets)
@@ -84,7 +86,8 @@ class Staged:
         return tree
 
     def insert(self, fields: Sequence[str]) -> exp.Insert:
-        """Insert the rows; a field that the system would draw is given all the same. Those fields of each row are answered."""
+        """Insert the rows; a field that the system would draw is given all the same. Those fields of each row are
+        answered."""
         names = [*self.key, *self.sets]
         into = exp.Schema(this=self.place.copy(), expressions=[identifier(name) for name in names])
         values = [self.stored[name].value(self._given("k", at)) for at, name in enumerate(self.key)]
