@@ -35,7 +35,7 @@ def promise(
     """Make a function a promise; its name is the promise's, its docstring says what is promised."""
 
     def keep(check: Callable[[Bench], None]) -> Callable[[Bench], None]:
-        words = (check.__doc__ or "").strip().split("\n")[0]
+        words = " ".join((check.__doc__ or "").split("\n\n")[0].split())
         PROMISES[check.__name__] = Promise(check.__name__, words, check, needs, uses)
         return check
 

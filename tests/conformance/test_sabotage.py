@@ -1,0 +1,145 @@
+"""Each broken connector is caught by the promise that it breaks; the sound one keeps them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from dovetail.model.change import LedgerEntry, Verb
+from dovetail.systems.connectors.memory import Connector
+from dovetail.systems.protocol import Target
+from dovetail.testing import sabotage
+from dovetail.testing.conformance.promise import PROMISES
+from dovetail.testing.conformance.trial import Outcome, Result, examine
+from dovetail.testing.sabotage import spoil
+
+
+def rounded(column: pa.Array) -> pa.Array:
+    return pc.round(column, 1).cast(column.type)
+
+
+def early_ledger(system: Target) -> Target:
+    """Its ledger is not part of the transaction."""
+
+    def record(_: object, entries: list[LedgerEntry]) -> None:
+        kept.extend(entries)
+
+    def ledger(true: Callable[[str], list[LedgerEntry]], partition: str) -> list[LedgerEntry]:
+        return sorted(
+            {*true(partition), *(one for one in kept if one.partition == partition)}, key=lambda one: one.chunk
+        )
+
+    kept: list[LedgerEntry] = []
+    spoiled = spoil(system, ledger=ledger)
+    type(spoiled).transaction = lambda _: sabotage._transaction(system, {"record": record})
+    return spoiled
+
+
+def doubling(system: Target) -> Target:
+    """Every change that is applied again doubles the rows."""
+    seen: list[object] = []
+
+    def apply(true, dataset, change):
+        seen.append(change)
+        return true(dataset, change)
+
+    def read(true, *asked):
+        again = len(seen) + 1 - len(set(map(id, seen)))
+        return [one for _ in range(again) for one in true(*asked)]
+
+    return spoil(system, apply=apply, read=read)
+
+
+def with_fresh_keys(true, dataset, wanted):
+    """The same keys to everybody."""
+    return pa.record_batch({dataset.key[0]: pa.array(range(1, wanted + 1), pa.int64())})
+
+
+SPOILED: dict[str, tuple[Callable[[Target], Target], str]] = {
+    "drops updates": (lambda s: spoil(s, apply=sabotage.ignores(Verb.UPDATE)), "an_update_sets_only_its_fields"),
+    "ignores deletes": (lambda s: spoil(s, apply=sabotage.ignores(Verb.DELETE)), "rows_are_deleted"),
+    "reports applied without writing": (
+        lambda s: spoil(s, apply=sabotage.ignores(Verb.CREATE)),
+        "rows_are_created_as_sent",
+    ),
+    "trims texts": (lambda s: spoil(s, apply=sabotage.rewrites(pa.string(), pc.utf8_trim_whitespace)), "hostile_texts"),
+    "writes null as the empty text": (
+        lambda s: spoil(s, apply=sabotage.rewrites(pa.string(), lambda column: column.fill_null(""))),
+        "nothing_is_not_empty",
+    ),
+    "reads null as the empty text": (lambda s: spoil(s, read=sabotage.emptied), "nothing_is_not_empty"),
+    "rounds decimals": (lambda s: spoil(s, apply=sabotage.rewrites(pa.decimal128(12, 2), rounded)), "hostile_prices"),
+    "loses the sign of zero": (
+        lambda s: spoil(s, apply=sabotage.rewrites(pa.float64(), lambda column: pc.add(column, 0.0))),
+        "hostile_floats",
+    ),
+    "cuts microseconds": (
+        lambda s: spoil(
+            s, apply=sabotage.rewrites(pa.time64("us"), lambda c: pc.floor_temporal(c, unit="millisecond"))
+        ),
+        "hostile_times",
+    ),
+    "finds other rows": (
+        lambda s: spoil(s, lookup=lambda true, dataset, fields, keys: s.read(dataset, fields)),
+        "rows_are_found_by_key",
+    ),
+    "finds texts whatever their case": (lambda s: spoil(s, lookup=sabotage.loose), "text_keys_are_bytes"),
+    "mixes up the rows of a batch": (lambda s: spoil(s, read=sabotage.shifted), "many_rows_come_once_each"),
+    "loses the last batch": (lambda s: spoil(s, read=sabotage.shortened), "many_rows_come_once_each"),
+    "gives fields in its own order": (lambda s: spoil(s, read=sabotage.disordered), "fields_come_as_asked"),
+    "carries numbers too narrow": (lambda s: spoil(s, read=sabotage.narrowed), "fields_come_as_asked"),
+    "leaves a part out": (lambda s: spoil(s, partitions=sabotage.partial_parts), "parts_hold_every_row_once"),
+    "ignores what is expected": (lambda s: spoil(s, apply=sabotage.unguarded), "a_moved_row_is_missed"),
+    "overwrites taken keys": (lambda s: spoil(s, apply=sabotage.overwriting), "a_taken_key_is_never_overwritten"),
+    "names wrong positions": (lambda s: spoil(s, apply=sabotage.misplacing), "a_bad_row_is_refused_alone"),
+    "refuses good rows with bad ones": (
+        lambda s: spoil(s, apply=sabotage.all_or_nothing),
+        "a_bad_row_is_refused_alone",
+    ),
+    "tells values in its words": (lambda s: spoil(s, apply=sabotage.telling), "words_hold_no_values"),
+    "mixes up drawn keys": (lambda s: spoil(s, apply=sabotage.mixing_keys), "drawn_keys_belong_to_their_rows"),
+    "reserves keys twice": (lambda s: spoil(s, reserve=with_fresh_keys), "reserved_keys_are_nobody_elses"),
+    "doubles rows on repeat": (doubling, "applying_twice_equals_once"),
+    "keeps its ledger outside": (early_ledger, "an_exception_undoes_everything"),
+    "lets old workers through": (lambda s: spoil(s, fence=sabotage.unfenced), "an_old_epoch_is_fenced"),
+}
+
+
+def tried(make: Callable[[Target], Target], *names: str) -> list[Result]:
+    @contextmanager
+    def fresh() -> Iterator[Target]:
+        yield make(Connector())
+
+    return examine(fresh, names)
+
+
+@pytest.mark.parametrize(("make", "name"), SPOILED.values(), ids=SPOILED)
+def test_it_is_caught(make: Callable[[Target], Target], name: str) -> None:
+    results = tried(make, name)
+    broken = [result for result in results if result.outcome is Outcome.BROKEN]
+    assert broken, f"{name} is not broken"
+    assert all(result.words.startswith(("Broken:", "AssertionError:")) for result in broken), broken[0].words
+
+
+def test_the_sound_one_keeps_those_promises() -> None:
+    results = tried(lambda system: system, *{name for _, name in SPOILED.values()})
+    assert [result for result in results if result.outcome is not Outcome.PASSED] == []
+
+
+def test_a_spoiled_system_that_spoils_nothing_is_sound() -> None:
+    unspoiled = lambda s: spoil(s, apply=lambda true, *given: true(*given), read=lambda true, *given: true(*given))  # noqa: E731
+    assert [
+        one
+        for one in tried(unspoiled, "rows_are_created_as_sent", "epochs_grow_by_partition")
+        if one.outcome is Outcome.BROKEN
+    ] == []
+
+
+def test_every_promise_has_words_of_its_own() -> None:
+    words = [promise.words for promise in PROMISES.values()]
+    assert len(set(words)) == len(words)
+    assert all(text.endswith(".") for text in words)
