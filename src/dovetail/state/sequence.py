@@ -8,6 +8,9 @@ from dovetail.state.faults import misused
 _GET = "SELECT chunk FROM sequence WHERE part = ?"
 _SET = """INSERT INTO sequence (part, chunk) VALUES (?, ?)
 ON CONFLICT (part) DO UPDATE SET chunk = excluded.chunk WHERE excluded.chunk >= sequence.chunk"""
+_NEXT = """INSERT INTO sequence (part, chunk) VALUES (?, 1)
+ON CONFLICT (part) DO UPDATE SET chunk = sequence.chunk + 1 RETURNING chunk"""
+_LOCKED = "SELECT chunk FROM sequence WHERE part = ? FOR UPDATE"
 
 
 class Sequence:
@@ -26,3 +29,14 @@ class Sequence:
         """Move on to that chunk; going back is a `StateFault`."""
         if not self._database.run(_SET, partition, chunk):
             raise misused(self._database.place, f"the sequence of {partition} cannot go back to {chunk}")
+
+    def advance(self, name: str) -> int:
+        """The next number of that name; nobody else is given the same."""
+        with self._database.transaction():
+            ((number,),) = self._database.rows(_NEXT, name)
+        return int(number)
+
+    def stands(self, name: str, number: int) -> bool:
+        """Whether that is still the last number; it stays so until the transaction around this call ends."""
+        found = self._database.row(_LOCKED, name)
+        return found is not None and int(found[0]) == number
