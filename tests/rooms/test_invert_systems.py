@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from rich.console import Console
+from tests.reconcile.lab import Lab
 
 from dovetail.engine.open import open_workspace
 from dovetail.errors import DeclarationError, Declarations, UnknownName
@@ -176,3 +177,39 @@ def test_a_write_that_does_not_fit_is_refused_where_it_stands(project, write, co
     assert mistake.code == code
     assert mistake.where.file.endswith("product.yaml")
     assert mistake.where.line == 10
+
+
+PEOPLE = "CREATE TABLE person (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, name TEXT, phone TEXT, land TEXT, town TEXT);"
+GUESTS = (
+    "CREATE TABLE guest (no INTEGER PRIMARY KEY, mail TEXT UNIQUE, first TEXT, last TEXT, phone TEXT NOT NULL, loc TEXT);"
+)
+PERSON = """
+members:
+  desk:  {dataset: person}
+  hotel: {dataset: guest}
+match: mail
+fields:
+  mail:  {desk: mail, hotel: lower(mail), owner: desk}
+  name:  {desk: name, hotel: "first || ' ' || last", owner: desk}
+  phone: {desk: phone, hotel: {field: phone, null: ''}, owner: desk}
+  land:  {desk: land, hotel: "split_part(loc, '-', 1)", owner: desk}
+  town:  {desk: town, hotel: "split_part(loc, '-', 3)", owner: desk}
+"""
+
+
+def test_rows_are_created_and_changed_through_derived_expressions(tmp_path):
+    made = Lab(tmp_path, {"desk": PEOPLE, "hotel": GUESTS}, {"person": PERSON})
+    made.sql("desk", "INSERT INTO person VALUES (1, 'mj@x.com', 'Mary Jo Poe', NULL, 'DE', 'Berlin'), (2, 'a@x.com', 'Ada Lee', '1', 'FR', 'Nice')")
+    made.sql("hotel", "INSERT INTO guest VALUES (7, 'MJ@x.com', 'Mary Jo', 'Poe', '', 'DE-10115-Berlin')")
+    summary = made.migrate()
+    assert (summary.mappings["person"].created, summary.mappings["person"].updated) == (1, 0), "Mary Jo is left alone"
+    created = made.sql("hotel", "SELECT mail, first, last, phone, loc FROM guest WHERE no <> 7")
+    assert created == [("a@x.com", "Ada", "Lee", "1", "FR--Nice")]
+    made.sql("desk", "INSERT INTO person VALUES (3, 'b@x.com', 'Bo Poe', NULL, NULL, NULL)")
+    made.migrate()
+    assert made.sql("hotel", "SELECT phone, loc FROM guest WHERE mail = 'b@x.com'") == [("", None)]
+    made.sql("desk", "UPDATE person SET name = 'Mary Jo Smith', town = 'Bonn' WHERE id = 1")
+    assert made.migrate().mappings["person"].updated == 1
+    held = made.sql("hotel", "SELECT mail, first, last, phone, loc FROM guest WHERE no = 7")
+    assert held == [("MJ@x.com", "Mary Jo", "Smith", "", "DE-10115-Bonn")]
+    assert made.verify().ok
