@@ -53,7 +53,9 @@ def test_a_crash_at_any_step_of_a_create(made, monkeypatch, owner, name, after):
             made.migrate()
     summary = made.migrate()
     assert made.sql("right", "SELECT v FROM b ORDER BY v") == [("x",), ("y",), ("z",)]
-    assert ("DV-452" in codes(summary)) is ((owner, name, after) in [(Partition, "write", True), (Partition, "confirm", False)])
+    assert ("DV-452" in codes(summary)) is (
+        (owner, name, after) in [(Partition, "write", True), (Partition, "confirm", False)]
+    )
     assert writes(made.migrate()) == 0
     assert made.verify().ok
 

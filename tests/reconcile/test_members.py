@@ -141,6 +141,51 @@ def test_rows_that_nobody_wants_stay_where_they_are(lab):
     assert made.verify().ok
 
 
+def test_vars_are_bound_in_set_and_wants(lab):
+    table = "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, depot TEXT, company INTEGER);"
+    made = lab(
+        {"a": table, "b": table},
+        {
+            "thing": """
+            members:
+              a: {dataset: t}
+              b: {dataset: t, wants: depot = home, set: {company: company}}
+            match: n
+            fields:
+              n: {a: n, b: n, owner: a}
+              depot: {a: depot, b: depot, owner: a}
+            """
+        },
+        head="vars: {company: 7, home: N}",
+    )
+    made.sql("a", "INSERT INTO t VALUES (1, 'x', 'N', 1), (2, 'y', 'S', 1)")
+    made.migrate()
+    assert made.sql("b", "SELECT n, company FROM t") == [("x", 7)]
+
+
+def test_an_unreadable_cell_does_not_keep_a_row_from_its_partner(lab):
+    made = lab(
+        {
+            "a": "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, v TEXT);",
+            "b": "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, v TEXT);",
+        },
+        {
+            "thing": """
+            members: {a: {dataset: t}, b: {dataset: t}}
+            match: n
+            fields:
+              n: {a: n, b: n, owner: a}
+              v: {a: v, b: {field: v, codes: {A: active}}, owner: a}
+            """
+        },
+    )
+    made.sql("a", "INSERT INTO t VALUES (1, 'x', 'active')")
+    made.sql("b", "INSERT INTO t VALUES (9, 'x', 'unknown')")
+    summary = made.migrate()
+    assert (summary.mappings["thing"].rows, summary.mappings["thing"].quarantined) == (1, 1)
+    assert made.sql("b", "SELECT count(*) FROM t") == [(1,)]
+
+
 def test_set_fills_columns_from_several_fields_and_once(lab):
     made = lab(
         {

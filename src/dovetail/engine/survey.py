@@ -88,7 +88,7 @@ def take_survey(
             Side(
                 linked=[links.rows(mapping.name, rows.member.name).get(key) for key in rows.keys],
                 naturals=naturals[side],
-                held=frozenset(rows.problems),
+                held=frozenset(at for at in rows.problems if not naturals[side][at]),
             )
             for side, rows in enumerate(sides)
         ],

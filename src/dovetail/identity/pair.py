@@ -16,7 +16,8 @@ class Side:
     position the
     natural keys by which it may be paired (one where all match fields count together, several where any one does); a
     natural
-    key that is null is left out. `held` are positions that take no part (unreadable rows: they are reported
+    key that is null is left out. `held` are positions without a natural key that take no part (what is wrong with them
+    is reported
     elsewhere)."""
 
     linked: Sequence[int | None]

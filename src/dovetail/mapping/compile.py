@@ -99,11 +99,11 @@ def _member(mapping: Mapping, member: Member, dataset: Dataset, variables: Bindi
         dataset=dataset,
         key=_key(member, dataset),
         cells=tuple(cell for _, cell in cells),
-        fills=(*(_fill(fill, dataset) for fill in member.fills), *_shared_columns(cells, member, dataset)),
+        fills=(*(_fill(fill, dataset, variables) for fill in member.fills), *_shared_columns(cells, member, dataset)),
         where=_over_columns(member.where, member, scope, bindings),
         gone=_over_columns(member.gone, member, scope, bindings),
         changed=_over_columns(member.changed, member, scope, bindings),
-        wants=parse(member.wants, at=member.at) if member.wants else None,
+        wants=substitute(parse(member.wants, at=member.at), variables) if member.wants else None,
         scope=scope,
     )
 
@@ -204,7 +204,7 @@ def _reading(cell: Cell, bindings: Bindings[str, Expression]) -> Expression:
     return read
 
 
-def _fill(fill: Fill, dataset: Dataset) -> CompiledFill:
+def _fill(fill: Fill, dataset: Dataset, variables: Bindings[str, Expression]) -> CompiledFill:
     if dataset.field(fill.column) is None:
         raise UnknownName(
             f"dataset {dataset.name!r} has no field {fill.column!r}",
@@ -212,7 +212,8 @@ def _fill(fill: Fill, dataset: Dataset) -> CompiledFill:
             hint=_nearest(fill.column, dataset.names),
             code="DV-203",
         )
-    return CompiledFill(fill.column, parse(fill.expression, at=fill.at), fill.on == "create")
+    expression = substitute(parse(fill.expression, at=fill.at), variables)
+    return CompiledFill(fill.column, expression, fill.on == "create")
 
 
 def _shared_columns(
