@@ -12,10 +12,12 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from dovetail.expression.failure import RowFailure
 from dovetail.expression.function import function_of
 from dovetail.expression.meeting import EXACT_NUMBERS, meet
 from dovetail.expression.numbers import digits
 from dovetail.expression.tree import Node, Op
+from dovetail.kernel.rows import compile_step
 from dovetail.kernel.sql import SQL, call, cast, text
 from dovetail.kernel.translate_calls import CALLS
 from dovetail.kernel.translate_casts import CASTS
@@ -58,13 +60,27 @@ def _sql(node: Node, names: Names) -> SQL:
         raise Untranslatable
     if node.type is not None and node.type.kind is Kind.FLOAT and node.op is not Op.COLUMN:
         raise Untranslatable
-    if node.op in _FOLDED and any(part.op is Op.LITERAL and part.value is None for part in node.parts):
+    if node.op in _FOLDED and any(_has_no_value(part) for part in node.parts):
         raise Untranslatable
     return _RULES[node.op](node, names)
 
 
 _FOLDED = frozenset(Op) - {Op.CASE, Op.SWITCH, Op.COALESCE, Op.CONCAT, Op.NULLIF, Op.SAME, Op.IS_NULL, Op.IS}
-"""Steps that DuckDB makes null at once when one operand is written as NULL, without looking at the others' failures."""
+"""Steps that DuckDB makes null at once when one operand is a constant null, without looking at the others' failures."""
+
+
+def _has_no_value(node: Node) -> bool:
+    """Whether a part without any column is null, or fails."""
+    if _reads(node):
+        return False
+    try:
+        return compile_step(node, {})(()) is None
+    except RowFailure:
+        return True
+
+
+def _reads(node: Node) -> bool:
+    return node.op is Op.COLUMN or any(_reads(part) for part in node.parts)
 
 
 def _parts(node: Node, names: Names) -> list[SQL]:
