@@ -32,7 +32,7 @@ def start(made):
         [sys.executable, "-c", program, "migrate", "--project", str(made.folder), "--json"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=dict(os.environ),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
 
