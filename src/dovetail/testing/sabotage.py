@@ -22,7 +22,7 @@ Apply = Callable[[Dataset, Change], Receipt]
 def spoil(system: Target, **verbs: Callable[..., Any]) -> Target:
     """The system with some verbs done otherwise; `apply` is done otherwise inside transactions too.
 
-    Each function is given the true verb first, then the arguments; `apply` of a transaction is the true one of the transaction.
+    Each function is given the true verb first, then the arguments.
     """
     whole = hide(system)
     inner = ("apply", "fence", "record")
