@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from world import World
 
+from dovetail.engine import attempt, write
+
 _NUMBERS = count(1)
 _TOLD: list[tuple[str, str, float]] = []
 
@@ -59,6 +61,13 @@ def world(place: Callable[[str], str], tmp_path: Path) -> Callable[..., World]:
         return World(tmp_path / "project", places, state=where, timeout_s=timeout_s)
 
     return make
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short pauses, and chunks of a hundred rows."""
+    monkeypatch.setattr(attempt, "PAUSE_FIRST_S", 0.01)
+    monkeypatch.setattr(write, "CHUNK_ROWS", 100)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
