@@ -146,7 +146,7 @@ class Reader:
         return self.arithmetic(tree, lambda one, two: one * two)
 
     def arithmetic(self, tree: exp.Expression, run: Any) -> Any:
-        one, two = self.read(tree.this), self.read(tree.expression)
+        one, two = self.both(tree)
         if one is None or two is None:
             return None
         given = self.typist.type(tree)
@@ -162,7 +162,7 @@ class Reader:
         return result
 
     def on_div(self, tree: exp.Div) -> Any:
-        one, two = self.read(tree.this), self.read(tree.expression)
+        one, two = self.both(tree)
         if one is None or two is None:
             return None
         given = self.typist.type(tree)
@@ -176,8 +176,13 @@ class Reader:
 
     # -------------------------------------------------------------------------------------------- conditions
 
+    def both(self, tree: exp.Expression) -> tuple[Any, Any]:
+        """Both operands; the second is not looked at when the first is null."""
+        one = self.read(tree.this)
+        return one, None if one is None else self.read(tree.expression)
+
     def compared(self, tree: exp.Expression, run: Any) -> Any:
-        one, two = self.read(tree.this), self.read(tree.expression)
+        one, two = self.both(tree)
         return None if one is None or two is None else run(order(one), order(two))
 
     def on_eq(self, tree: exp.Expression) -> Any:
@@ -224,9 +229,11 @@ class Reader:
 
     def on_in(self, tree: exp.In) -> Any:
         sought, unknown = self.read(tree.this), False
+        if sought is None:
+            return None
         for part in tree.expressions:
             value = self.read(part)
-            if sought is None or value is None:
+            if value is None:
                 unknown = True
             elif order(sought) == order(value):
                 return True
@@ -234,6 +241,8 @@ class Reader:
 
     def on_between(self, tree: exp.Between) -> Any:
         value = self.read(tree.this)
+        if value is None:
+            return None
         low = self.read(tree.args["low"])
         above = None if value is None or low is None else order(value) >= order(low)
         if above is False:
@@ -255,7 +264,7 @@ class Reader:
     def on_case(self, tree: exp.Case) -> Any:
         given = self.typist.type(tree)
         subject = self.read(tree.this) if tree.this is not None else None
-        for arm in tree.args["ifs"]:
+        for arm in tree.args["ifs"] if tree.this is None or subject is not None else ():
             key = self.read(arm.this)
             if tree.this is None:
                 hit = key is True
@@ -281,13 +290,13 @@ class Reader:
         )
 
     def on_nullif(self, tree: exp.Nullif) -> Any:
-        one, two = self.read(tree.this), self.read(tree.expression)
+        one, two = self.both(tree)
         return None if one is not None and two is not None and order(one) == order(two) else one
 
     # -------------------------------------------------------------------------------------------------- texts
 
     def on_dpipe(self, tree: exp.DPipe) -> Any:
-        one, two = self.read(tree.this), self.read(tree.expression)
+        one, two = self.both(tree)
         return None if one is None or two is None else one + two
 
     def on_concat(self, tree: exp.Concat) -> Any:
@@ -301,12 +310,12 @@ class Reader:
 
     def on_other(self, tree: exp.Expression) -> Any:
         name, arguments = self.typist.call(tree)
-        if name in ("least", "greatest"):
-            values = [self.widened(part, self.typist.type(tree)) for part in arguments]
-        else:
-            values = [self.read(part) for part in arguments]
-        if any(value is None for value in values):
-            return None
+        alike = name in ("least", "greatest")
+        values = []
+        for part in arguments:
+            values.append(self.widened(part, self.typist.type(tree)) if alike else self.read(part))
+            if values[-1] is None:
+                return None
         return getattr(Library(self.typist.type(tree)), name)(*values)
 
 

@@ -24,7 +24,8 @@ This page is made from the program (`dovetail.expression.reference`); a test hol
 
 ## Null
 
-Null in, null out: an operator or function with a null operand gives null. The exceptions are `coalesce`, `CASE`,
+Null in, null out: an operator or function with a null operand gives null, and what stands behind that operand is not
+computed (so it cannot fail). The exceptions are `coalesce`, `CASE`,
 `if`, `IS NULL`, `IS TRUE`, `IS [NOT] DISTINCT FROM`, `nullif`, the three-valued `AND`, `OR` and `IN`, and `concat`,
 for which null is the empty text (`||` gives null).
 

@@ -9,7 +9,10 @@ from dovetail.model.type import Type
 
 
 class Op(StrEnum):
-    """What a step does. Steps are strict (null in, null out) except where it says otherwise."""
+    """What a step does.
+
+    Steps are strict (null in, null out, and nothing behind a null is looked at) but for those that say otherwise.
+    """
 
     COLUMN = "column"
     """`value` is the name in the scope."""

@@ -43,13 +43,15 @@ def _literal(node: Node, _places: Mapping[str, int]) -> Step:
 
 
 def _binary(run: Binary, node: Node, places: Mapping[str, int]) -> Step:
-    """Null where one operand is; the operands are looked at from left to right, both always."""
+    """Null where one operand is; what stands behind a null operand is not looked at."""
     left, right = _steps(node.parts, places)
 
     def step(row: Row) -> object:
         one = left(row)
+        if one is None:
+            return None
         two = right(row)
-        return None if one is None or two is None else run(one, two)
+        return None if two is None else run(one, two)
 
     return step
 
@@ -208,10 +210,12 @@ def _in(node: Node, places: Mapping[str, int]) -> Step:
 
     def step(row: Row) -> object:
         sought = subject(row)
+        if sought is None:
+            return None
         found: bool | None = False
         for value in values:
             given = value(row)
-            if sought is None or given is None:
+            if given is None:
                 found = None
             elif _sortable(sought) == _sortable(given):
                 return True
@@ -243,9 +247,9 @@ def _switch(node: Node, places: Mapping[str, int]) -> Step:
 
     def step(row: Row) -> object:
         sought = subject(row)
-        for key, value in arms:
+        for key, value in arms if sought is not None else ():
             given = key(row)
-            if sought is not None and given is not None and _sortable(sought) == _sortable(given):
+            if given is not None and _sortable(sought) == _sortable(given):
                 return value(row)
         return default(row)
 
@@ -265,20 +269,34 @@ def _nullif(node: Node, places: Mapping[str, int]) -> Step:
     left, right = _steps(node.parts, places)
 
     def step(row: Row) -> object:
-        one, two = left(row), right(row)
-        if one is None or two is None:
+        one = left(row)
+        if one is None:
+            return None
+        two = right(row)
+        if two is None:
             return one
         return None if _sortable(one) == _sortable(two) else one
 
     return step
 
 
+def _values(parts: Sequence[Step], row: Row) -> list[Any] | None:
+    """The parts' values, or `None` as soon as one is null."""
+    values: list[Any] = []
+    for part in parts:
+        value = part(row)
+        if value is None:
+            return None
+        values.append(value)
+    return values
+
+
 def _pipe(node: Node, places: Mapping[str, int]) -> Step:
     parts = _steps(node.parts, places)
 
     def step(row: Row) -> object:
-        texts = [part(row) for part in parts]
-        return None if None in texts else "".join(texts)
+        texts = _values(parts, row)
+        return None if texts is None else "".join(texts)
 
     return step
 
@@ -309,8 +327,8 @@ def _call(node: Node, places: Mapping[str, int]) -> Step:
     run = function_of(node).run
 
     def step(row: Row) -> object:
-        values = [part(row) for part in parts]
-        return None if None in values else run(*values)
+        values = _values(parts, row)
+        return None if values is None else run(*values)
 
     return step
 
