@@ -96,7 +96,9 @@ def _by_natural_key(sides: Sequence[Side], loose: Sequence[Sequence[int]], answe
                 for natural in naturals:
                     loose_by_key.setdefault(natural, []).append((side, position))
     known_by_key = _known_keys(sides, answer.known, set(loose_by_key))
-    for group, rows in _groups(loose_by_key, known_by_key):
+    is_single = all(len(naturals) < 2 for given in sides for naturals in given.naturals)
+    join = _single_groups if is_single else _groups
+    for group, rows in join(loose_by_key, known_by_key):
         _settle(group, rows, answer, len(sides))
 
 
@@ -112,6 +114,13 @@ def _known_keys(
                     if natural in asked:
                         found.setdefault(natural, set()).add(row)
     return found
+
+
+def _single_groups(
+    loose: Mapping[Hashable, list[tuple[int, int]]], known: Mapping[Hashable, set[int]]
+) -> Iterable[tuple[list[tuple[int, int]], set[int]]]:
+    """As `_groups`, where no row has more than one natural key: then each key is a group."""
+    return ((members, known.get(natural, set())) for natural, members in loose.items())
 
 
 def _groups(
