@@ -17,7 +17,8 @@ _MOMENTS: tuple[object, ...] = (
     _FIRST_DAY * _DAY, _LAST_DAY * _DAY + _DAY - 1, (_LAST_DAY + 1) * _DAY, _FIRST_DAY * _DAY - 1,
 )
 _TEXTS: tuple[object, ...] = (
-    "", " ", "  ", "a ", " a", "\t", "\n", "\r", "\r\n", "a\nb", "NULL", "null", "\\N", "\\.", "\\", "\\n", "\x01", "\x7f", "\x1f",
+    "", " ", "  ", "a ", " a", "\t", "\n", "\r", "\r\n", "a\nb", "NULL", "null", "\\N", "\\.", "\\", "\\n",
+    "\x01", "\x7f", "\x1f",
     '"', '""', "'", "''", ",", ";", "a,b", "=cmd|' /C calc'!A0", "{}", "{NULL}", "%s", "$1",
     "0", "007", "1e5", "+1", "-0", "1.0", "true", "NaN", "infinity", "2024-01-31",
     "é", "e\u0301", "ß", "İ", "ı", "\u200b", "\ufeff", "\u202eabc", "\u2028", "\U0010ffff", "日本語", "𝒳",

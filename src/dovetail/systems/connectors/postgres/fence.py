@@ -80,6 +80,7 @@ def make(session: Session) -> None:
     except psycopg.Error as error:
         if error.sqlstate != DENIED:
             raise
+        session.rest()
         schema = POSTGRES.sql(exp.Identifier(this=session.schema, quoted=True))
         hint = (
             f"GRANT CREATE ON SCHEMA {schema} TO {POSTGRES.sql(exp.Identifier(this=_account(session), quoted=True))};"
