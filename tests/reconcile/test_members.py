@@ -141,6 +141,41 @@ def test_rows_that_nobody_wants_stay_where_they_are(lab):
     assert made.verify().ok
 
 
+def test_a_computed_field_is_the_sum_of_two_regions(lab):
+    region = "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, stock INTEGER);"
+    made = lab(
+        {
+            "shop": "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, stock INTEGER, half INTEGER);",
+            "a": region,
+            "b": region,
+        },
+        {
+            "thing": f"""
+            members: {{shop: {{dataset: t}}, a: {{dataset: t}}, b: {{dataset: t}}}}
+            match: n
+            fields:
+              n: {{shop: n, a: n, b: n, owner: shop}}
+              na: {{a: stock}}
+              nb: {{b: stock}}
+              total: {{value: "coalesce(na, 0) + coalesce(nb, 0)", shop: stock}}
+              half: {{value: "total - 1", shop: half}}
+            {GENEROUS}
+            """
+        },
+    )
+    for name, stock in (("a", 3), ("b", 4)):
+        made.sql(name, "INSERT INTO t VALUES (1, 'x', ?)", stock)
+    made.sql("shop", "INSERT INTO t VALUES (5, 'x', 99, 99)")
+    made.migrate()
+    assert made.sql("shop", "SELECT stock, half FROM t") == [(7, 6)]
+    made.sql("a", "UPDATE t SET stock = NULL")
+    made.sql("shop", "UPDATE t SET half = 50")
+    made.migrate()
+    assert made.sql("shop", "SELECT stock, half FROM t") == [(4, 3)]
+    assert writes(made.migrate()) == 0
+    assert made.verify().ok
+
+
 def test_vars_are_bound_in_set_and_wants(lab):
     table = "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, depot TEXT, company INTEGER);"
     made = lab(

@@ -61,8 +61,8 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., int]], click.
             frame = Frame(click.get_current_context().command_path.split(" ", 1)[1], Path(folder), environment, as_json)
             sys.exit(_guarded(frame, lambda: function(frame, **options)))
 
-        made: click.Command = click.command(name, **settings)(run)
-        return made
+        make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
+        return make(run)
 
     return decorate
 

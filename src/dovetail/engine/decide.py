@@ -20,7 +20,7 @@ from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.deletes import Fate, fate
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, judge
-from dovetail.model.mapping import Rule, SharedField
+from dovetail.model.mapping import DeleteRule, Rule, SharedField
 
 
 def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
@@ -170,9 +170,12 @@ def _vanished(decision: Decision) -> dict[int, tuple[int, Fate]]:
         fates[int(place)] = (side, verdict)
         if verdict is Fate.ASK:
             name = survey.sides[side].member.name
-            decision.contests.append(
-                Contest(int(place), "", f"the row is gone at {name}, and `deletes` does not say what that means")
-            )
+            why = "`deletes` does not say what that means"
+            if rule is DeleteRule.SOFT:
+                why = "soft deletes are carried out by continuous sync only"
+            elif rule is DeleteRule.ASK:
+                why = "`deletes` asks"
+            decision.contests.append(Contest(int(place), "", f"the row is gone at {name}, and {why}"))
         elif verdict is Fate.FORGET:
             decision.forgotten.append(int(place))
     return fates

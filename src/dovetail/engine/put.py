@@ -58,7 +58,9 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
         total += len(column)
     if kind is None:
         return pa.nulls(len(places))
+    knows = np.array([rows.member.cell(field) is not None for rows in survey.sides])
     chosen = source[places].astype(np.int64)
+    chosen[~knows[np.maximum(chosen, 0)]] = ABSENT
     position = np.where(chosen >= 0, survey.index[np.maximum(chosen, 0), places], ABSENT)
     flat = position + np.array(offsets, dtype=np.int64)[np.maximum(chosen, 0)]
     return taken(pa.concat_arrays(parts), np.where((chosen < 0) | (position == ABSENT), ABSENT, flat))
@@ -142,7 +144,8 @@ class Putter:
     def comes_in(self, field: str) -> npt.NDArray[np.bool_]:
         """For which rows the value of a field comes from another member."""
         source = self._source(field, create=False)
-        return (source >= 0) & (source != self.side)
+        others: npt.NDArray[np.bool_] = (source >= 0) & (source != self.side)
+        return others
 
     def _source(self, field: str, *, create: bool) -> npt.NDArray[np.int64]:
         """The member whose value is used: for a row that stands here the one that counts, else this member itself if it

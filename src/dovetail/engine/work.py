@@ -36,7 +36,7 @@ def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], ar
     )
     present[doomed] = False
     putter = Putter(survey, side, (decision.sources, decision.origins), around.links, around.mappings)
-    incoming = np.zeros(len(survey), dtype=np.bool_)
+    incoming = np.full(len(survey), bool(_always_filled(member)))
     for name in putter.fields_read(create=False):
         incoming |= putter.comes_in(name)
     work = Work(side, putter, np.flatnonzero(missing), np.flatnonzero(present & incoming), doomed)
@@ -44,6 +44,11 @@ def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], ar
     find_updates(decision, work)
     try_creates(decision, work)
     return work
+
+
+def _always_filled(member: CompiledMember) -> set[str]:
+    """The columns that the mapping itself fills: what stands there must always be what is declared."""
+    return {fill.column for fill in member.fills if not fill.on_create_only}
 
 
 def _wanted_here(decision: Decision, work: Work, member: CompiledMember) -> Places:
@@ -62,8 +67,9 @@ def find_updates(decision: Decision, work: Work) -> Places:
     _hold_failures(decision, work, put)
     changed = changed_columns(decision, work.side, put)
     _hold_new_keys(decision, work, changed)
+    filled = _always_filled(decision.survey.sides[work.side].member)
     for column in changed:
-        fed = np.full(len(put.places), not put.fed[column])
+        fed = np.full(len(put.places), column in filled)
         for name in put.fed[column] & decision.sources.keys():
             fed |= work.putter.comes_in(name)[put.places]
         waits = put.pending if put.fed[column] & decision.survey.referred.keys() else False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Bindings
 from typing import TypeVar
 
@@ -41,8 +41,7 @@ def compile_mapping(
         raise Declarations(mistakes)
     found = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
     types = {name: given for name, given in found.items() if given}
-    computed = {field.name: parse(field.value, at=field.at) for field in mapping.fields if field.value}
-    return CompiledMapping(mapping, tuple(settled(member, mapping, types) for member in members), types, computed)
+    return CompiledMapping(mapping, tuple(settled(member, mapping, types) for member in members), types)
 
 
 def _collect(work: Callable[[SharedField], _T], fields: Iterable[SharedField]) -> list[tuple[str, _T]]:
@@ -92,20 +91,41 @@ def _member(mapping: Mapping, member: Member, dataset: Dataset, variables: Bindi
     bindings = dict(variables)
     for name, text in member.lets:
         bindings[name] = substitute(parse(text, at=member.at), bindings)
-    fields = [field for field in mapping.fields if field.cell(member.name) is not None]
+    fields = [field for field in mapping.fields if field.cell(member.name) is not None and field.value is None]
     cells = _collect(lambda field: _cell(field, member, dataset, bindings), fields)
     return CompiledMember(
         member=member,
         dataset=dataset,
         key=_key(member, dataset),
         cells=tuple(cell for _, cell in cells),
-        fills=(*(_fill(fill, dataset, variables) for fill in member.fills), *_shared_columns(cells, member, dataset)),
+        fills=(
+            *(_fill(fill, dataset, variables) for fill in member.fills),
+            *_shared_columns(cells, member, dataset),
+            *_computed(mapping, member, dataset, variables),
+        ),
         where=_over_columns(member.where, member, scope, bindings),
         gone=_over_columns(member.gone, member, scope, bindings),
         changed=_over_columns(member.changed, member, scope, bindings),
         wants=substitute(parse(member.wants, at=member.at), variables) if member.wants else None,
         scope=scope,
     )
+
+
+def _computed(
+    mapping: Mapping, member: Member, dataset: Dataset, variables: Bindings[str, Expression]
+) -> Iterator[CompiledFill]:
+    """The columns that take computed fields: written like `set:`, from the other shared fields."""
+    values = {field.name: parse(field.value, at=field.at) for field in mapping.fields if field.value}
+    for field in mapping.fields:
+        cell = field.cell(member.name)
+        if cell is None or field.value is None:
+            continue
+        column = parse(cell.read, at=cell.at).names[0]
+        _known(column, dataset, member)
+        expression = values[field.name]
+        while any(name in values for name in expression.names):
+            expression = substitute(expression, values)
+        yield CompiledFill(column, substitute(expression, variables), on_create_only=False)
 
 
 def _key(member: Member, dataset: Dataset) -> tuple[str, ...]:

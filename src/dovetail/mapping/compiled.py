@@ -103,7 +103,6 @@ class CompiledMapping:
     mapping: Mapping
     members: tuple[CompiledMember, ...]
     types: Bindings[str, Type]
-    computed: Bindings[str, Expression]
 
     @property
     def name(self) -> str:

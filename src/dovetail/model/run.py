@@ -40,7 +40,8 @@ class MappingCount:
     @property
     def adds_up(self) -> bool:
         """Whether every shared row has exactly one outcome."""
-        return self.rows == sum(getattr(self, outcome) for outcome in OUTCOMES)
+        outcomes: list[int] = [getattr(self, outcome) for outcome in OUTCOMES]
+        return self.rows == sum(outcomes)
 
     def document(self) -> dict[str, object]:
         """The counts as they stand in `--json` output."""
