@@ -142,6 +142,24 @@ def test_min_and_max_settle_what_was_changed_on_both_sides(lab, policy, expected
     assert name == label == expected
 
 
+def test_a_value_that_a_member_owns_wins_whatever_comes_later(lab):
+    """An unsubscribe at the right stays, however often the left says otherwise; only the right can take it back."""
+    made = project(lab, phone="owner: {out: right, in: any}, policy: {prefer: left}")
+    both(made, ("Ada", "in"), ("Ada", "out"))
+    made.migrate()
+    assert state_of(made) == [("Ada", "out"), ("Ada", "out")]
+    made.sql("left", "UPDATE person SET phone = 'in'")
+    made.migrate()
+    assert state_of(made) == [("Ada", "out"), ("Ada", "out")]
+    made.sql("right", "UPDATE contact SET tel = 'in'")
+    made.migrate()
+    assert state_of(made) == [("Ada", "in"), ("Ada", "in")]
+    made.sql("left", "UPDATE person SET phone = 'out'")
+    made.migrate()
+    assert state_of(made) == [("Ada", "out"), ("Ada", "out")]
+    assert writes(made.migrate()) == 0
+
+
 def test_a_changed_cell_is_not_mistaken_for_an_edit(lab):
     made = project(lab)
     both(made, ("Ada", "1"), ("Ada", "1"))

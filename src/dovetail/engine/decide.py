@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.engine.agreed import Agreed
+from dovetail.engine.arrays import listed, taken
 from dovetail.engine.check import check_rows
 from dovetail.engine.contest import settle_contests
 from dovetail.engine.decision import Contest, Decision, Flags, Surroundings
@@ -113,11 +114,24 @@ def _judge_fields(decision: Decision, seeds: npt.NDArray[np.uint64]) -> dict[str
         )
         verdict = judge(field_rule(survey.mapping, shared), evidence)
         winner = verdict.winner.copy()
+        _owned_values(survey, shared, active, winner)
         contested[shared.name] = np.flatnonzero(winner == CONTESTED)
         winner[winner == CONTESTED] = KEEP
         decision.sources[shared.name] = winner
-        decision.origins[shared.name] = verdict.source
+        decision.origins[shared.name] = np.where(winner >= 0, winner, verdict.source).astype(np.int8)
     return contested
+
+
+def _owned_values(survey: Survey, shared: SharedField, active: Flags, winner: npt.NDArray[np.int8]) -> None:
+    """Where a member holds a value that it owns (`owner: {true: mail}`), that value wins, whatever came later elsewhere."""
+    if shared.owner is None or isinstance(shared.owner, str):
+        return
+    for value, name in reversed(shared.owner):
+        for side, rows in enumerate(survey.sides):
+            if rows.member.name == name and rows.member.cell(shared.name) is not None:
+                at = np.flatnonzero(active[side])
+                held = listed(taken(rows.shared.column(shared.name), survey.index[side, at]))
+                winner[at[[one == value for one in held]]] = side
 
 
 def _own_marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
