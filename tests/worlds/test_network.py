@@ -1,5 +1,7 @@
 """The way to the target breaks in the middle of a load, in a commit, or says nothing any more."""
 
+import time
+
 import pytest
 from plain import add, arrived, fill
 from world import World
@@ -44,6 +46,18 @@ def test_a_commit_whose_answer_is_lost_is_decided_by_the_ledger(way, told, how, 
     assert answer.count("created") == 300
     arrived(made)
     told(f"commit {'sent, its answer lost' if delivered else 'not sent'} ({how})", "the ledger decided; the run went on")
+
+
+@pytest.mark.parametrize("late_s", [2.3, 3.5])
+def test_a_commit_that_arrives_after_we_gave_up_is_waited_for_or_ended(way, told, late_s):
+    """We wait two seconds for the answer; then nothing may be in doubt before the chunk is written again."""
+    made, proxy = way
+    proxy.plan(Break(How.LATE, at=b"COMMIT", armed_by=RECORD, late_s=late_s))
+    answer = made.run("migrate")
+    assert (answer.code, answer.count("created"), proxy.broken) == (0, 300, 1), answer.out
+    time.sleep(max(0.0, late_s - 2.5))
+    arrived(made)
+    told(f"commit arrives {late_s - 2:.1f} s after we gave up", "the former session was waited for, or ended")
 
 
 def test_a_cut_while_reading_begins_the_reading_again(way, told):

@@ -69,6 +69,7 @@ class World:
         self.places = dict(places)
         self.state = state
         self.timeout_s = timeout_s
+        self.typed = 0
         (folder / "mappings").mkdir(parents=True, exist_ok=True)
         self.declare()
 

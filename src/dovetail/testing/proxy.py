@@ -26,6 +26,8 @@ class How(StrEnum):
     """Both sides see an orderly end."""
     STALL = "stall"
     """Nothing passes any more, and nobody is told; the machine still acknowledges what it is sent."""
+    LATE = "late"
+    """As `STALL`, but the words at which it breaks reach the server after `late_s`, when the client may have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Break:
     at: bytes = b""
     armed_by: bytes = b""
     delivered: bool = False
+    late_s: float = 1.0
 
 
 class Proxy:
@@ -117,19 +120,23 @@ class Proxy:
                 piece = source.recv(_PIECE_BYTES)
             except OSError:
                 piece = b""
-            if not piece:
+            if not piece and not pair.is_late:
                 pair.end(How.CLOSE)
+            if not piece:
                 return
             due, passes = self._judge(piece) if to_server else (None, len(piece))
             if pair.is_stalled:
                 continue
+            pair.is_stalled = due is not None and due.how in (How.STALL, How.LATE)
             with contextlib.suppress(OSError):
-                if due is not None and due.how is How.STALL:
-                    pair.is_stalled = True
                 target.sendall(piece[:passes])
-            if due is not None and due.how is not How.STALL:
+            if due is None or due.how is How.STALL:
+                continue
+            if due.how is not How.LATE:
                 pair.end(due.how, at_server=How.CLOSE if due.delivered else due.how)
                 return
+            pair.is_late = True
+            threading.Timer(due.late_s, pair.finish, (piece[passes:],)).start()
 
     def _judge(self, piece: bytes) -> tuple[Break | None, int]:
         """Whether it breaks here, and how many bytes of the piece still pass."""
@@ -158,6 +165,13 @@ class _Pair:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.ends = (client, server)
         self.is_stalled = False
+        self.is_late = False
+
+    def finish(self, piece: bytes) -> None:
+        """Let the server have what was held back, then end."""
+        with contextlib.suppress(OSError):
+            self.ends[1].sendall(piece)
+        self.end(How.CLOSE)
 
     def end(self, how: How, at_server: How | None = None) -> None:
         client, server = self.ends
