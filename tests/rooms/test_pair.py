@@ -93,3 +93,104 @@ def test_every_row_has_exactly_one_place(first, second, third):
     for row in answer.fresh:
         naturals = {sides[at].naturals[position][0] for at, position in enumerate(row) if position != ABSENT}
         assert len(naturals) == 1
+
+
+def components(sides):
+    """The loose rows that hang together by shared keys, each group once, in the order of their keys; no union-find."""
+    loose = {
+        (at, position): set(side.naturals[position])
+        for at, side in enumerate(sides)
+        for position, row in enumerate(side.linked)
+        if row is None and position not in side.held
+    }
+    groups = []
+    for key in dict.fromkeys(
+        key
+        for at, side in enumerate(sides)
+        for position in range(len(side.linked))
+        if (at, position) in loose
+        for key in side.naturals[position]
+    ):
+        if any(key in reached for _, reached in groups):
+            continue
+        reached, grown = {key}, True
+        while grown:
+            more = set().union(*(keys for keys in loose.values() if keys & reached))
+            grown, reached = not more <= reached, reached | more
+        groups.append(({row for row, keys in loose.items() if keys & reached}, reached))
+    return groups, [row for row, keys in loose.items() if not keys]
+
+
+def expected(sides, rows):
+    """What pairing must answer, told in plain words."""
+    known = {row: [ABSENT] * len(sides) for row in rows}
+    for at, given_side in enumerate(sides):
+        for position, row in enumerate(given_side.linked):
+            if row is not None:
+                known[row][at] = position
+    holders = {
+        row: {key for at, position in enumerate(places) if position != ABSENT for key in sides[at].naturals[position]}
+        for row, places in known.items()
+    }
+    groups, keyless = components(sides)
+    fresh, disputes = [], [("DV-404", frozenset({row})) for row in keyless]
+    for group, reached in groups:
+        owners = [row for row, keys in holders.items() if keys & reached]
+        if len(owners) > 1 or len({at for at, _ in group}) < len(group):
+            disputes.append(("DV-405", frozenset(group)))
+        elif not owners:
+            fresh.append(tuple(dict(group).get(at, ABSENT) for at in range(len(sides))))
+        else:
+            for at, position in sorted(group):
+                if known[owners[0]][at] == ABSENT:
+                    known[owners[0]][at] = position
+                else:
+                    disputes.append(("DV-406", frozenset({(at, position)})))
+    for at, given_side in enumerate(sides):
+        fresh += [
+            tuple(p if s == at else ABSENT for s in range(len(sides)))
+            for p in given_side.held
+            if given_side.linked[p] is None
+        ]
+    return known, sorted(fresh), sorted(disputes, key=repr)
+
+
+@st.composite
+def situations(draw, most):
+    """Two or three sides; some rows are linked already, some are held, and each has up to `most` natural keys."""
+    sides = []
+    for _ in range(draw(st.integers(2, 3))):
+        size = draw(st.integers(0, 4))
+        naturals = [draw(st.lists(st.sampled_from("abcde"), max_size=most, unique=True)) for _ in range(size)]
+        linked, free = [], [1, 2, 3]
+        for _ in range(size):
+            row = draw(st.sampled_from([None, None, *free]))
+            linked.append(row)
+            free = [one for one in free if one != row]
+        held = {at for at in range(size) if not naturals[at] and draw(st.booleans())}
+        sides.append(Side(linked, naturals, frozenset(held)))
+    return sides
+
+
+@given(st.integers(1, 3).flatmap(situations))
+def test_pairing_agrees_with_an_oracle(sides):
+    answer = pair(sides, [1, 2, 3], by_natural_key=True)
+    known, fresh, disputes = expected(sides, [1, 2, 3])
+    assert answer.known == known
+    assert sorted(tuple(row) for row in answer.fresh) == fresh
+    given_disputes = [(dispute.code, frozenset(dispute.rows)) for dispute in answer.disputes]
+    assert sorted(given_disputes, key=repr) == disputes
+    was_linked = {(row, at) for at, one in enumerate(sides) for row in one.linked if row is not None}
+    taken = {(row, at) for row, places in known.items() for at, position in enumerate(places) if position != ABSENT}
+    assert sorted(answer.attached) == sorted(taken - was_linked)
+
+
+def test_a_disputed_key_names_the_row_that_has_it():
+    (dispute,) = pair([side(["a", "a"], [7, None]), side(["a"], [7])], [7], by_natural_key=True).disputes
+    assert dispute.candidates == ((0, 1), (0, 0), (1, 0))
+    (dispute,) = pair([side(["a"], [7]), side(["a", "a"])], [7], by_natural_key=True).disputes
+    assert dispute.candidates == ((1, 0), (1, 1), (0, 0))
+
+
+def test_a_link_that_the_state_did_not_list_counts_too():
+    assert pair([side(["a"], [9]), side([])], [], by_natural_key=True).known == {9: [0, ABSENT]}
