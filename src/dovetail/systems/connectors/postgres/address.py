@@ -88,4 +88,4 @@ def _check(name: str, value: str) -> None:
 
 
 def _wrong(words: str, hint: str = "write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE") -> DeclarationError:
-    return DeclarationError(words, hint=hint, where="url", code="DV-315")
+    return DeclarationError(words, hint=hint, where="url", code="DV-319")

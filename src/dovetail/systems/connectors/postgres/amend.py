@@ -50,5 +50,6 @@ def _run(session: Session, attempt: Attempt, *, is_delete: bool) -> None:
         attempt.written.update(hits)
 
     refers_to_itself = any(reference.dataset == attempt.dataset.name for reference in attempt.dataset.references)
-    sieve = Sieve(session, attempt.dataset.key, attempt.dataset.names)
+    fields = () if is_delete else attempt.dataset.names  # what keeps a row from going stands in other rows
+    sieve = Sieve(session, attempt.dataset.key, fields, attempt.habits)
     attempt.rejects |= sieve.sift(attempt.todo(), write, retry_orphans=is_delete and refers_to_itself)

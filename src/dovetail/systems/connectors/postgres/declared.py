@@ -115,7 +115,7 @@ def _decimal(stored: Stored) -> Type:
 def selected(field: Field, column: exp.Expression) -> exp.Expression:
     """What is selected so that a field's text is exact and can be parsed."""
     match field.type.kind:
-        case Kind.TEXT | Kind.JSON | Kind.OPAQUE | Kind.UUID:
+        case Kind.TEXT | Kind.JSON | Kind.UUID:
             return cast(column, "text")
         case Kind.BYTES:
             return exp.Anonymous(this="encode", expressions=[column, exp.Literal.string("hex")])

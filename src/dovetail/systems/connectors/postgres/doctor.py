@@ -23,12 +23,13 @@ CLOCK_S = 2.0
 """Seconds by which two clocks may differ before `newest` wins is in doubt."""
 
 _FACTS = """
-SELECT current_setting('server_version'), current_setting('server_version_num')::int, current_setting('server_encoding'),
+SELECT current_setting('server_version'), current_setting('server_version_num')::int,
+       current_setting('server_encoding'),
        current_user, pg_is_in_recovery(),
        (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'), current_setting('transaction_read_only')
 """
 _RIGHTS = """
-SELECT has_schema_privilege(n.oid, 'USAGE'), has_schema_privilege(n.oid, 'CREATE'), has_table_privilege(c.oid, 'SELECT'),
+SELECT has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'),
        has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'),
        row_security_active(c.oid), c.relkind IN ('r', 'p')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
@@ -38,7 +39,8 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(s.relname)
 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
 JOIN pg_depend d ON d.refobjid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
 JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace
-WHERE m.nspname = $1 AND c.relname = $2 AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') END
+WHERE m.nspname = $1 AND c.relname = $2
+  AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') END
 """
 _CREATE = "SELECT has_schema_privilege($1, 'CREATE')"
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
@@ -96,7 +98,7 @@ def _about(session: Session, place: exp.Table, dataset: Dataset, account: str) -
     rows = session.rows(_RIGHTS, [place.db, place.name])
     if not rows:
         return dataset.name, "bad", "no longer there; describe the system again"
-    usage, _, select, insert, update, delete, secured, is_table = rows[0]
+    usage, select, insert, update, delete, secured, is_table = rows[0]
     if not usage:
         return dataset.name, "bad", _grant("USAGE", f"SCHEMA {_name(place.db)}", account)
     wanted = {"SELECT": select}

@@ -17,7 +17,10 @@ from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, columns
 from dovetail.systems.sql.dialect import POSTGRES
 
-_SEQUENCE = "SELECT pg_get_serial_sequence($1, $2)"
+_SEQUENCE = """
+SELECT name, name IS NULL OR has_sequence_privilege(name, 'USAGE') OR has_sequence_privilege(name, 'UPDATE')
+FROM pg_get_serial_sequence($1, $2) AS s (name)
+"""
 
 
 def reserve(session: Session, place: exp.Table, dataset: Dataset, count: int) -> pa.RecordBatch:
@@ -58,10 +61,14 @@ def draw(session: Session, place: exp.Table, of: Column, count: int) -> pa.Array
 
 def _value(session: Session, place: exp.Table, of: Column) -> exp.Expression | None:
     """What the system itself would take, as an expression."""
+    if not of.is_identity and not draws(of.default):
+        return None
+    name, may_draw = session.rows(_SEQUENCE, [POSTGRES.sql(place), of.name])[0]
+    if not may_draw:
+        return None
     if of.is_identity:
-        name = session.rows(_SEQUENCE, [POSTGRES.sql(place), of.name])[0][0]
         return exp.Anonymous(this="nextval", expressions=[cast(exp.Literal.string(name), "regclass")])
-    return exp.Var(this=of.default) if draws(of.default) else None
+    return exp.Var(this=of.default)
 
 
 def with_draws(tree: exp.Create, dataset: Dataset) -> exp.Create:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from dovetail.model.change import Receipt
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres.attempt import Attempt, held
 from dovetail.systems.connectors.postgres.bind import csv_text, texts
-from dovetail.systems.connectors.postgres.declared import cast, logical
+from dovetail.systems.connectors.postgres.declared import logical
 from dovetail.systems.connectors.postgres.draw import draw
-from dovetail.systems.connectors.postgres.faults import blames_row
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.sift import Sieve
@@ -99,7 +99,7 @@ def _load(session: Session, attempt: Attempt) -> None:
         attempt.written.update(positions)
 
     refers_to_itself = any(reference.dataset == attempt.dataset.name for reference in attempt.dataset.references)
-    sieve = Sieve(session, attempt.dataset.key, attempt.dataset.names)
+    sieve = Sieve(session, attempt.dataset.key, attempt.dataset.names, attempt.habits)
     try:
         write(attempt.todo())
     except psycopg.errors.UniqueViolation:
@@ -107,7 +107,7 @@ def _load(session: Session, attempt: Attempt) -> None:
         if attempt.dataset.key:
             _refuse_taken(session, attempt)
     except psycopg.Error as error:
-        if not blames_row(error):
+        if not sieve.blames_row(error):
             raise
     attempt.rejects |= sieve.sift(attempt.todo(), write, retry_orphans=refers_to_itself)
 
@@ -117,11 +117,11 @@ def _insert_each(session: Session, attempt: Attempt) -> None:
     key = attempt.dataset.key
     kinds = [logical(attempt.stored[part].stored) for part in key]
     staged = attempt.staged()
-    sieve = Sieve(session, key, attempt.dataset.names)
+    sieve = Sieve(session, key, attempt.dataset.names, attempt.habits)
     tree = staged.insert(key)
     for answered, part in zip(tree.args["returning"].expressions, key, strict=True):
         if attempt.stored[part].stored.kind in (Kind.UUID, Kind.TEXT, Kind.OPAQUE, Kind.JSON):
-            answered.replace(cast(answered.copy(), "text"))
+            answered.replace(exp.Anonymous(this="format", expressions=[exp.Literal.string("%s"), answered.copy()]))
     sql = POSTGRES.sql(tree)
     drawn: list[tuple[object, ...]] = [(None,) * len(key)] * attempt.size
     for at in attempt.todo():
@@ -129,7 +129,7 @@ def _insert_each(session: Session, attempt: Attempt) -> None:
             with session.savepoint():
                 rows = session.rows(sql, staged.parameters([at]))
         except psycopg.Error as error:
-            if not blames_row(error):
+            if not sieve.blames_row(error):
                 raise
             attempt.rejects[at] = sieve.reject(at, error)
             continue

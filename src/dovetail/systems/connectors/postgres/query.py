@@ -44,6 +44,6 @@ def shape(session: Session, sql: str, where: str) -> tuple[Field, ...]:
 def refused(error: psycopg.Error, where: str) -> Refused | None:
     """The refusal of a statement that would write, or that is none that answers; `None` for other errors."""
     state = error.sqlstate or ""
-    if state == READ_ONLY or (state.startswith("42") and state != DENIED):
+    if state in (READ_ONLY, "0A000") or (state.startswith("42") and state != DENIED):
         return Refused(f"not one reading statement: {error.diag.message_primary}", where=where)
     return None

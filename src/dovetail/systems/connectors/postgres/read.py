@@ -8,7 +8,7 @@ the key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 import pyarrow as pa
@@ -78,11 +78,17 @@ class Reader:
         self, session: Session, dataset: Dataset, fields: Sequence[str], where: exp.Condition | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows that pass a test."""
-        if dataset.kind is DatasetKind.QUERY:
-            self.columns(session, dataset)
         tree = self.select(dataset, fields)
         tree = tree.where(where) if where is not None else tree
-        yield from self.stream(session, POSTGRES.sql(tree), [known(dataset, name) for name in fields])
+        described = [known(dataset, name) for name in fields]
+        if dataset.kind is not DatasetKind.QUERY:
+            yield from self.stream(session, POSTGRES.sql(tree), described)
+            return
+        self.columns(session, dataset)
+        try:
+            yield from self.stream(session, POSTGRES.sql(tree), described)
+        except psycopg.Error as error:
+            raise queries.refused(error, dataset.name) or error from error
 
     def stream(self, session: Session, sql: str, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
         """The answer of a query whose columns are those fields, in their order; at least one batch, which may be empty.
@@ -130,11 +136,7 @@ class Reader:
         """The answer to one reading statement."""
         fields = queries.shape(session, sql, "query")
         asked = Dataset("query", DatasetKind.QUERY, fields)
-        reader = Reader(self.names, self.batch_rows, {"query": (sql, ())})
-        try:
-            yield from reader.read(session, asked, asked.names)
-        except psycopg.Error as error:
-            raise queries.refused(error, "query") or error from error
+        yield from replace(self, queries={asked.name: (sql, ())}).read(session, asked, asked.names)
 
 
 def known(dataset: Dataset, name: str) -> Field:

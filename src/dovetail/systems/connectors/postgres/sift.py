@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from dovetail.model.change import Reject
-from dovetail.systems.connectors.postgres.faults import blames_row, named
+from dovetail.systems.connectors.postgres.faults import DENIED, blames_row, named
 from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.stored import Habits
 from dovetail.systems.sql import refusal
 
 Attempt = Callable[[list[int]], None]
@@ -34,14 +35,15 @@ _CODES = {
     "23001": refusal.ORPHAN,
     "428C9": refusal.UNWRITABLE,
 }
-_UNFIT, _RULED_OUT = ("22", "54"), ("23", "44", "P0", "38", "39", "2F", "0L")
+_UNFIT, _RULED_OUT = ("22", "54"), ("23", "44", "P0", "38", "39", "2F", "0L", DENIED)
 
 
 class Sieve:
     """Finds the refused rows of one change. `key` are the fields of the dataset's key, `fields` all that it has."""
 
-    def __init__(self, session: Session, key: Sequence[str], fields: Sequence[str]) -> None:
+    def __init__(self, session: Session, key: Sequence[str], fields: Sequence[str], habits: Habits) -> None:
         self._session = session
+        self._habits = habits
         self._key = set(key)
         self._fields = set(fields)
         self._known: dict[tuple[str | None, ...], list[str]] = {}
@@ -76,7 +78,7 @@ class Sieve:
                 attempt(some)
                 window *= 2
             except psycopg.Error as error:
-                if not blames_row(error):
+                if not self.blames_row(error):
                     raise
                 if len(some) == 1:
                     refused[some[0]] = self.reject(some[0], error)
@@ -89,6 +91,10 @@ class Sieve:
                 window = max(2 * at, _WINDOW_LEAST)
                 todo += [part for part in (some[at + 1 :], some[at : at + 1], some[:at]) if part]
         return refused
+
+    def blames_row(self, error: psycopg.Error) -> bool:
+        """Whether the system refused a row, so that others may still be written; row security denies rows as it denies rights."""
+        return blames_row(error) or (self._habits.denies_rows and error.sqlstate == DENIED)
 
     def reject(self, position: int, error: psycopg.Error) -> Reject:
         """The refusal of one row, by names of constraints and columns, never by values."""

@@ -22,7 +22,8 @@ WITH RECURSIVE base (oid, given, bottom, modifier, filled) AS (
            b.filled OR t.typnotnull
     FROM base b JOIN pg_type t ON t.oid = b.bottom WHERE t.typtype = 'd'
 )
-SELECT b.oid, b.given, t.typname, n.nspname, b.modifier, format_type(t.oid, -1), format_type(t.oid, b.modifier), t.typtype,
+SELECT b.oid, b.given, t.typname, n.nspname, b.modifier,
+       format_type(t.oid, -1), format_type(t.oid, b.modifier), t.typtype,
        b.filled
 FROM base b JOIN pg_type t ON t.oid = b.bottom JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype <> 'd'
 """
@@ -33,7 +34,7 @@ LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
 WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _HABITS = """
-SELECT c.oid, row_security_active(c.oid), c.relhasrules, coalesce((
+SELECT row_security_active(c.oid), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'), c.relhasrules, coalesce((
          SELECT bit_or(t.tgtype::int) FROM pg_trigger t
          WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
            AND t.tgrelid IN (SELECT c.oid UNION ALL SELECT p.relid FROM pg_partition_tree(c.oid) p)), 0),
@@ -70,8 +71,8 @@ class Column:
 class Habits:
     """What else a write must know about a table."""
 
-    oid: int
     is_row_secured: bool
+    denies_rows: bool
     has_insert_triggers: bool
     has_update_triggers: bool
     uniques: frozenset[frozenset[str]]
@@ -98,10 +99,10 @@ def columns(session: Session, place: exp.Table) -> dict[str, Column]:
 
 def habits(session: Session, place: exp.Table) -> Habits:
     """Triggers, row security and unique keys of a table that is there."""
-    oid, secured, rules, triggers, uniques = session.rows(_HABITS, [place.db, place.name])[0]
+    secured, may_write, rules, triggers, uniques = session.rows(_HABITS, [place.db, place.name])[0]
     return Habits(
-        oid=oid,
         is_row_secured=secured,
+        denies_rows=secured and may_write,
         has_insert_triggers=bool(triggers & _ON_INSERT) or rules,
         has_update_triggers=bool(triggers & _ON_UPDATE) or rules,
         uniques=frozenset(frozenset(parts) for parts in uniques),

@@ -51,7 +51,7 @@ class Writer:
             with self.session.savepoint():
                 standing.update(at for (at,) in self.session.rows(sql, staged.parameters(some)))
 
-        sieve = Sieve(self.session, attempt.dataset.key, attempt.dataset.names)
+        sieve = Sieve(self.session, attempt.dataset.key, attempt.dataset.names, attempt.habits)
         unfit = sieve.sift(positions, look, retry_orphans=False)
         is_delete = attempt.change.verb is Verb.DELETE
         attempt.done |= set(positions) - standing - unfit.keys() if is_delete else standing
