@@ -33,9 +33,23 @@ def taken(column: Column, positions: npt.NDArray[np.int64]) -> Any:
 
 
 def listed(column: Column) -> list[Any]:
-    """The values as Python knows them."""
-    values: list[Any] = column.to_pylist()
+    """The values as Python knows them; times outside the years 1 to 9999 as texts."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):
+        values = pc.cast(column, pa.string()).to_pylist()
     return values
+
+
+def value_at(column: Column, position: int) -> Any:
+    """One value as Python knows it (`listed`)."""
+    return listed(column.slice(position, 1))[0]
+
+
+def rows_of(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows of a batch as Python knows them (`listed`)."""
+    columns = [listed(column) for column in batch.columns]
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def differs(left: Column, right: Column) -> Flags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Contest, Decision, Surroundings
 from dovetail.engine.put import Places, Putter, Sources, shared_column
 from dovetail.engine.work import changed_columns
@@ -23,7 +24,7 @@ def settle_contests(decision: Decision, contested: dict[str, Places], around: Su
             holders = [side for side in active if decision.survey.sides[side].member.cell(name) is not None]
             one = np.array([place], dtype=np.int64)
             values = [
-                shared_column(decision.survey, name, _constant(decision, side), one)[0].as_py() for side in holders
+                value_at(shared_column(decision.survey, name, _constant(decision, side), one), 0) for side in holders
             ]
             chosen = settle(shared.policy, values)
             if chosen is not None:

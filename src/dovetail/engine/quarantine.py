@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dovetail.engine.account import problem_finding
+from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Contest, Decision
 from dovetail.engine.put import shared_column
 from dovetail.engine.rows import Problem
@@ -37,9 +38,9 @@ def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
     rows = survey.sides[side]
     value = None
     if problem.field and problem.field in rows.own.column_names:
-        value = rows.own.column(problem.field)[position].as_py()
+        value = value_at(rows.own.column(problem.field), position)
     elif (cell := rows.member.cell(problem.field)) is not None:
-        value = {column: rows.own.column(column)[position].as_py() for column in cell.columns}
+        value = {column: value_at(rows.own.column(column), position) for column in cell.columns}
     return Refusal(
         member=rows.member.name,
         key=rows.keys[position],
@@ -108,7 +109,7 @@ def _disputes(decision: Decision) -> Iterator[Dispute]:
                 if survey.index[side, place] != ABSENT and rows.member.cell(contest.field) is not None:
                     constant = np.full(len(survey), side, dtype=np.int8)
                     one = np.array([place], dtype=np.int64)
-                    sides[rows.member.name] = shared_column(survey, contest.field, constant, one)[0].as_py()
+                    sides[rows.member.name] = value_at(shared_column(survey, contest.field, constant, one), 0)
         yield Dispute(
             row=int(survey.numbers[place]),
             field=contest.field,

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.engine.arrays import rows_of
 from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.rows import see
 from dovetail.identity.pair import ABSENT
@@ -118,8 +119,8 @@ def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Ch
         return
     position = survey.index[work.side, chunk.places]
     keys = [survey.sides[work.side].keys[at] for at in position]
-    before = chunk.expected.to_pylist() if chunk.expected is not None else [None] * len(keys)
-    after = chunk.rows.to_pylist() if chunk.verb is Verb.UPDATE else [None] * len(keys)
+    before = rows_of(chunk.expected) if chunk.expected is not None else [None] * len(keys)
+    after = rows_of(chunk.rows) if chunk.verb is Verb.UPDATE else [None] * len(keys)
     entries = [
         JournalEntry(row, member.name, chunk.verb, key, old, new, chunk=number)
         for row, key, old, new in zip(numbers, keys, before, after, strict=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from dovetail.engine.arrays import listed
 from dovetail.engine.links import Links
 from dovetail.engine.rows import MemberRows, Problem
 from dovetail.errors import DeclarationError
@@ -159,7 +160,7 @@ def _naturals(
             _park(shared, rows, numbers, parents[shared.ref])
             columns.append(numbers)
         else:
-            columns.append(rows.shared.column(name).to_pylist())
+            columns.append(listed(rows.shared.column(name)))
     if match.together:
         return [[values] if None not in values else [] for values in zip(*columns, strict=True)]
     return [

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.model.type import Kind, Type
 
@@ -27,8 +28,16 @@ def encode(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
 
 def texts(columns: Sequence[pa.Array | pa.ChunkedArray]) -> list[str]:
     """The keys of `encode` as Python texts."""
-    parts = [[_text(part) for part in column.to_pylist()] for column in columns]
+    parts = [[_text(part) for part in _values(column)] for column in columns]
     return parts[0] if len(parts) == 1 else ["|".join(row) for row in zip(*parts, strict=True)]
+
+
+def _values(column: pa.Array | pa.ChunkedArray) -> list[object]:
+    """The parts as Python knows them; times outside the years 1 to 9999 as Arrow writes them."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return list(pc.cast(column, pa.string()).to_pylist())
 
 
 def decode(keys: Sequence[str], types: Sequence[Type]) -> list[pa.Array]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dovetail.engine.account import account, key_parts
+from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Decision, Work
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.progress import Progress
@@ -119,8 +120,8 @@ def _update_samples(decision: Decision, work: Work) -> list[Sample]:
     for column, flags in work.changed.items():
         for at in np.flatnonzero(flags)[:SAMPLES_MAX]:
             place = int(work.updates[at])
-            before = rows.own.column(column)[int(survey.index[work.side, place])].as_py()
-            after = work.new.column(column)[int(at)].as_py() if work.new is not None else None
+            before = value_at(rows.own.column(column), int(survey.index[work.side, place]))
+            after = value_at(work.new.column(column), int(at)) if work.new is not None else None
             key = key_parts(survey, work.side, place)
             found.append(Sample(survey.mapping.name, rows.member.name, column, key, before, after))
     return found
@@ -139,7 +140,7 @@ def _create_samples(decision: Decision, work: Work) -> list[Sample]:
             position = int(survey.index[side, place])
             if position == ABSENT or survey.sides[side].member.cell(cell.field) is None:
                 continue
-            value = survey.sides[side].shared.column(cell.field)[position].as_py()
+            value = value_at(survey.sides[side].shared.column(cell.field), position)
             key = key_parts(survey, side, int(place))
             if value is not None:
                 found.append(Sample(survey.mapping.name, member.name, cell.field, key, None, value))

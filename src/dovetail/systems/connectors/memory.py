@@ -299,8 +299,18 @@ def _plain(dataset: Dataset, rows: pa.RecordBatch) -> list[_Row]:
     """The rows as dictionaries, each value as its field's type carries it."""
     names = rows.schema.names
     types = [pa.field(name, _field(dataset, name).type.arrow()) for name in names]
-    plain: list[_Row] = rows.cast(pa.schema(types)).to_pylist()
-    return plain
+    cast = rows.cast(pa.schema(types))
+    columns = [_values(column) for column in cast.columns]
+    return [dict(zip(cast.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pa.Array) -> list[object]:
+    """The values of a column; times that Python cannot hold stay as Arrow has them."""
+    try:
+        values: list[object] = column.to_pylist()
+    except (OverflowError, ValueError):
+        return [value if value.is_valid else None for value in column]
+    return values
 
 
 def _part(row: _Row, names: Sequence[str]) -> _Key:

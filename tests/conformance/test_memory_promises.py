@@ -1,0 +1,16 @@
+"""The system in memory keeps every promise of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dovetail.systems.connectors.memory import Connector
+from dovetail.testing.conformance import Conformance
+
+
+class TestMemory(Conformance):
+    @pytest.fixture
+    def system(self) -> Iterator[Connector]:
+        yield Connector()
