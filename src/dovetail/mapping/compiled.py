@@ -90,11 +90,6 @@ class CompiledMember:
             names += expression.names if expression else ()
         return tuple(dict.fromkeys(names))
 
-    @property
-    def key_types(self) -> tuple[Type, ...]:
-        """The types of the key's parts."""
-        return tuple(self.scope[part] for part in self.key)
-
 
 @dataclass(frozen=True, slots=True)
 class CompiledMapping:
@@ -108,7 +103,3 @@ class CompiledMapping:
     def name(self) -> str:
         """The mapping's name."""
         return self.mapping.name
-
-    def member(self, name: str) -> CompiledMember:
-        """The member of that name."""
-        return next(member for member in self.members if member.name == name)
