@@ -60,7 +60,11 @@ def _action_digests(decision: Decision, places: Places) -> list[xxh3_128]:
 
 
 def _digest_creates(decision: Decision, work: Work, digests: list[xxh3_128], at_place: dict[int, int]) -> None:
-    for cell in decision.survey.sides[work.side].member.cells:
+    member = decision.survey.sides[work.side].member
+    columns = {name for cell in member.cells for name, _ in cell.writes} | {fill.column for fill in member.fills}
+    for place in work.creates:
+        digests[at_place[int(place)]].update(" ".join(sorted(columns)).encode())
+    for cell in member.cells:
         source = np.maximum(decision.origins[cell.field], 0)
         if cell.field in decision.survey.referred:
             contents = _raw_references(decision, cell.field, source, work.creates)

@@ -154,7 +154,7 @@ class Connector:
 
     def forget(self, partition: str, chunk: int) -> None:
         """Remove the entries up to and with `chunk`."""
-        with self._sessions.lend(ledger.LEDGER.name) as session:
+        with self._sessions.lend(ledger.LEDGER.name) as session, session.writing():
             if fence.is_there(session, ledger.LEDGER):
                 session.rows(ledger.forget(POSTGRES, session.schema), [partition, chunk])
 
