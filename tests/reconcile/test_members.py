@@ -4,6 +4,8 @@ nothing."""
 import pytest
 from lab import writes
 
+from dovetail.errors import DovetailError
+
 GENEROUS = "guard: {rows: 100000, share: 100%}"
 
 
@@ -249,3 +251,23 @@ def test_set_fills_columns_from_several_fields_and_once(lab):
     made.migrate()
     assert made.sql("b", "SELECT address, made FROM t") == [("10115 Bonn", "theirs")]
     assert writes(made.migrate()) == 0
+
+
+def test_a_member_that_cannot_be_matched_is_a_mistake(lab):
+    table = "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT);"
+    made = lab(
+        {"a": table, "b": table},
+        {
+            "thing": """
+            members: {a: {dataset: t}, b: {dataset: t}}
+            match: code
+            fields:
+              code: {a: n, owner: a}
+              n: {b: n}
+            """
+        },
+    )
+    with pytest.raises(DovetailError) as caught:
+        made.migrate()
+    assert "DV-209" in str(caught.value)
+    assert "'b' does not give" in str(caught.value)

@@ -41,7 +41,23 @@ def compile_mapping(
         raise Declarations(mistakes)
     found = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
     types = {name: given for name, given in found.items() if given}
+    _pairs_everywhere(mapping, members)
     return CompiledMapping(mapping, tuple(settled(member, mapping, types) for member in members), types)
+
+
+def _pairs_everywhere(mapping: Mapping, members: Iterable[CompiledMember]) -> None:
+    """Every member must give the fields that pair its rows: all of them together, or at least one where any does."""
+    if mapping.match is None:
+        return
+    for member in members:
+        unknown = [name for name in mapping.match.fields if member.cell(name) is None]
+        if len(unknown) > (0 if mapping.match.together else len(mapping.match.fields) - 1):
+            raise DeclarationError(
+                f"rows are matched by {', '.join(map(repr, unknown))}, which member {member.name!r} does not give",
+                where=mapping.at,
+                code="DV-209",
+                hint=f"add a cell of {member.name} to that field, or match by other fields",
+            )
 
 
 def _collect(work: Callable[[SharedField], _T], fields: Iterable[SharedField]) -> list[tuple[str, _T]]:
