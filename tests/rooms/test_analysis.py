@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dovetail.analysis.answer import SystemAnalysis
 from dovetail.analysis.dependency import dependency, rings
 from dovetail.analysis.patterns import SHAPE_LENGTH_MAX, shape, shapes
 from dovetail.analysis.sensitivity import is_card, is_iban, sensitivity
-from dovetail.analysis.statistics import Measure, Question, fold, questions
+from dovetail.analysis.statistics import Measure, Question, fold, questions, spoken
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field, Reference
 from dovetail.model.type import Kind, Type
 
@@ -199,3 +200,23 @@ def test_rings_are_exactly_mutual_reach(parents: dict[str, set[str]]) -> None:
         for right in parents:
             together = left == right or (right in reach(left) and left in reach(right))
             assert (group_of[left] == group_of[right]) == together
+
+
+def test_values_without_a_plain_text_are_told_shortly() -> None:
+    assert spoken(b"\x00\x01\x02") == "3 bytes"
+    free = Decimal("12.500000000000000000")
+    assert spoken(free) == "12.5"
+    assert spoken(Decimal(100).quantize(Decimal(1).scaleb(-18))) == "100"
+    assert spoken(Decimal("1.50")) == "1.50"
+    assert len(spoken("x" * 60)) == len(spoken("x" * 61)) == 60
+
+
+def test_an_analysis_sums_up_its_profiles() -> None:
+    customer = fold(PEOPLE, ROWS, rows=4)
+    other = fold(PEOPLE, ROWS.slice(0, 0), rows=0)
+    given = SystemAnalysis("shop", "sqlite", Catalog((PEOPLE,)), dependency(Catalog((PEOPLE,))), (customer, other))
+    assert given.rows == 4
+    assert given.profile("customer") is customer
+    assert given.profile("nobody") is None
+    assert ("customer", "email") in [(dataset, field.name) for dataset, field in given.personal]
+    assert all(field.name != "status" for _, field in given.personal)

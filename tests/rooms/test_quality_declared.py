@@ -148,3 +148,24 @@ def test_a_failure_tells_everything_but_the_value():
 def test_an_expression_needs_its_answer():
     with pytest.raises(ValueError, match="needs an answer"):
         failed(question(Check("not_null", (), AT, "name"), SCOPE), pa.table({"name": ["a"]}))
+
+
+def test_one_mistake_is_told_as_itself():
+    with pytest.raises(UnknownName) as caught:
+        questions([Check("uniqe", field="name", at=AT), Check("not_null", field="name")], SCOPE)
+    assert (caught.value.where, caught.value.hint) == (AT, "did you mean unique?")
+
+
+def test_a_check_of_rows_names_fields_that_are_there():
+    with pytest.raises(DeclarationError, match="there is no shared field 'nobody' to check"):
+        question(Check("unique", ("name", "nobody")), SCOPE)
+
+
+def test_a_list_of_values_holds_some():
+    assert "at least one value" in shelf.get("one_of").validate(())
+
+
+def test_only_checks_of_the_shelf_are_loaded():
+    """The name comes from a file that a person wrote; it must never choose a module to import."""
+    with pytest.raises(KeyError):
+        shelf.get("..question")
