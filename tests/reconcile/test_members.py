@@ -256,18 +256,18 @@ def test_set_fills_columns_from_several_fields_and_once(lab):
 def test_a_member_that_cannot_be_matched_is_a_mistake(lab):
     table = "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT);"
     made = lab(
-        {"a": table, "b": table},
+        {"a": table, "b": table, "c": table},
         {
             "thing": """
-            members: {a: {dataset: t}, b: {dataset: t}}
+            members: {a: {dataset: t}, b: {dataset: t}, c: {dataset: t}}
             match: code
             fields:
-              code: {a: n, owner: a}
-              n: {b: n}
+              code: {a: n, b: n, owner: a}
+              n: {c: n}
             """
         },
     )
     with pytest.raises(DovetailError) as caught:
         made.migrate()
     assert "DV-209" in str(caught.value)
-    assert "'b' does not give" in str(caught.value)
+    assert "'c' does not give" in str(caught.value)
