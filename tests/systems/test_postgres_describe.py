@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from dovetail.errors import DeclarationError, Refused, SchemaDrift
+from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import DatasetKind, Reference
 from dovetail.model.type import Kind
 from dovetail.systems import registry
@@ -113,8 +113,11 @@ def test_declared_queries(system: Connector) -> None:
         "COPY customer TO PROGRAM 'true'",
     ):
         wronged = Connector(url=system.url, queries={"q": (wrong, ())})
-        with pytest.raises((Refused, SchemaDrift)):
-            list(wronged.read(wronged.describe().dataset("q"), ["x"]))
+        with pytest.raises(DeclarationError, match="DV-321"):
+            wronged.describe()
+    for name, key, code in (("q", ("gone",), "DV-322"), ("sale", ("mood",), "DV-323")):
+        with pytest.raises(DeclarationError, match=code):
+            Connector(url=system.url, queries={name: (sql, key)}).describe()
 
 
 @pytest.mark.parametrize(

@@ -60,32 +60,30 @@ def parse(url: str) -> Address:
         port = parts.port or PORT
         asked = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        raise _wrong("the URL cannot be taken apart") from None
+        raise _wrong("it cannot be taken apart") from None
     if parts.scheme not in SCHEMES:
-        raise _wrong(f"the URL begins with {parts.scheme or 'nothing'}:")
+        raise _wrong(f"it begins with {parts.scheme or 'nothing'}:")
     database = unquote(parts.path.removeprefix("/"))
     if not database or "," in parts.netloc or parts.fragment:
-        raise _wrong("the URL must name one host and one database")
+        raise _wrong("it must name one host and one database")
     options = dict(asked)
     for name, value in options.items():
         _check(name, value)
     host = options.pop("host", "") or unquote(parts.hostname or "")
     if len(options) + ("host" in dict(asked)) != len(asked):
-        raise _wrong("the URL names an option twice")
+        raise _wrong("it names an option twice")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Address(host, port, database, user, password, tuple(options.items()))
 
 
 def _check(name: str, value: str) -> None:
     if name not in OPTIONS:
-        raise _wrong(f"the URL's option {name!r} is not allowed", f"allowed are: {', '.join(OPTIONS)}")
+        raise _wrong(f"its option {name!r} is not allowed", f"allowed are: {', '.join(OPTIONS)}")
     if name in _WORDS and value not in _WORDS[name]:
-        raise _wrong(f"the URL's option {name} knows only: {', '.join(_WORDS[name])}")
+        raise _wrong(f"its option {name} knows only: {', '.join(_WORDS[name])}")
     if name == "host" and not value.startswith("/"):
-        raise _wrong(
-            "the URL's option host is for the folder of a Unix socket", "write another host before the database"
-        )
+        raise _wrong("its option host is for the folder of a Unix socket", "write another host before the database")
 
 
 def _wrong(words: str, hint: str = "write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE") -> DeclarationError:
-    return DeclarationError(words, hint=hint, where="url", code="DV-319")
+    return DeclarationError(f"the URL cannot be used: {words}", hint=hint, where="url", code="DV-319")

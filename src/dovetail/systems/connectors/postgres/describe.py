@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field, Reference
 from dovetail.systems.connectors.postgres.declared import Stored, draws, logical
 from dovetail.systems.connectors.postgres.names import Names
@@ -78,7 +79,7 @@ def describe(session: Session, names: Names, queries: Mapping[str, tuple[str, tu
     called = {row[0]: names.name(row[1], row[2]) for row in relations}
     datasets = [_dataset(row, facts, called) for row in relations]
     datasets.sort(key=lambda dataset: dataset.name)
-    return Catalog((*datasets, *_queries(session, queries)))
+    return Catalog((*datasets, *_queries(session, queries, called.values())))
 
 
 def _facts(session: Session, schemas: list[list[str]]) -> _Facts:
@@ -130,7 +131,19 @@ def _field(column: tuple[Any, ...], facts: _Facts, *, is_table: bool) -> Field:
     )
 
 
-def _queries(session: Session, queries: Mapping[str, tuple[str, tuple[str, ...]]]) -> Iterator[Dataset]:
+def _queries(
+    session: Session, queries: Mapping[str, tuple[str, tuple[str, ...]]], taken: Collection[str]
+) -> Iterator[Dataset]:
     for name, (sql, key) in queries.items():
-        fields = tuple(replace(one, computed=True) for one in shape(session, sql, name))
+        if name in taken:
+            raise DeclarationError(f"the query {name!r} has the name of a table or view", where=name, code="DV-323")
+        try:
+            with session.reading():
+                fields = tuple(replace(one, computed=True) for one in shape(session, sql, name))
+        except Refused as error:
+            raise DeclarationError(f"the query {name!r} is {error.message}", where=name, code="DV-321") from error
+        missing = [part for part in key if part not in {one.name for one in fields}]
+        if missing:
+            words = f"the query {name!r} gives no field {missing[0]!r}, which its key names"
+            raise DeclarationError(words, where=name, code="DV-322")
         yield Dataset(name=name, kind=DatasetKind.QUERY, fields=fields, key=tuple(key))

@@ -17,9 +17,6 @@ import psycopg
 
 from dovetail.errors import AccessDenied, DovetailError, Full, Overdue, Refused, SchemaDrift, SystemFault, Unreachable
 
-COMMIT_UNKNOWN = "DV-309"
-GAVE_WAY = "DV-314"
-NO_SUCH_DATABASE = "DV-316"
 READ_ONLY = "25006"
 LOCKED = "55P03"
 DENIED = "42501"
@@ -61,7 +58,7 @@ def fault(error: psycopg.Error, where: str, timeout_s: float) -> DovetailError:
         hint = "give the system more time with timeout_s, or look for who holds the lock"
         return Overdue(f"no answer within {timeout_s:g} s ({words})", where=where, hint=hint)
     if state in _GAVE_WAY:
-        return Overdue(f"the transaction gave way to another ({words})", where=where, code=GAVE_WAY)
+        return Overdue(f"the transaction gave way to another ({words})", where=where, code="DV-314")
     if state in _DENIED:
         return AccessDenied(
             _said(error), where=where, hint="dovetail doctor prints the statement that grants what is missing"
@@ -104,8 +101,8 @@ def _lost(error: psycopg.Error, where: str) -> DovetailError:
             "the server refused the account or its password", where=where, hint="check user, password and pg_hba.conf"
         )
     if "database" in words and any(sign in words for sign in _ABSENT):
-        return SystemFault(
-            "there is no such database", where=where, code=NO_SUCH_DATABASE, hint="check the end of the URL"
-        )
-    last = words.split("\n")[-1].strip() or type(error).__name__
-    return Unreachable(f"no connection: {last}", where=where)
+        return SystemFault("there is no such database", where=where, code="DV-316", hint="check the end of the URL")
+    first = words.split("\n")[0].rpartition(" failed: ")[2].strip() or type(error).__name__
+    return Unreachable(
+        f"no connection: {first}", where=where, hint="does the server run, and can this machine reach host and port?"
+    )

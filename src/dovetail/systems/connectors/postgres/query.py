@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+from sqlglot import exp
 
 from dovetail.errors import Refused
 from dovetail.model.catalog import Field
@@ -10,6 +11,7 @@ from dovetail.systems.connectors.postgres.declared import logical
 from dovetail.systems.connectors.postgres.faults import DENIED, READ_ONLY
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, bases
+from dovetail.systems.sql.quote import identifier, table
 
 CALLED = "dovetail_query"
 """The name under which a query stands in the statement around it."""
@@ -20,11 +22,21 @@ def reading(sql: str) -> str:
     return sql.strip().rstrip(";").rstrip()
 
 
+def around(sql: str, tree: exp.Select) -> exp.Select:
+    """A statement over the answer of a query, which stands in it under the name `CALLED`."""
+    body = exp.Var(this=f"{reading(sql)}\n")
+    named = exp.CTE(this=body, alias=exp.TableAlias(this=identifier(CALLED)))
+    tree.set("with_", exp.With(expressions=[named]))
+    return tree
+
+
 def columns(session: Session, sql: str, where: str) -> dict[str, Column]:
-    """The columns of a query's answer. The server must take it for one whole statement, so that nothing can follow
-    it."""
+    """The columns of a query's answer. The server must take it for one whole statement, so that nothing can follow it.
+
+    Inside a transaction that only reads."""
     try:
         shape_of = session.shape(reading(sql))
+        session.rows(around(sql, exp.select("1").from_(table(CALLED)).limit(0)))
     except psycopg.Error as error:
         if error.sqlstate in (None, DENIED):
             raise

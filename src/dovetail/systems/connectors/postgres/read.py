@@ -55,13 +55,7 @@ class Reader:
         place = self.place(dataset)
         chosen = [selected(known(dataset, name), column(name, place)) for name in fields]
         tree = exp.Select(expressions=chosen or [exp.null()]).from_(place)
-        if dataset.kind is not DatasetKind.QUERY:
-            return tree
-        body = exp.Var(this=f"{queries.reading(self._sql(dataset))}\n")
-        tree.set(
-            "with_", exp.With(expressions=[exp.CTE(this=body, alias=exp.TableAlias(this=identifier(queries.CALLED)))])
-        )
-        return tree
+        return queries.around(self._sql(dataset), tree) if dataset.kind is DatasetKind.QUERY else tree
 
     def columns(self, session: Session, dataset: Dataset) -> dict[str, Column]:
         """How the dataset's fields are stored now."""

@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from dovetail.errors import Overdue, SystemFault, Unreachable
 from dovetail.systems.connectors.postgres.address import Address
-from dovetail.systems.connectors.postgres.faults import COMMIT_UNKNOWN, translated
+from dovetail.systems.connectors.postgres.faults import translated
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import identifier
 
@@ -253,7 +253,7 @@ class Session:
             state = error.sqlstate if isinstance(error, psycopg.Error) else None
             if state is not None and not state.startswith(("08", "57P")):
                 raise
-            raise Unreachable("the connection was lost during the commit", code=COMMIT_UNKNOWN) from error
+            raise Unreachable("the connection was lost during the commit", code="DV-309") from error
         if cursor.statusmessage != "COMMIT":
             raise SystemFault("the server rolled the transaction back instead of committing it")
 

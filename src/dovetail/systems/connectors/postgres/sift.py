@@ -93,7 +93,7 @@ class Sieve:
         return refused
 
     def blames_row(self, error: psycopg.Error) -> bool:
-        """Whether the system refused a row, so that others may still be written; row security denies rows as it denies rights."""
+        """Whether the system refused a row, so that others may be written; row security denies rows like rights."""
         return blames_row(error) or (self._habits.denies_rows and error.sqlstate == DENIED)
 
     def reject(self, position: int, error: psycopg.Error) -> Reject:
