@@ -7,7 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from dovetail.errors import MissingDriver, Unreachable
+from dovetail.testing.conformance import table
 from dovetail.testing.servers.postgres import Pool, Server, server
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the promises, connector by connector."""
+    lines = table(terminalreporter.stats)
+    if lines:
+        terminalreporter.section("promises")
+        terminalreporter.write("\n".join(lines) + "\n")
 
 
 @pytest.fixture(scope="session")

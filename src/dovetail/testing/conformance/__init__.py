@@ -9,7 +9,8 @@ class TestSQLite(Conformance):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -17,7 +18,10 @@ from dovetail.systems.protocol import Target
 from dovetail.testing.conformance.trial import Trial, trials
 
 TRIED = "conformance"
-"""The name of the property under which a test's report tells what became of hostile values."""
+"""The property of a test's report that names the connector; `conformance.END` counts the hostile values that ended so."""
+
+ENDS = ("exact", "refused", "unreadable", "rewritten")
+"""What may become of a hostile value."""
 
 
 class Conformance:
@@ -32,9 +36,30 @@ class Conformance:
     @pytest.mark.parametrize("trial", list(trials()), ids=str)
     def test_promise(self, system: Target, trial: Trial, record_property: Callable[[str, object], None]) -> None:
         """The promise is kept."""
+        record_property(TRIED, type(self).__name__.removeprefix("Test"))
         absent = trial.absent(system)
         if absent:
-            record_property(TRIED, "absent")
             pytest.skip(f"the connector has no {absent}")
         for outcome, count in trial.run(system).items():
-            record_property(TRIED, f"{outcome}:{count}")
+            record_property(f"{TRIED}.{outcome}", count)
+
+
+def table(reports: Mapping[str, Sequence[pytest.TestReport]]) -> list[str]:
+    """A line for each connector that was tried: its promises, and what became of hostile values."""
+    tried: dict[str, Counter[str]] = {}
+    for outcome, words in (("passed", "kept"), ("skipped", "absent"), ("failed", "broken")):
+        for report in reports.get(outcome, ()):
+            told = dict(getattr(report, "user_properties", ()))
+            if TRIED not in told:
+                continue
+            counts = tried.setdefault(str(told[TRIED]), Counter())
+            counts[words] += 1
+            ends = {
+                key.partition(".")[2]: int(str(count)) for key, count in told.items() if key.startswith(f"{TRIED}.")
+            }
+            counts.update(ends)
+    columns = ["kept", "absent", "broken", *ENDS]
+    lines = [f"{'':12}" + "".join(f"{name:>12}" for name in columns)]
+    for name, counts in sorted(tried.items()):
+        lines.append(f"{name:12}" + "".join(f"{counts[column]:>12}" for column in columns))
+    return lines if tried else []

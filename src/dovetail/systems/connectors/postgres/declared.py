@@ -12,6 +12,7 @@ places, the others
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -45,7 +46,7 @@ _KINDS = {
     "jsonb": Kind.JSON,
 }
 
-_DRAWING = ("nextval(", "gen_random_uuid(", "uuidv4(", "uuidv7(", "uuid_generate_v")
+_DRAWING = re.compile(r'(\w+\.|"[^"]+"\.)?(nextval|gen_random_uuid|uuidv4|uuidv7|uuid_generate_v\w+)\(')
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ def cast(value: exp.Expression, name: str) -> exp.Cast:
 def draws(default: str | None) -> bool:
     """Whether a default gives each row another value.
 
-    >>> draws("nextval('order_id_seq'::regclass)"), draws("'new'::text")
-    (True, False)
+    >>> [draws(text) for text in ("nextval('order_id_seq'::regclass)", "public.uuid_generate_v4()", "'nextval('")]
+    [True, True, False]
     """
-    return default is not None and default.startswith(_DRAWING)
+    return default is not None and _DRAWING.match(default) is not None

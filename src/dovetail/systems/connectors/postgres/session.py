@@ -216,8 +216,7 @@ class Session:
     def writing(self) -> Iterator[None]:
         """One transaction; committed at the end, rolled back by an exception. Constraints answer at once, not at the
         end."""
-        self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        self.rows("SET CONSTRAINTS ALL IMMEDIATE")
+        self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE")
         yield
         self.renew()
         self.commit()
