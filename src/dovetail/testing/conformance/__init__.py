@@ -18,7 +18,7 @@ from dovetail.systems.protocol import Target
 from dovetail.testing.conformance.trial import Trial, trials
 
 TRIED = "conformance"
-"""The property of a test's report that names the connector; `conformance.END` counts the hostile values that ended so."""
+"""The property of a test's report that names the connector; `conformance.END` counts hostile values that ended so."""
 
 ENDS = ("exact", "refused", "unreadable", "rewritten")
 """What may become of a hostile value."""
