@@ -13,7 +13,12 @@ from dovetail.cli.frame import DONE, Frame, command
 @click.option("--system", "systems", multiple=True, metavar="NAME", help="Only this system; may be given again.")
 @click.option("--html", default=None, metavar="FILE", help="Where the report is written (default: analysis.html).")
 @click.option(
-    "--sample", "sample_rows", type=int, default=None, metavar="ROWS", help="Look at so many rows of large datasets."
+    "--sample",
+    "sample_rows",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="ROWS",
+    help="Look at so many rows of large datasets.",
 )
 def analyze_command(frame: Frame, systems: tuple[str, ...], html: str | None, sample_rows: int | None) -> int:
     """Measure the systems of the project: what they hold, how full and how distinct it is, what refers to what. Reads
@@ -32,7 +37,7 @@ def analyze_command(frame: Frame, systems: tuple[str, ...], html: str | None, sa
     def words() -> None:
         console = show.console()
         report.show(analysis, console)
-        console.print(f"the page: {path}", highlight=False)
+        show.written(path, "the page", console)
 
     frame.answer({"command": "analyze", "ok": True, "page": str(path), **report.document(analysis)}, words)
     return DONE

@@ -11,6 +11,7 @@ from dovetail.cli.frame import DONE, FOUND, Frame, command
 
 if TYPE_CHECKING:
     from dovetail.model.run import Summary
+    from dovetail.steps.plan import Sample
 
 _only = click.option("--mapping", "only", multiple=True, metavar="NAME", help="Only this mapping; may be given again.")
 
@@ -53,7 +54,11 @@ def apply_command(frame: Frame, plan: str) -> int:
 @command("migrate", short_help="Plan and apply in bulk; a run that was stopped goes on where it stood.")
 @_only
 @click.option(
-    "--allow", type=int, default=None, metavar="ROWS", help="Let this run change so many existing rows of a member."
+    "--allow",
+    type=click.IntRange(min=0),
+    default=None,
+    metavar="ROWS",
+    help="Let this run change so many existing rows of a member.",
 )
 def migrate_command(frame: Frame, only: tuple[str, ...], allow: int | None) -> int:
     """Plan and apply in bulk. A run that was stopped goes on where it stood; a second one writes nothing."""
@@ -70,12 +75,23 @@ def migrate_command(frame: Frame, only: tuple[str, ...], allow: int | None) -> i
 @_only
 def verify_command(frame: Frame, only: tuple[str, ...]) -> int:
     """Compare all systems field by field, every row, as their types mean it. Exit code 1 when anything differs."""
+    from dovetail.cli import show
+    from dovetail.cli.found import findings, values
     from dovetail.cli.progress import shown
     from dovetail.steps.verify import verify
 
+    samples: list[Sample] = []
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
-        result = verify(workspace, only=only, progress=progress)
-    _answer(frame, result)
+        result = verify(workspace, only=only, progress=progress, show=samples.extend)
+
+    def words() -> None:
+        out = show.console()
+        show.counts(result, out)
+        findings(result.findings, out)
+        values([sample for sample in samples if not sample.new], out, ("it holds", "it should hold"))
+        show.closing(result, out)
+
+    frame.answer(result.document(), words)
     return DONE if result.ok else FOUND
 
 

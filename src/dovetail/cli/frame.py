@@ -1,9 +1,8 @@
-"""What every command shares: its options, its way to answer, and how an error ends it."""
+"""What every command shares: its options and its way to answer."""
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.errors import Declarations, DovetailError
+from dovetail.cli import fault
 
 if TYPE_CHECKING:
     from dovetail.engine.workspace import Workspace
@@ -44,7 +43,7 @@ class Frame:
     def answer(self, document: Mapping[str, object], text: Callable[[], object]) -> None:
         """One JSON document on standard output, or the text for people."""
         if self.as_json:
-            click.echo(json.dumps(document, ensure_ascii=False, default=str))
+            fault.emit(document)
         else:
             text()
 
@@ -59,41 +58,9 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., int]], click.
         @functools.wraps(function)
         def run(folder: str, environment: str | None, as_json: bool, **options: Any) -> None:  # noqa: FBT001
             frame = Frame(click.get_current_context().command_path.split(" ", 1)[1], Path(folder), environment, as_json)
-            sys.exit(_guarded(frame, lambda: function(frame, **options)))
+            sys.exit(fault.guarded(frame.command, lambda: function(frame, **options), as_json=as_json))
 
         make: Callable[[Callable[..., None]], click.Command] = click.command(name, **settings)
         return make(run)
 
     return decorate
-
-
-def _guarded(frame: Frame, work: Callable[[], int]) -> int:
-    """Do the work; an error of Dovetail's own becomes words, a document, and an exit code."""
-    try:
-        return work()
-    except DovetailError as error:
-        _say_error(frame, error)
-        return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except KeyboardInterrupt:
-        click.echo("stopped; what was written is complete, and the same command goes on from here", err=True)
-        return 130
-
-
-def _say_error(frame: Frame, error: DovetailError) -> None:
-    mistakes = error.mistakes if isinstance(error, Declarations) else (error,)
-    if frame.as_json:
-        document = {"command": frame.command, "ok": False, "errors": [_document(mistake) for mistake in mistakes]}
-        click.echo(json.dumps(document, ensure_ascii=False))
-        return
-    for mistake in mistakes:
-        click.echo(str(mistake), err=True)
-    if len(mistakes) > 1:
-        click.echo(f"{len(mistakes)} mistakes", err=True)
-
-
-def _document(error: DovetailError) -> dict[str, object]:
-    parts = {"code": error.code, "where": str(error.where or ""), "message": error.message, "next": error.hint}
-    return {name: part for name, part in parts.items() if part}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import click
+
+from dovetail.cli import fault
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Start", ("demo", "init", "doctor")),
@@ -35,7 +41,40 @@ _MODULES = {
 
 
 class Steps(click.Group):
-    """Loads a command when it is asked for, and lists commands by step."""
+    """Loads a command when it is asked for, lists commands by step, and says every misuse in Dovetail's own form."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
+    ) -> NoReturn:
+        """Parse and run; always ends by `SystemExit`."""
+        words = list(sys.argv[1:] if args is None else args)
+        as_json = "--json" in words
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        named = " ".join(word for word in words[: 2 if words[:1] == ["map"] else 1] if not word.startswith("-"))
+
+        def parsed() -> int:
+            settings["standalone_mode"] = False
+            try:
+                code = super(Steps, self).main(words, prog_name or "dovetail", **settings)
+            except click.UsageError as error:
+                return _misused(named, error, as_json=as_json)
+            except click.Abort:
+                raise KeyboardInterrupt from None
+            return code if isinstance(code, int) else 0
+
+        sys.exit(fault.guarded(named, parsed, as_json=as_json))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of that name; the nearest ones where there is none."""
+        if args[0] not in _MODULES and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], _MODULES, n=2)
+            meant = f", did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"there is no command {args[0]!r}{meant}")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands in the order of the steps."""
@@ -61,6 +100,15 @@ class Steps(click.Group):
                     rows.append((name, found.get_short_help_str(90)))
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _misused(command: str, error: click.UsageError, *, as_json: bool) -> int:
+    """Help where nothing was asked for, else the mistake; the exit code of both is 2."""
+    if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+        error.show()
+    else:
+        fault.say(command, fault.misused(error), as_json=as_json)
+    return 2
 
 
 @click.command(cls=Steps, context_settings={"help_option_names": ["-h", "--help"]})

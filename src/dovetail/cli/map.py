@@ -28,7 +28,7 @@ def show_command(frame: Frame, mapping: str | None) -> int:
 
 @command("test", short_help="Check round trips on rows sampled from the real systems.")
 @click.option("--mapping", default=None, metavar="NAME", help="Only this mapping.")
-@click.option("--rows", default=1000, metavar="N", help="Rows sampled from each member.")
+@click.option("--rows", type=click.IntRange(min=1), default=1000, metavar="N", help="Rows sampled from each member.")
 def test_command(frame: Frame, mapping: str | None, rows: int) -> int:
     """Check both round-trip laws on real rows and on edited values; a failure prints the row before and after."""
     from dovetail.cli import show

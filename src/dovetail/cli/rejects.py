@@ -11,31 +11,57 @@ from dovetail.cli.frame import DONE, FOUND, Frame, command
 @click.argument("action", type=click.Choice(["list", "show", "retry"]), default="list")
 @click.argument("numbers", type=int, nargs=-1)
 @click.option("--mapping", default=None, metavar="NAME", help="Only the rejects of this mapping.")
-def rejects_command(frame: Frame, action: str, numbers: tuple[int, ...], mapping: str | None) -> int:
+@click.option("--all", "whole", is_flag=True, help="List every row, however many there are.")
+def rejects_command(
+    frame: Frame,
+    action: str,
+    numbers: tuple[int, ...],
+    mapping: str | None,
+    whole: bool,  # noqa: FBT001
+) -> int:
     """What stands in quarantine, and why. `show N` prints one with the value that failed; `retry` tries again after a
     fix."""
+    _agree(action, numbers)
+    if action == "retry":
+        return _retry(frame, numbers, mapping)
+    from dovetail.cli import found, show
+    from dovetail.steps import rejects
+
+    with frame.workspace() as workspace:
+        if action == "show":
+            chosen = [rejects.one(workspace, number) for number in numbers]
+        else:
+            chosen = list(rejects.standing(workspace, mapping=mapping))
+        documents = [rejects.document(one, with_value=action == "show") for one in chosen]
+
+    def words() -> None:
+        if action == "show":
+            found.reject_details(documents, show.console())
+        else:
+            found.rejects(chosen, show.console(), whole=whole)
+
+    frame.answer({"command": "rejects", "ok": not chosen, "rejects": documents}, words)
+    return FOUND if chosen and action == "list" else DONE
+
+
+def _agree(action: str, numbers: tuple[int, ...]) -> None:
+    """Refuse numbers where none belong, and none where some belong."""
+    if action == "show" and not numbers:
+        raise click.UsageError("name the numbers of the rejects to be shown; `dovetail rejects` lists them")
+    if action == "list" and numbers:
+        raise click.UsageError(f"to see one reject: dovetail rejects show {numbers[0]}")
+
+
+def _retry(frame: Frame, numbers: tuple[int, ...], mapping: str | None) -> int:
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps import rejects
 
-    with frame.workspace() as workspace:
-        if action == "retry":
-            with shown(quiet=frame.as_json) as progress:
-                result = rejects.retry(workspace, numbers, progress=progress)
-            frame.answer(result.document(), lambda: show.summary(result, show.console()))
-            return FOUND if any(count.quarantined + count.conflicts for _, count in result) else DONE
-        if action == "show":
-            found = [rejects.one(workspace, number) for number in numbers]
-        else:
-            found = list(rejects.standing(workspace, mapping=mapping))
-        documents = [rejects.document(one, with_value=action == "show") for one in found]
-    frame.answer(
-        {"command": "rejects", "ok": not found, "rejects": documents},
-        lambda: (
-            show.reject_details(documents, show.console()) if action == "show" else show.rejects(found, show.console())
-        ),
-    )
-    return FOUND if found and action == "list" else DONE
+    with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
+        chosen = numbers or tuple(one.id for one in rejects.standing(workspace, mapping=mapping))
+        result = rejects.retry(workspace, chosen, progress=progress)
+    frame.answer(result.document(), lambda: show.summary(result, show.console()))
+    return FOUND if any(count.quarantined + count.conflicts for _, count in result) else DONE
 
 
 @command("status", short_help="The last runs, linked rows, rejects and conflicts of each mapping.")

@@ -1,50 +1,84 @@
-"""Run summaries, plans and lists as a person reads them."""
+"""Run summaries, plans and the state of a project as a person reads them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from dovetail.model.finding import Finding
-from dovetail.model.run import OUTCOMES, Summary
+from dovetail.cli.found import findings, values
+from dovetail.model.run import OUTCOMES, MappingCount, Summary
 
 if TYPE_CHECKING:
-    from dovetail.state.rejects import Reject
-    from dovetail.steps.plan import Planned, Sample
+    from dovetail.steps.plan import Planned
 
 FILE_COLUMNS = 140
 """Columns of a line where the output is no terminal."""
 
-FINDINGS_SHOWN_MAX = 20
-"""Findings at most below one summary."""
+PLANNED = {"created": "to create", "updated": "to update", "deleted": "to delete"}
+"""What the outcomes are called where nothing is written."""
+
+NO_MAPPING = "no mapping is declared yet: write one, mappings/NAME.yaml (docs/reference/project-file.md shows how)"
 
 
 def console() -> Console:
     """Standard output, wide enough where it is a file or a pipe."""
     shown = Console()
-    return shown if shown.is_terminal else Console(width=FILE_COLUMNS)
+    return shown if shown.is_terminal or "COLUMNS" in os.environ else Console(width=FILE_COLUMNS)
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table in the one look of Dovetail; the columns named in `right` hold numbers."""
+    made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+    return made
+
+
+def place(path: str) -> str:
+    """A path as a person would write it from here."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
 
 
 def summary(result: Summary, out: Console) -> None:
-    """The counts by mapping, then the first findings."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("mapping")
+    """The counts by mapping, then what was found, then how long it took."""
+    counts(result, out)
+    findings(result.findings, out)
+    closing(result, out)
+
+
+def counts(result: Summary, out: Console) -> None:
+    """The outcomes of each mapping: a table, or, where that is too wide, a sentence each."""
+    if not result.mappings:
+        out.print(Text(NO_MAPPING, style="yellow"))
+        return
     possible = ["rows", *OUTCOMES] + (["different"] if result.command == "verify" else [])
     always = ("rows", "created", "updated", "unchanged", "different")
-    columns = [name for name in possible if name in always or any(getattr(count, name) for _, count in result)]
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+    names = [name for name in possible if name in always or any(getattr(count, name) for _, count in result)]
+    planned = PLANNED if result.command in ("plan", "verify") else {}
+    titles = [planned.get(name, name) for name in names]
+    made = table("mapping", *titles, right=titles)
     for name, count in result:
-        cells = [getattr(count, column) for column in columns]
-        table.add_row(name, *(_number(cell, column) for cell, column in zip(cells, columns, strict=True)))
-    out.print(table)
-    findings(result.findings, out)
-    out.print(f"{result.command} took {result.seconds:.1f} s, run {result.run}", style="dim", highlight=False)
+        made.add_row(name, *(_number(getattr(count, column), column) for column in names))
+    if Measurement.get(out, out.options.update(max_width=FILE_COLUMNS), made).maximum <= out.width:
+        out.print(made)
+        return
+    for name, count in result:
+        out.print(Text.assemble((name, "bold"), ": ", _sentence(count, names, planned)))
+
+
+def _sentence(count: MappingCount, names: Sequence[str], planned: Mapping[str, str]) -> str:
+    parts = [(name, getattr(count, name)) for name in names if name != "rows"]
+    return f"{count.rows:,} rows; " + ", ".join(
+        f"{number:,} {planned.get(name, name)}" for name, number in parts if number
+    )
 
 
 def _number(value: int, column: str) -> Text:
@@ -52,96 +86,57 @@ def _number(value: int, column: str) -> Text:
     return Text(f"{value:,}" if value else "-", style=style or ("" if value else "dim"))
 
 
-def findings(found: Sequence[Finding], out: Console) -> None:
-    """The first findings, and how many of each kind there are."""
-    serious = [finding for finding in found if finding.severity != "note"]
-    for finding in serious[:FINDINGS_SHOWN_MAX]:
-        key = " ".join(f"{name}={value}" for name, value in finding.key)
-        place = ".".join(part for part in (finding.mapping, finding.member, finding.field) if part)
-        out.print(
-            Text.assemble((finding.code, "yellow"), " ", (place, "bold"), f" [{key}] " if key else " ", finding.message)
-        )
-    if len(serious) > FINDINGS_SHOWN_MAX:
-        kinds = ", ".join(f"{code} {count}" for code, count in Counter(one.code for one in serious).most_common())
-        out.print(
-            f"... {len(serious) - FINDINGS_SHOWN_MAX} more ({kinds}); --json lists them", style="dim", highlight=False
-        )
-    for finding in found:
-        if finding.severity == "note" and not finding.key:
-            out.print(Text(finding.message, style="dim"))
+def closing(result: Summary, out: Console) -> None:
+    """How long it took, and what to do next."""
+    out.print(f"{result.command} took {result.seconds:.1f} s, run {result.run}", style="dim", highlight=False)
+    if result.follow_up:
+        out.print(f"next: dovetail apply {place(result.follow_up)}", highlight=False, soft_wrap=True)
+        return
+    for command in dict.fromkeys(finding.next for finding in result.findings if finding.severity != "note"):
+        if command:
+            out.print(f"next: {command}", highlight=False, soft_wrap=True)
 
 
 def plan(planned: Planned, out: Console) -> None:
-    """A plan: counts, what would change field by field, and what holds it."""
-    summary(planned.summary, out)
-    by_field: dict[tuple[str, str, str], list[Sample]] = {}
-    for sample in planned.samples:
-        by_field.setdefault((sample.mapping, sample.member, sample.field), []).append(sample)
-    if by_field:
-        table = Table(
-            "mapping", "member", "field", "row", "before", "after", box=None, pad_edge=False, header_style="bold"
-        )
-        for (mapping, member, field), samples in by_field.items():
-            one = samples[0]
-            key = " ".join(value for _, value in one.key)
-            table.add_row(mapping, member, field, key, _value(one.before), _value(one.after))
-        out.print()
-        out.print("one sample a field (values are shown here only, the plan file holds none)", style="dim")
-        out.print(table)
+    """A plan: counts, findings, samples of what would change, and what holds it."""
+    result = planned.summary
+    counts(result, out)
+    findings(result.findings, out)
+    values(planned.samples, out, ("now", "then"))
     for reason in planned.held:
         out.print(Text(f"the guard would hold this: {reason}", style="yellow"))
-    out.print(f"next: dovetail apply {planned.summary.plan}", highlight=False)
+    for promise in planned.promises:
+        out.print(Text(promise, style="dim"))
+    out.print(f"plan took {result.seconds:.1f} s; nothing was written", style="dim", highlight=False)
+    if any(count.created or count.updated or count.deleted for _, count in result):
+        out.print(f"next: dovetail apply {place(result.plan or '')}", highlight=False, soft_wrap=True)
+    elif result.mappings:
+        out.print("nothing to do", highlight=False)
 
 
-def _value(value: object) -> Text:
-    if value is None:
-        return Text("null", style="dim")
-    text = repr(value) if isinstance(value, str) else str(value)
-    return Text(text if len(text) <= 40 else text[:39] + "…")
-
-
-def rejects(found: Iterable[Reject], out: Console) -> None:
-    """A list of rejects."""
-    table = Table(
-        "no", "mapping", "member", "key", "field", "check", "reason", box=None, pad_edge=False, header_style="bold"
-    )
-    for one in found:
-        refusal = one.refusal
-        table.add_row(
-            str(one.id),
-            one.mapping,
-            refusal.member,
-            refusal.key,
-            refusal.field,
-            refusal.check,
-            f"{refusal.code} {refusal.reason}",
-        )
-    out.print(table if table.row_count else "the quarantine is empty")
-
-
-def reject_details(documents: Sequence[dict[str, object]], out: Console) -> None:
-    """Rejects one below the other, the value that failed included."""
-    for document in documents:
-        table = Table(box=None, pad_edge=False, show_header=False)
-        for name, part in document.items():
-            table.add_row(Text(name, style="bold"), Text(repr(part) if name == "value" else str(part)))
-        out.print(table)
-        out.print()
-
-
-def status(document: dict[str, object], out: Console) -> None:
+def status(document: Mapping[str, object], out: Console) -> None:
     """What Dovetail remembers of a project."""
-    out.print(
-        Text.assemble(("project ", "bold"), str(document["project"]), ("   state ", "bold"), str(document["state"]))
-    )
-    mappings = Table("mapping", "linked rows", "rejects", "conflicts", box=None, pad_edge=False, header_style="bold")
-    for name, counts in dict(document["mappings"]).items():  # type: ignore[call-overload]
-        mappings.add_row(name, *(f"{counts[part]:,}" for part in ("linked", "rejects", "conflicts")))
-    out.print(mappings)
-    runs = Table("run", "command", "started", "ended", box=None, pad_edge=False, header_style="bold")
+    out.print(Text.assemble(("project ", "bold"), str(document["project"])))
+    out.print(Text.assemble(("state   ", "bold"), place(str(document["state"]))), soft_wrap=True)
+    out.print()
+    made = table("mapping", "linked rows", "rejects", "conflicts", right=("linked rows", "rejects", "conflicts"))
+    for name, numbers in dict(document["mappings"]).items():  # type: ignore[call-overload]
+        cells = [_number(numbers["linked"], "")]
+        cells += [_number(numbers["rejects"], "quarantined"), _number(numbers["conflicts"], "conflicts")]
+        made.add_row(name, *cells)
+    out.print(made if made.row_count else Text(NO_MAPPING, style="yellow"))
+    out.print()
+    runs = table("run", "command", "started", "ended")
     for run in list(document["runs"]):  # type: ignore[call-overload]
-        ended = {True: "clean", False: "failed", None: "did not end"}[run["ok"]]
-        runs.add_row(run["run"], run["command"], run["started"], ended)
-    out.print(runs)
+        ended = {True: Text("clean", "green"), False: Text("failed", "red"), None: Text("did not end", "yellow")}
+        runs.add_row(
+            run["run"], run["command"], run["started"].replace("T", " ").replace("+00:00", " UTC"), ended[run["ok"]]
+        )
+    out.print(runs if runs.row_count else "nothing has been run yet")
     for partition in list(document["interrupted"]):  # type: ignore[call-overload]
         out.print(f"interrupted: {partition}; the next run takes it up", style="yellow", highlight=False)
+
+
+def written(path: Path, words: str, out: Console) -> None:
+    """A file that was written, and what it is."""
+    out.print(f"{words}: {place(str(path))}", highlight=False, soft_wrap=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dovetail.errors import UnknownName
+from dovetail.errors import DovetailError, Location, UnknownName
 from dovetail.model.catalog import Catalog
 from dovetail.model.mapping import Project
 from dovetail.state.store import Store
@@ -18,6 +19,19 @@ from dovetail.systems.protocol import Source
 def utc_now() -> dt.datetime:
     """The time of now, in UTC."""
     return dt.datetime.now(dt.UTC)
+
+
+@contextmanager
+def _named(system: str) -> Iterator[None]:
+    """An error from inside says which system it is about."""
+    try:
+        yield
+    except DovetailError as error:
+        if not isinstance(error, UnknownName) and not isinstance(error.where, Location):
+            place = "" if error.where in (None, "", system) else f" ({error.where})"
+            if not str(error.where or "").startswith(f"{system} "):
+                error.where = f"{system}{place}"
+        raise
 
 
 class Workspace:
@@ -62,13 +76,15 @@ class Workspace:
             if self.project.system(system) is None:
                 known = ", ".join(system.name for system in self.project.systems)
                 raise UnknownName(f"no system is named {system!r}", hint=f"declared systems: {known}")
-            self._connectors[system] = self._connect(system)
+            with _named(system):
+                self._connectors[system] = self._connect(system)
         return self._connectors[system]
 
     def catalog(self, system: str) -> Catalog:
         """What a system says that it holds, read once."""
         if system not in self._catalogs:
-            self._catalogs[system] = self.connector(system).describe()
+            with _named(system):
+                self._catalogs[system] = self.connector(system).describe()
         return self._catalogs[system]
 
     def vars(self) -> Mapping[str, object]:

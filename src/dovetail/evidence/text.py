@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dovetail.analysis.answer import Analysis, SystemAnalysis
-from dovetail.evidence.words import counted, short
+from dovetail.evidence.words import counted
 
 NOTES_MAX = 10
 """Notes shown for one system at most; the page and `--json` hold all."""
@@ -48,7 +48,7 @@ def _system(system: SystemAnalysis) -> RenderableType:
         shown = [*parents[:3], *([f"and {len(parents) - 3} more"] if len(parents) > 3 else [])]
         table.add_row(
             escape(dataset.name),
-            short(profile.rows) if profile else "not read",
+            f"{profile.rows:,}" if profile else "not read",
             str(len(dataset.fields)),
             escape(", ".join(dataset.key)) or "none",
             escape(", ".join(shown)),

@@ -27,6 +27,8 @@ _MEMBERS = """WITH RECURSIVE found (member) AS (
     WHERE found.member IS NOT NULL)
 SELECT member FROM found WHERE member IS NOT NULL"""
 _ROWS = "SELECT count(*) FROM (SELECT DISTINCT row_id FROM crossref WHERE mapping = ?) AS linked"
+_PAIRED = """SELECT count(*) FROM
+(SELECT row_id FROM crossref WHERE mapping = ? GROUP BY row_id HAVING count(*) > 1) AS paired"""
 
 
 class Crossref:
@@ -104,6 +106,11 @@ class Crossref:
     def count(self, mapping: str, *, member: str | None = None) -> int:
         """How many rows have a key, at one member or at any."""
         found = self._database.row(_ROWS, mapping) if member is None else self._database.row(_COUNT, mapping, member)
+        return int(found[0]) if found else 0
+
+    def paired(self, mapping: str) -> int:
+        """How many rows have a key at two members or more."""
+        found = self._database.row(_PAIRED, mapping)
         return int(found[0]) if found else 0
 
 

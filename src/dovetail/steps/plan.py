@@ -27,7 +27,7 @@ SAMPLES_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value that would change: only ever shown, never kept."""
+    """One value that would change, or (`new`) one of a row to be created: only ever shown, never kept."""
 
     mapping: str
     member: str
@@ -35,6 +35,7 @@ class Sample:
     key: tuple[tuple[str, str], ...]
     before: object
     after: object
+    new: bool = False
 
 
 @dataclass(slots=True)
@@ -143,5 +144,5 @@ def _create_samples(decision: Decision, work: Work) -> list[Sample]:
             value = value_at(survey.sides[side].shared.column(cell.field), position)
             key = key_parts(survey, side, int(place))
             if value is not None:
-                found.append(Sample(survey.mapping.name, member.name, cell.field, key, None, value))
+                found.append(Sample(survey.mapping.name, member.name, cell.field, key, None, value, new=True))
     return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -45,7 +46,7 @@ class Shown:
 
     def table(self) -> RenderableType:
         """The mapping sheet: one row a cell, columns in line."""
-        return Group(*(_sheet(mapping) for mapping in self.mappings))
+        return Group(*(Padding(_sheet(mapping), (0, 0, 1, 0)) for mapping in self.mappings))
 
 
 def _by_field(mapping: CompiledMapping) -> Iterator[tuple[str, list[tuple[CompiledMember, CompiledCell]]]]:
@@ -168,14 +169,19 @@ class Tested:
     def table(self) -> RenderableType:
         """The trials by cell, then every finding with its example."""
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("mapping", "field", "member", "class"):
-            table.add_column(name, no_wrap=True)
-        for name in ("rows", "trials", *Verdict):
+        for name in ("field", "member", "class"):
+            table.add_column(name, overflow="fold")
+        met = [verdict for verdict in Verdict if any(counts[verdict] for _, counts in self.cells.values())]
+        for name in ("rows", "trials", *met):
             table.add_column(str(name), justify="right", no_wrap=True)
+        above = ""
         for (mapping, member, name), (kind, counts) in self.cells.items():
-            numbers = [self.rows[mapping, member], sum(counts.values()), *(counts[known] for known in Verdict)]
+            if mapping != above:
+                table.add_row(Text(mapping, style="bold"))
+                above = mapping
+            numbers = [self.rows[mapping, member], sum(counts.values()), *(counts[verdict] for verdict in met)]
             style = Text(str(kind), style=_STYLES[kind])
-            table.add_row(mapping, name, member, style, *(f"{number:,}" if number else "-" for number in numbers))
+            table.add_row(f"  {name}", member, style, *(f"{number:,}" if number else "-" for number in numbers))
         broken = sum(one.finding.severity != "note" for one in self.findings)
         closing = (
             Text("both laws hold for every cell", style="green")

@@ -18,7 +18,7 @@ def status(workspace: Workspace) -> dict[str, object]:
         "state": store.place,
         "mappings": {
             mapping.name: {
-                "linked": store.crossref.count(mapping.name),
+                "linked": store.crossref.paired(mapping.name),
                 "rejects": rejects.get(mapping.name, 0),
                 "conflicts": conflicts.get(mapping.name, 0),
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,32 +15,55 @@ from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.workspace import Workspace
 from dovetail.identity.pair import ABSENT
 from dovetail.model.finding import Finding
-from dovetail.model.run import Summary
+from dovetail.model.run import MappingCount, Summary
+from dovetail.steps.plan import Sample, samples
 
 
-def verify(workspace: Workspace, *, only: Sequence[str] = (), progress: Progress | None = None) -> Summary:
-    """Compare every row and field of all members as their types mean it. Nothing is written.
+def verify(
+    workspace: Workspace,
+    *,
+    only: Sequence[str] = (),
+    progress: Progress | None = None,
+    show: Callable[[Sequence[Sample]], object] | None = None,
+) -> Summary:
+    """Compare every row and field of all members as their types mean it. Nothing is written; `show` is called with
+    some of the values that differ, a mapping at a time.
 
     `ok` is false when any field differs, any row is missing or too many, or any row cannot be compared that does not
     stand
     in quarantine already. `different` counts unequal fields; a missing row counts as one."""
     started = time.monotonic()
+    notes: list[Finding] = []
     summary = Summary(command="verify", run=f"{workspace.clock():%Y%m%dT%H%M%S}-verify")
     looked = Reconcile(workspace, only=only, durable=False, progress=progress).look()
     for decision in looked.decisions:
         name = decision.survey.mapping.name
+        known = known_rejects(workspace.store, name)
         result = count(decision, None)
+        _set_aside(result, decision, {(member, key) for member, key, _, _ in known})
         summary.mappings[name] = result
-        for finding in differences(
-            decision, known_rejects(workspace.store, name), known_conflicts(workspace.store, name)
-        ):
+        if show is not None:
+            show(samples(decision))
+        for finding in differences(decision, known, known_conflicts(workspace.store, name)):
             if finding.severity == "difference":
                 result.different += 1
             summary.ok = summary.ok and finding.severity == "note"
-            if len(summary.findings) < FINDINGS_MAX:
-                summary.findings.append(finding)
+            listed = notes if finding.severity == "note" else summary.findings
+            if len(listed) < FINDINGS_MAX:
+                listed.append(finding)
+    summary.findings += notes[: FINDINGS_MAX - len(summary.findings)]
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _set_aside(result: MappingCount, decision: Decision, refused: set[tuple[str, str]]) -> None:
+    """Rows that a member lacks because it refused them stand in quarantine; they are not still to be created."""
+    survey = decision.survey
+    contested = {contest.place for contest in decision.contests}
+    lacking = {place for work in decision.work for place in work.creates.tolist()} - contested
+    held = sum(survey.key_of(place) in refused and not decision.held[place] for place in lacking)
+    result.created -= held
+    result.quarantined += held
 
 
 def differences(
