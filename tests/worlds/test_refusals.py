@@ -257,3 +257,13 @@ def test_a_trigger_that_rewrites_is_not_fought(made, told):
     assert made.sql("right", "SELECT v FROM b WHERE n = 5") == [("NEW",)]
     assert made.migrate().writes == 0
     told("a trigger rewrites what is written", "kept as the system holds it; the next run writes 0")
+
+
+def test_a_value_that_could_never_arrive_is_refused_before_anything_happens(world, told):
+    """The right side computes the column itself, so what the left owns would vanish without a trace."""
+    made = fill(world("sqlite", "postgres"), right=RIGHT["postgres"].replace("v text", "v text GENERATED ALWAYS AS ('x') STORED"))
+    for command in ("plan", "migrate", "verify"):
+        answer = made.fail(command)
+        assert (answer.code, answer.errors) == (2, ["DV-209"]), answer.out
+    assert count(made, "right") == 0
+    told("the target computes a column that is to be written", "DV-209, exit 2, before anything is read")

@@ -23,6 +23,7 @@ from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer, Written
 from dovetail.errors import DeclarationError, Declarations, UnknownName
 from dovetail.identity.pair import ABSENT
+from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.mapping import Mapping
@@ -55,6 +56,9 @@ class Reconcile:
         self.durable = durable
         self.progress: Progress = progress or Silent()
         self.mappings = compile_all(workspace)
+        mistakes = [mistake for mapping in self.mappings.values() for mistake in unwritable(mapping)]
+        if mistakes:
+            raise Declarations(mistakes)
         chosen = set(only) or set(self.mappings)
         for name in chosen - set(self.mappings):
             raise UnknownName(f"no mapping is named {name!r}", hint="declared mappings: " + ", ".join(self.mappings))
