@@ -19,6 +19,12 @@ TRACEBACK = "DOVETAIL_TRACEBACK"
 STOPPED = 130
 """The exit code after Ctrl-C."""
 
+MISUSED = "DV-117"
+"""The command, option or argument is not one of this program's"""
+
+INTERRUPTED = "DV-792"
+"""Ctrl-C stopped the command"""
+
 FULL = 28
 """The number by which an operating system says that there is no room."""
 
@@ -32,8 +38,7 @@ def guarded(command: str, work: Callable[[], int], *, as_json: bool) -> int:
         code = work()
         sys.stdout.flush()
     except DovetailError as error:
-        say(command, error, as_json=as_json)
-        return error.exit_code
+        return say(command, error, as_json=as_json)
     except BrokenPipeError:
         close_output()
         return 0
@@ -41,32 +46,28 @@ def guarded(command: str, work: Callable[[], int], *, as_json: bool) -> int:
         stopped(command, as_json=as_json)
         return STOPPED
     except click.UsageError as error:
-        told = misused(error)
-        say(command, told, as_json=as_json)
-        return told.exit_code
+        return say(command, misused(error), as_json=as_json)
     except OSError as error:
-        told = file_fault(error)
-        say(command, told, as_json=as_json)
-        return told.exit_code
+        return say(command, file_fault(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person gets words, not a traceback
-        told = unknown(error)
-        say(command, told, as_json=as_json)
-        return told.exit_code
+        return say(command, unknown(error), as_json=as_json)
     return code
 
 
-def say(command: str, error: DovetailError, *, as_json: bool) -> None:
-    """The error, or all mistakes in it: one document on standard output, or words on standard error."""
+def say(command: str, error: DovetailError, *, as_json: bool) -> int:
+    """Say the error, or all mistakes in it: one document on standard output, or words on standard error. Returns its
+    exit code."""
     mistakes = error.mistakes if isinstance(error, Declarations) else (error,)
     if as_json:
         emit({"command": command, "ok": False, "errors": [_document(command, mistake) for mistake in mistakes]})
-        return
+        return error.exit_code
     for mistake in mistakes:
         hint = _hint(command, mistake)
         place = f"{mistake.where}: " if mistake.where else ""
         click.echo(f"{place}{mistake.code} {mistake.message}" + (f"\n  {hint}" if hint else ""), err=True)
     if len(mistakes) > 1:
         click.echo(f"{len(mistakes)} mistakes", err=True)
+    return error.exit_code
 
 
 def emit(document: Mapping[str, object]) -> None:
@@ -81,7 +82,7 @@ def stopped(command: str, *, as_json: bool) -> None:
     if command.split(" ", 1)[0] in WRITING:
         words = "stopped; what was written is complete, and the same command goes on from here"
     if as_json:
-        emit({"command": command, "ok": False, "errors": [{"code": "DV-792", "message": words}]})
+        emit({"command": command, "ok": False, "errors": [{"code": INTERRUPTED, "message": words}]})
     else:
         click.echo(words, err=True)
 
@@ -95,7 +96,7 @@ def misused(error: click.UsageError) -> DeclarationError:
     """A misspelt command, option or argument as one of Dovetail's own errors."""
     path = error.ctx.command_path if error.ctx is not None else "dovetail"
     message = error.format_message().rstrip(".").replace("\n", " ")
-    return DeclarationError(message[:1].lower() + message[1:], where=path, hint=f"{path} --help", code="DV-117")
+    return DeclarationError(message[:1].lower() + message[1:], where=path, hint=f"{path} --help", code=MISUSED)
 
 
 def file_fault(error: OSError) -> DovetailError:

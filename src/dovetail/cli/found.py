@@ -1,4 +1,4 @@
-"""Findings, values before and after, and the quarantine as a person reads them: alike things once, with their number."""
+"""Findings, values before and after, and the quarantine as a person reads them: alike things once, counted."""
 
 from __future__ import annotations
 

@@ -106,13 +106,28 @@ def _misused(command: str, error: click.UsageError, *, as_json: bool) -> int:
     """Help where nothing was asked for, else the mistake; the exit code of both is 2."""
     if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
         error.show()
-    else:
-        fault.say(command, fault.misused(error), as_json=as_json)
-    return 2
+        return error.exit_code
+    return fault.say(command, fault.misused(error), as_json=as_json)
+
+
+def _version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - as click calls it
+    """The version that is installed; the source tree alone has none."""
+    del parameter
+    if not asked:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"dovetail {version('dovetail')}")
+    except PackageNotFoundError:
+        click.echo("dovetail, run from its source tree")
+    ctx.exit()
 
 
 @click.command(cls=Steps, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dovetail")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
 def main() -> None:
     """Join business systems and keep them joined: one declaration, from analysis to two-way synchronisation.
 
