@@ -30,6 +30,13 @@ CASES: list[tuple[str, str, object]] = [
     ("numeric", "'-Infinity'", "the number is infinite"),
     ("numeric(10,2)", "'NaN'", "not a number"),
     (
+        "numeric(38,38)",
+        "-0.99999999999999999999999999999999999999",
+        Decimal("-0.99999999999999999999999999999999999999"),
+    ),
+    ("numeric(38,0)", "99999999999999999999999999999999999999", Decimal("9" * 38)),
+    ("numeric(38,18)", "99999999999999999999.999999999999999999", Decimal("99999999999999999999.999999999999999999")),
+    (
         "numeric(46,2)",
         "12345678901234567890123456789012345678901234.50",
         "12345678901234567890123456789012345678901234.50",
@@ -106,6 +113,17 @@ def test_every_value_is_exact_or_unreadable(system: Connector, admin) -> None:
             ), f"{kind} {literal}"
         assert second["v"] is None
         assert second.get(UNREADABLE) is None
+
+
+def test_decimals_that_were_widened_since_are_unreadable_not_wrapped(system: Connector, admin) -> None:
+    admin.execute("CREATE TABLE t (a numeric(38,18), b numeric(12,2))")
+    dataset = system.describe().dataset("t")
+    admin.execute("ALTER TABLE t ALTER a TYPE numeric, ALTER b TYPE numeric")
+    admin.execute(
+        "INSERT INTO t VALUES (329211991165250083874877563307990, 1), (1, 329211991165250083874877563307990123), (2, 2.5)"
+    )
+    rows = next(iter(system.read(dataset, ["a", "b"]))).to_pylist()
+    assert [(row["a"], row["b"]) for row in rows] == [(None, 1), (1, None), (2, Decimal("2.5"))]
 
 
 def test_one_bad_value_does_not_hide_the_others(system: Connector, admin) -> None:

@@ -80,10 +80,25 @@ def test_values_that_a_column_would_change_are_refused(system: Connector, admin)
     assert rows(admin, "SELECT id, n FROM t WHERE n IS NOT NULL") == [(91, Decimal("1.10"))]
 
 
+def test_decimals_of_another_scale_never_wrap_around(system: Connector, admin) -> None:
+    dataset = made(system, admin, "CREATE TABLE t (id int PRIMARY KEY, n numeric, m numeric(38,30))")
+    numbers = [Decimal(329211991165250083874877563307990), Decimal(5), Decimal(12345678901)]
+    sent = pa.record_batch({"id": pa.array([1, 2, 3]), "n": pa.array(numbers, pa.decimal128(38, 0))})
+    assert told(system.apply(dataset, Change(CREATE, sent))) == [(0, "DV-445", "n")]
+    sent = pa.record_batch({"id": pa.array([11, 12, 13]), "m": pa.array([5, 12345678901, -7])})
+    assert told(system.apply(dataset, Change(CREATE, sent))) == [(1, "DV-445", "m")]
+    assert rows(admin, "SELECT coalesce(n, m) FROM t ORDER BY id") == [(5,), (12345678901,), (5,), (-7,)]
+
+
 def test_columns_of_another_kind_are_refused(system: Connector, admin) -> None:
     dataset = made(system, admin, "CREATE TABLE t (id int PRIMARY KEY, at timestamptz)")
     naive = pa.array([dt.datetime(2024, 1, 1)], pa.timestamp("us"))
-    for columns in ({"id": ["7"]}, {"id": pa.array([1]), "at": naive}, {"id": pa.array([True])}):
+    for columns in (
+        {"id": ["7"]},
+        {"id": pa.array([1]), "at": naive},
+        {"id": pa.array([True])},
+        {"id": pa.array([1.0])},
+    ):
         with pytest.raises(Refused):
             system.apply(dataset, Change(CREATE, pa.record_batch(columns)))
     with pytest.raises(SchemaDrift):

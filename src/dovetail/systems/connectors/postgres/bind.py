@@ -19,6 +19,7 @@ from dovetail.systems.sql import refusal
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """Days from 1970 to the first of January 1 and the last of December 9999, all that can be read back."""
 
+_DETOUR_DIGITS = 76
 _DAY_US = 86_400_000_000
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _Texts = tuple[pa.Array, Mapping[int, str]]
@@ -77,7 +78,7 @@ def conform(array: pa.Array, column: Column) -> tuple[pa.Array, Mapping[int, str
     if _nature(array.type) != _nature(carrier) and not pa.types.is_null(array.type):
         raise Refused(f"values of type {array.type} do not fit {column.stored.native}", where=column.name)
     try:
-        return array.cast(carrier), {}
+        return _cast(array, carrier), {}
     except pa.ArrowInvalid:
         return _one_by_one(array, carrier)
     except pa.ArrowException as error:
@@ -94,7 +95,16 @@ def _nature(kind: pa.DataType) -> str:
         return "instant" if kind.tz else "timestamp"
     if pa.types.is_temporal(kind) or pa.types.is_boolean(kind):
         return str(kind)[:4]
+    if pa.types.is_floating(kind):
+        return "float"
     return "bytes" if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else "number"
+
+
+def _cast(array: pa.Array, carrier: pa.DataType) -> pa.Array:
+    """The values in another carrier, or an error; by a detour, as Arrow multiplies decimals past 128 bits unnoticed."""
+    if pa.types.is_decimal128(carrier):
+        array = array.cast(pa.decimal256(_DETOUR_DIGITS, carrier.scale))
+    return array.cast(carrier)
 
 
 def _one_by_one(array: pa.Array, carrier: pa.DataType) -> _Texts:
@@ -103,7 +113,7 @@ def _one_by_one(array: pa.Array, carrier: pa.DataType) -> _Texts:
     for position in range(len(array)):
         part = array.slice(position, 1)
         try:
-            parts.append(part.cast(carrier))
+            parts.append(_cast(part, carrier))
         except pa.ArrowInvalid:
             unfit[position] = "more digits than the field holds"
             parts.append(pa.nulls(1, carrier))

@@ -16,12 +16,14 @@ from pyarrow import csv
 
 from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
-from dovetail.model.type import DECIMAL_PRECISION_MAX, FREE_DECIMAL_SCALE, Kind, Type
+from dovetail.model.type import DECIMAL_PRECISION_MAX, Kind, Type
 
 FIELD_BYTES_MAX = 64 * 2**20
 """Bytes of one value at most; a longer one is not carried."""
 
-_FREE_DIGITS = DECIMAL_PRECISION_MAX - FREE_DECIMAL_SCALE
+_WIDE_DIGITS = 30
+"""From so many digits on a number is looked at as text first: Arrow's reader may multiply past 128 bits unnoticed."""
+
 _SHAPES = {
     Kind.BOOLEAN: "^[tf]$",
     Kind.INTEGER: r"^-?\d{1,18}$",
@@ -31,7 +33,6 @@ _SHAPES = {
     Kind.TIMESTAMP: r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?$",
     Kind.INSTANT: r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$",
 }
-_FREE = rf"^-?\d{{1,{_FREE_DIGITS}}}(\.\d{{1,{FREE_DECIMAL_SCALE}}})?$"
 _EXACT = Context(prec=2000, Emin=-20000, Emax=20000, traps=[InvalidOperation, Inexact])
 _Odd = Callable[[str, Type], object]
 
@@ -65,8 +66,8 @@ def carry(text: bytes, fields: Sequence[Field]) -> pa.RecordBatch:
 
 def _read_as(kind: Type) -> pa.DataType:
     """What the CSV reader makes of a column; texts where more than reading is to be done."""
-    is_free = kind.kind is Kind.DECIMAL and kind.precision is None
-    return pa.string() if kind.kind is Kind.BYTES or is_free else kind.arrow()
+    is_wide = kind.kind is Kind.DECIMAL and (kind.precision or DECIMAL_PRECISION_MAX) >= _WIDE_DIGITS
+    return pa.string() if kind.kind is Kind.BYTES or is_wide else kind.arrow()
 
 
 def _parse(text: bytes, types: list[pa.DataType]) -> list[pa.Array]:
@@ -128,7 +129,7 @@ def _unhexed(texts: pa.Array) -> pa.Array:
 
 def _each(texts: pa.Array, kind: Type) -> tuple[pa.Array, list[tuple[int, str]]]:
     """A column of texts: those of the usual shape together, the others one by one."""
-    shape = _FREE if kind.kind is Kind.DECIMAL and kind.precision is None else _SHAPES.get(kind.kind)
+    shape = _decimal_shape(kind) if kind.kind is Kind.DECIMAL else _SHAPES.get(kind.kind)
     if shape is None:
         is_usual = pa.array([False] * len(texts))
     else:
@@ -146,6 +147,13 @@ def _each(texts: pa.Array, kind: Type) -> tuple[pa.Array, list[tuple[int, str]]]
         except _Unreadable as reason:
             failed.append((position, str(reason)))
     return pa.array(values, kind.arrow()), failed
+
+
+def _decimal_shape(kind: Type) -> str:
+    carrier = kind.arrow()
+    whole = carrier.precision - carrier.scale
+    digits = rf"\d{{1,{whole}}}" if whole else "0"
+    return rf"^-?{digits}(\.\d{{1,{carrier.scale}}})?$" if carrier.scale else rf"^-?{digits}$"
 
 
 def _usual(texts: pa.Array, kind: Type) -> pa.Array:
