@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from dovetail.systems.connectors.memory import Connector
@@ -12,5 +10,5 @@ from dovetail.testing.conformance import Conformance
 
 class TestMemory(Conformance):
     @pytest.fixture
-    def system(self) -> Iterator[Connector]:
-        yield Connector()
+    def system(self) -> Connector:
+        return Connector()

@@ -123,7 +123,8 @@ def _judge_fields(decision: Decision, seeds: npt.NDArray[np.uint64]) -> dict[str
 
 
 def _owned_values(survey: Survey, shared: SharedField, active: Flags, winner: npt.NDArray[np.int8]) -> None:
-    """Where a member holds a value that it owns (`owner: {true: mail}`), that value wins, whatever came later elsewhere."""
+    """Where a member holds a value that it owns (`owner: {true: mail}`), that value wins, whatever came later
+    elsewhere."""
     if shared.owner is None or isinstance(shared.owner, str):
         return
     for value, name in reversed(shared.owner):

@@ -34,8 +34,10 @@ class How(StrEnum):
 class Break:
     """When and how a connection breaks; each break happens once.
 
-    It waits until `armed_by` has passed towards the server, then for `at` (words towards the server) or, without it, until
-    `after_bytes` more bytes went there. With `delivered` the words at which it breaks still arrive, so only the answer is lost."""
+    It waits until `armed_by` has passed towards the server, then for `at` (words towards the server) or, without it,
+    until
+    `after_bytes` more bytes went there. With `delivered` the words at which it breaks still arrive, so only the answer
+    is lost."""
 
     how: How = How.RESET
     after_bytes: int = 0
