@@ -45,7 +45,7 @@ def add(world: World, rows: int) -> None:
     world.typed += rows
     numbers = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "
-        "INSERT INTO a (v, n) SELECT 'secret value ' || i, i FROM n WHERE i > {first}"
+        "INSERT INTO a (v, n) SELECT 'secret value ' || i, i FROM n WHERE i > {first} AND i <= {last}"
     )
     world.sql("left", numbers.format(first=given, last=given + rows))
 
