@@ -12,7 +12,7 @@ from dovetail.engine.progress import Progress
 from dovetail.engine.quarantine import record
 from dovetail.engine.reconcile import Pass, Plan, Reconcile
 from dovetail.engine.workspace import Workspace
-from dovetail.errors import DovetailError, GateClosed, PlanMoved
+from dovetail.errors import GateClosed, PlanMoved
 from dovetail.model.finding import Finding
 from dovetail.model.run import Summary
 from dovetail.plan.manifest import read_plan
@@ -87,7 +87,7 @@ def _execute(
         _follow_up(workspace, summary, looked)
         if recovered:
             summary.findings.insert(0, _recovery(recovered))
-    except DovetailError:
+    except BaseException:  # Ctrl-C too: a run that was broken off did not end clean
         summary.ok = False
         raise
     finally:
@@ -98,7 +98,7 @@ def _execute(
 
 def _recovery(chunks: int) -> Finding:
     return Finding(
-        "DV-452", f"{chunks} chunks that an interrupted run had written were taken into the state", severity="note"
+        "DV-452", f"{chunks:,} chunk{'' if chunks == 1 else 's'} of an interrupted run taken into the state", severity="note"
     )
 
 
