@@ -47,9 +47,11 @@ def rejects_command(
 def _agree(action: str, numbers: tuple[int, ...]) -> None:
     """Refuse numbers where none belong, and none where some belong."""
     if action == "show" and not numbers:
-        raise click.UsageError("name the numbers of the rejects to be shown; `dovetail rejects` lists them")
+        words = "name the numbers of the rejects to be shown; `dovetail rejects` lists them"
+        raise click.UsageError(words, ctx=click.get_current_context())
     if action == "list" and numbers:
-        raise click.UsageError(f"to see one reject: dovetail rejects show {numbers[0]}")
+        words = f"to see one reject: dovetail rejects show {numbers[0]}"
+        raise click.UsageError(words, ctx=click.get_current_context())
 
 
 def _retry(frame: Frame, numbers: tuple[int, ...], mapping: str | None) -> int:

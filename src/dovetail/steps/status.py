@@ -14,7 +14,7 @@ def status(workspace: Workspace) -> dict[str, object]:
         "command": "status",
         "ok": True,
         "project": workspace.project.name,
-        "environment": workspace.project.environment or "",
+        "environment": workspace.project.environment,
         "state": store.place,
         "mappings": {
             mapping.name: {
