@@ -61,3 +61,9 @@ def test_different_keys_have_different_texts(rows):
 def test_a_lone_backslash_at_the_end_is_itself():
     """Nothing that `encode` writes ends so; a text from elsewhere must not be an endless loop or an error."""
     assert split("a\\") == ["a\\"]
+
+
+def test_times_that_python_cannot_hold_are_keys_too():
+    far = pa.array([2**50, 0], pa.timestamp("us"))
+    one, two = texts([far])
+    assert (one != two, two) == (True, "1970-01-01 00:00:00")

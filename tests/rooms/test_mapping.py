@@ -6,11 +6,12 @@ import pytest
 
 from dovetail.errors import DeclarationError, Declarations, Location, UnknownName
 from dovetail.expression.invert import Reversibility
+from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.settle import settled
 from dovetail.mapping.unify import unify
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field
-from dovetail.model.mapping import Cell, Fill, Mapping, Member, SharedField
+from dovetail.model.mapping import Cell, Fill, Mapping, Match, Member, SharedField
 from dovetail.model.type import Kind, Type
 
 AT = Location("mappings/thing.yaml", 3, 5)
@@ -27,14 +28,14 @@ def cells(**reads):
     return tuple((name, read if isinstance(read, Cell) else Cell(read, AT)) for name, read in reads.items())
 
 
-def compiled(fields, left, right=None, variables=None, **parts):
+def compiled(fields, left, right=None, variables=None, match=None, **parts):
     """A mapping of one or two members, `left` and `right`, over these datasets; `parts` go to the left member."""
     datasets = {"left": left, "right": right} if right is not None else {"left": left}
     members = []
     for name, held in datasets.items():
         more = parts if name == "left" else {}
         members.append(Member(name, name, more.pop("dataset", held.name), AT, **more))
-    mapping = Mapping("thing", tuple(members), tuple(fields), AT)
+    mapping = Mapping("thing", tuple(members), tuple(fields), AT, match=match)
     return compile_mapping(mapping, {name: Catalog((held,)) for name, held in datasets.items()}, variables or {})
 
 
@@ -242,6 +243,75 @@ def test_a_cell_that_changes_changes_its_digest():
     assert len(set(digests)) == len(digests)
     assert one("v", given).digest == one(" v ", given).digest
     assert one("v", given).digest != one("v", dataset(v=Type(Kind.UUID))).digest
+
+
+def test_a_computed_field_is_written_like_a_fill_and_never_read():
+    """A computed field may use another one; what remains are fields that members give."""
+    fields = [
+        SharedField("v", cells(right="v"), AT),
+        SharedField("double", cells(left="price"), AT, value="v * factor"),
+        SharedField("more", cells(left="total"), AT, value="double + 1"),
+    ]
+    left, right = compiled(fields, dataset(price=WHOLE, total=WHOLE), dataset(v=WHOLE), variables={"factor": 2}).members
+    assert left.cells == ()
+    assert [(fill.column, fill.expression.text) for fill in left.fills] == [
+        ("price", "v * 2"),
+        ("total", "(v * 2) + 1"),
+    ]
+    assert right.fills == ()
+    (mistake,) = mistakes(
+        [fields[0], SharedField("double", cells(left="pirce"), AT, value="v * 2")],
+        dataset(price=WHOLE),
+        dataset(v=WHOLE),
+    )
+    assert (mistake.code, mistake.hint) == ("DV-203", "did you mean 'price'?")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_every_member_gives_what_pairs_its_rows(together):
+    fields = [SharedField("v", cells(left="v", right="v"), AT), SharedField("w", cells(left="w"), AT)]
+    datasets = (dataset(v=TEXT, w=TEXT), dataset(v=TEXT))
+    assert compiled(fields, *datasets, match=Match(("v",), together))
+    if together:
+        with pytest.raises(DeclarationError, match="matched by 'w', which member 'right' does not give"):
+            compiled(fields, *datasets, match=Match(("v", "w"), together))
+    else:
+        assert compiled(fields, *datasets, match=Match(("v", "w"), together))
+        with pytest.raises(DeclarationError, match="matched by 'w'"):
+            compiled(fields, *datasets, match=Match(("w",), together))
+
+
+ONE_WAY = "length(v)"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "parts", "field", "found"),
+    [
+        (ONE_WAY, "w", {}, {}, ["left"]),
+        (ONE_WAY, ONE_WAY, {}, {}, ["left", "right"]),
+        (ONE_WAY, "w", {}, {"owner": "left"}, []),
+        (ONE_WAY, "w", {}, {"owner": "right"}, ["left"]),
+        (ONE_WAY, "w", {"fills": (Fill("v", "CAST(x AS TEXT)", "always", AT),)}, {}, []),
+        ("w", "w", {}, {}, []),
+        (ONE_WAY, None, {}, {}, []),
+    ],
+)
+def test_values_that_could_never_arrive_are_told(*, left, right, parts, field, found):
+    reads = {name: read for name, read in (("left", left), ("right", right)) if read}
+    fields = [SharedField("x", cells(**reads), AT, **field)]
+    whole = compiled(fields, dataset(v=TEXT, w=WHOLE), dataset(v=TEXT, w=WHOLE), **parts)
+    told = list(unwritable(whole))
+    assert [mistake.message.split("at ")[1].split(":")[0] for mistake in told] == [repr(name) for name in found]
+    assert all("a number about a text does not say the text" in mistake.message for mistake in told)
+
+
+def test_nothing_must_arrive_at_a_view_nor_by_a_computed_field():
+    fields = [
+        SharedField("x", cells(left="v", right="v"), AT),
+        SharedField("sum", cells(right="w"), AT, value="x + 1"),
+    ]
+    whole = compiled(fields, dataset(v=WHOLE, kind=DatasetKind.VIEW), dataset(v=WHOLE, w=WHOLE))
+    assert list(unwritable(whole)) == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from dovetail.errors import Location
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field
 from dovetail.model.finding import Finding
-from dovetail.model.mapping import Cell, Mapping, Member, Project, SharedField, System
+from dovetail.model.mapping import Cell, Mapping, Member, Note, Project, SharedField, System
 from dovetail.model.placeholder import malformed
 from dovetail.model.run import OUTCOMES, MappingCount, MemberCount, Summary
 from dovetail.model.type import Kind, Type
@@ -71,3 +71,7 @@ def test_names_are_looked_up_exactly():
 
 def test_a_long_malformed_placeholder_is_shown_in_part():
     assert [len(found) for found in malformed("${" + "x " * 50)] == [40]
+
+
+def test_a_note_says_where():
+    assert str(Note("read this", AT)) == "m.yaml:1:1: read this"

@@ -6,11 +6,13 @@ import pyarrow as pa
 import pytest
 
 from dovetail.errors import DeclarationError, Declarations, Location, UnknownName
+from dovetail.expression.parse import parse
 from dovetail.model.mapping import Check, Mapping, SharedField
 from dovetail.model.type import Kind, Type
 from dovetail.quality import shelf
 from dovetail.quality.check import declared, question, questions, wrong
 from dovetail.quality.fold import failed, finding
+from dovetail.quality.question import Question, answerable
 
 AT = Location("mappings/product.yaml", 7, 12)
 SCOPE = {
@@ -163,6 +165,13 @@ def test_a_check_of_rows_names_fields_that_are_there():
 
 def test_a_list_of_values_holds_some():
     assert "at least one value" in shelf.get("one_of").validate(())
+    assert "a list of values" in shelf.get("one_of").validate((("min", 1),))
+
+
+def test_a_new_check_that_asks_no_yes_or_no_is_found_out():
+    asked = Question(Check("mine", field="price", at=AT), ("price",), "DV-499", "is bad", expression=parse("price + 1"))
+    with pytest.raises(DeclarationError, match="its answer is integer, neither true nor false"):
+        answerable(asked, SCOPE)
 
 
 def test_only_checks_of_the_shelf_are_loaded():
