@@ -110,11 +110,9 @@ def _document(folder: Path, name: str, mistakes: Mistakes) -> Node | None:
         reason = (
             "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or "it cannot be read"
         )
-        hint = (
-            f"make the project with `dovetail init`, or name its folder with --project (now: {folder})"
-            if name == FILE
-            else ""
-        )
+        hint = "look at the rights of the file and its folder"
+        if name == FILE and not isinstance(error, PermissionError):
+            hint = f"make the project with `dovetail init`, or name its folder with --project (now: {folder})"
         mistakes.add(f"{name} cannot be read: {reason}", Location(name, 1, 1), code="DV-110", hint=hint)
         return None
     document = compose(content, name)

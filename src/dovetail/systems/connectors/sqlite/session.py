@@ -213,9 +213,11 @@ def fault(error: sqlite3.Error, where: str, timeout_s: float) -> DovetailError:
         case sqlite3.SQLITE_FULL:
             return Full("no room left for the file", where=where)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return AccessDenied("the file, or its folder, may not be written", where=where)
+            hint = "let this account write both the file and its folder"
+            return AccessDenied("the file, or its folder, may not be written", where=where, hint=hint)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
-            return Unreachable(f"the file cannot be opened or read: {words}", where=where)
+            hint = "look at the rights of the file and its folder"
+            return Unreachable(f"the file cannot be opened or read: {words}", where=where, hint=hint)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return SystemFault("the file is damaged, or is no SQLite database", where=where, code="DV-313")
         case sqlite3.SQLITE_CONSTRAINT | sqlite3.SQLITE_MISMATCH | sqlite3.SQLITE_TOOBIG:
