@@ -269,5 +269,5 @@ def test_a_member_that_cannot_be_matched_is_a_mistake(lab):
     )
     with pytest.raises(DovetailError) as caught:
         made.migrate()
-    assert "DV-209" in str(caught.value)
+    assert "DV-218" in str(caught.value)
     assert "'c' does not give" in str(caught.value)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.model.carrier import recast
+
 Flags = npt.NDArray[np.bool_]
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 
@@ -59,7 +61,7 @@ def differs(left: Column, right: Column) -> Flags:
     [False, False, True]
     """
     if left.type != right.type:
-        right = pc.cast(right, left.type)
+        right = recast(right, left.type)
     unequal = flags(pc.not_equal(left, right))
     nulls = flags(pc.is_null(left)) ^ flags(pc.is_null(right))
     if pa.types.is_floating(left.type):

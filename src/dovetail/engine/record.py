@@ -12,6 +12,7 @@ from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.rows import see
 from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
+from dovetail.model.carrier import recast
 from dovetail.model.change import Receipt, Verb
 from dovetail.state.journal import Created, JournalEntry
 from dovetail.state.store import Store
@@ -100,7 +101,7 @@ def _own_after(decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, d
         kind = member.scope[name].arrow()
         for given in (held, sent, keys):
             if given is not None and name in given.column_names:
-                columns[name] = pc.cast(given.column(name), kind)
+                columns[name] = recast(given.column(name), kind)
                 break
         else:
             columns[name] = pc.take(decision.survey.sides[work.side].own.column(name), old)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.expression.numbers import digits
+from dovetail.model.carrier import recast
 from dovetail.model.type import Kind, Type
 
 _DAYS = (-719_162, 2_932_896)
@@ -16,7 +16,7 @@ _MICROSECONDS = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 
 def carried(column: pa.ChunkedArray, given: Type) -> pa.ChunkedArray:
     """The column in the carrier of its type; raises `pyarrow.ArrowInvalid` where that would change a value."""
-    return column if column.type == given.arrow() else column.cast(given.arrow())
+    return recast(column, given.arrow())
 
 
 def far(column: pa.ChunkedArray, given: Type) -> frozenset[int]:
@@ -53,7 +53,7 @@ def _decimal(column: pa.ChunkedArray, target: Type) -> pa.ChunkedArray | None:
     if column.type == carrier:
         return column
     try:
-        return column.cast(pa.decimal128(38, digits(target)[1])).cast(carrier)
+        return recast(column, carrier)
     except pa.ArrowInvalid:
         return None
 

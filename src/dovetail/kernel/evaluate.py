@@ -12,6 +12,7 @@ from dovetail.kernel import connection
 from dovetail.kernel.columns import carried, far, fitted
 from dovetail.kernel.compiled import FAR, Compiled, Failed, compiled
 from dovetail.kernel.sql import statement
+from dovetail.model.carrier import recast
 from dovetail.model.type import Type
 
 DUCKDB_ROWS_MIN = 1_000
@@ -188,7 +189,7 @@ def _answer(jobs: Sequence[Compiled], table: pa.Table) -> list[pa.ChunkedArray]:
     numbers = {name: f"c{number}" for number, name in enumerate(table.column_names)}
     sql = statement([job.tree(numbers) for job in jobs], connection.TABLE)
     given = connection.answer(sql, table.rename_columns(list(numbers.values())))
-    return [column.cast(job.given.arrow()) for column, job in zip(given.columns, jobs, strict=True)]
+    return [recast(column, job.given.arrow()) for column, job in zip(given.columns, jobs, strict=True)]
 
 
 def _rows(job: Compiled, table: pa.Table, too_far: frozenset[int]) -> Answer:

@@ -19,10 +19,13 @@ def unwritable(mapping: CompiledMapping) -> Iterator[DeclarationError]:
         for member in mapping.members:
             cell = member.cell(field.name)
             declared = field.cell(member.name)
-            if cell is None or declared is None or not _must_arrive(field, member, mapping) or _arrives(cell, member):
+            if cell is None or declared is None or _arrives(cell, member):
                 continue
+            if not _must_arrive(field, member, mapping):
+                continue
+            reason = cell.reason or "the cell is one-way"
             yield DeclarationError(
-                f"values of {field.name!r} cannot be written at {member.name!r}: {cell.reason or 'the cell is one-way'}",
+                f"values of {field.name!r} cannot be written at {member.name!r}: {reason}",
                 where=declared.at,
                 hint=f"say how with {{read: ..., write: ...}}, or that they never go there with owner: {member.name}",
                 code="DV-209",

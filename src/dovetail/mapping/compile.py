@@ -55,7 +55,7 @@ def _pairs_everywhere(mapping: Mapping, members: Iterable[CompiledMember]) -> No
             raise DeclarationError(
                 f"rows are matched by {', '.join(map(repr, unknown))}, which member {member.name!r} does not give",
                 where=mapping.at,
-                code="DV-209",
+                code="DV-218",
                 hint=f"add a cell of {member.name} to that field, or match by other fields",
             )
 

@@ -97,9 +97,8 @@ def _execute(
 
 
 def _recovery(chunks: int) -> Finding:
-    return Finding(
-        "DV-452", f"{chunks:,} chunk{'' if chunks == 1 else 's'} of an interrupted run taken into the state", severity="note"
-    )
+    what = "1 chunk" if chunks == 1 else f"{chunks:,} chunks"
+    return Finding("DV-452", f"{what} of an interrupted run taken into the state", severity="note")
 
 
 def _guard(decisions: Sequence[Decision], allowed: int | None) -> None:

@@ -35,9 +35,8 @@ class Break:
     """When and how a connection breaks; each break happens once.
 
     It waits until `armed_by` has passed towards the server, then for `at` (words towards the server) or, without it,
-    until
-    `after_bytes` more bytes went there. With `delivered` the words at which it breaks still arrive, so only the answer
-    is lost."""
+    until `after_bytes` more bytes went there. With `delivered` the words at which it breaks still arrive, so only the
+    answer is lost."""
 
     how: How = How.RESET
     after_bytes: int = 0
@@ -112,10 +111,14 @@ class Proxy:
                 continue
             pair = _Pair(client, server)
             self._pairs.append(pair)
-            threading.Thread(target=self._carry, args=(pair, client, server, True), daemon=True).start()
-            threading.Thread(target=self._carry, args=(pair, server, client, False), daemon=True).start()
+            threading.Thread(
+                target=self._carry, args=(pair, client, server), kwargs={"to_server": True}, daemon=True
+            ).start()
+            threading.Thread(
+                target=self._carry, args=(pair, server, client), kwargs={"to_server": False}, daemon=True
+            ).start()
 
-    def _carry(self, pair: _Pair, source: socket.socket, target: socket.socket, to_server: bool) -> None:  # noqa: FBT001
+    def _carry(self, pair: _Pair, source: socket.socket, target: socket.socket, *, to_server: bool) -> None:
         source.settimeout(None)
         while self._is_open:
             try:

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.errors import Refused, SchemaDrift
+from dovetail.model.carrier import recast
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.change import Reject
 from dovetail.model.type import Kind
@@ -81,7 +82,7 @@ def conform(array: pa.Array, described: Field) -> pa.Array:
     if array.type == carrier:
         return array
     try:
-        return array.cast(carrier)
+        return recast(array, carrier)
     except pa.ArrowException as error:
         raise Refused(f"values of type {array.type} do not fit {described.type}", where=described.name) from error
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.model.carrier import recast
 from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
 from dovetail.model.type import DECIMAL_PRECISION_MAX, FREE_DECIMAL_SCALE, Kind, Type
@@ -82,7 +83,9 @@ def _whole(values: Sequence[object], kind: Type) -> pa.Array | None:
             return _decimals(values, kind, classes)
         case Kind.DECIMAL if classes <= {str} and affinity(kind.native) is Affinity.TEXT:
             texts = pa.array(values, pa.string())
-            return texts.cast(kind.arrow()) if _all(pc.match_substring_regex(texts, f"^{_DIGITS.pattern}$")) else None
+            plain = _all(pc.match_substring_regex(texts, f"^{_DIGITS.pattern}$"))
+            short = _all(pc.less_equal(pc.utf8_length(texts), DECIMAL_PRECISION_MAX))
+            return recast(texts, kind.arrow()) if plain and short else None
         case Kind.UUID if classes <= {str}:
             array = pa.array(values, pa.string())
             return array if _all(pc.match_substring_regex(array, f"^{_UUID.pattern}$")) else None
@@ -114,7 +117,7 @@ def _decimals(values: Sequence[object], kind: Type, classes: set[type]) -> pa.Ar
     """Exact decimals: for a double, the shortest decimal number that is read as this double."""
     carrier = kind.arrow()
     if float not in classes:
-        return pa.array(values, pa.int64()).cast(pa.decimal128(19, 0)).cast(carrier)
+        return recast(pa.array(values, pa.int64()), carrier)
     doubles = pa.array(values, pa.float64())
     for scale in (kind.scale,) if kind.scale is not None else _SCALES:
         if scale > _EXACT_POWER:
@@ -125,7 +128,7 @@ def _decimals(values: Sequence[object], kind: Type, classes: set[type]) -> pa.Ar
         if _all(small) and _all(pc.equal(pc.divide(scaled, power), doubles)):
             units = scaled.cast(pa.int64()).cast(pa.decimal128(19, 0))
             placed = pa.Array.from_buffers(pa.decimal128(19, scale), len(units), units.buffers())
-            return placed.cast(carrier)
+            return recast(placed, carrier)
     return None
 
 

@@ -32,7 +32,7 @@ def named_parts(found: tuple[int, int] | None, parts: int) -> Sequence[str]:
     """Names `first:last`, an open end meaning everything beyond; together they hold every row once.
 
     >>> named_parts((1, 100), 3)
-    [':34', '35:67', '68:']
+    [':34', '35:68', '69:']
     """
     if found is None or parts < 2:
         return [_ALL]
