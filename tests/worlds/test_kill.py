@@ -44,7 +44,7 @@ def test_kills_lose_and_double_nothing(world, told, look, state, kills):
             time.sleep(0.005)
         time.sleep(dice.uniform(0, 0.1))
         while number % 2 and process.is_alive() and not look(made, "SELECT count(*) FROM dovetail_ledger"):
-            pass  # every other kill strikes between the commit of the target and that of the state
+            time.sleep(0.001)  # every other kill strikes between the commit of the target and that of the state
         landed += process.is_alive()
         process.kill()
         process.join()

@@ -2,6 +2,7 @@
 
 import pytest
 from plain import THING, arrived, fill
+from world import World
 
 from dovetail.engine.partition import Partition
 from dovetail.engine.reconcile import Reconcile
@@ -66,3 +67,29 @@ def test_pairs_that_agree_are_not_linked_by_two_workers_differently(made, monkey
         answer = made.fail()
     assert (others[0].writes, answer.errors) == (0, ["DV-307"])
     assert made.settled()
+
+
+def test_a_worker_of_another_state_is_noticed_too(made, monkeypatch, told):
+    """Two states over one target cannot know of each other; the target's fence tells both that somebody else was there."""
+    other = World(made.folder.parent / "other", {**made.places})
+    other.map("thing", THING)
+
+    def lost():
+        raise Unreachable("the connection was lost while it slept")
+
+    with monkeypatch.context() as patch:
+        original = Partition.write
+        slept = []
+
+        def late(self, *arguments):
+            if not slept:
+                slept.append(None)
+                assert other.migrate().code == 0
+                lost()
+            return original(self, *arguments)
+
+        patch.setattr(Partition, "write", late)
+        answer = made.fail()
+    assert answer.errors == ["DV-307"]
+    assert made.sql("right", "SELECT count(*), count(DISTINCT n) FROM b") == [(300, 300)]
+    told("a worker with another state took over", "DV-307, exit 4; every row stands once")

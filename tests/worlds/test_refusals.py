@@ -5,9 +5,10 @@ import time
 
 import psycopg
 import pytest
-from plain import RIGHT, Watch, add, arrived, count, fill
+from plain import RIGHT, THING, Watch, add, arrived, count, fill
 
 from dovetail.engine import attempt
+from dovetail.engine.partition import Partition
 from dovetail.errors import SchemaDrift
 
 
@@ -211,6 +212,16 @@ def test_a_column_that_changed_since_the_plan_is_never_written_wrongly(made, tol
     told(f"column {drift} since the plan", f"exit {answer.code}, {', '.join(answer.errors or sorted(answer.codes))}; nothing written")
 
 
+def test_a_plan_covers_the_columns_that_it_fills(made, told):
+    """The right side owns the field, and now computes it: new rows would be created otherwise than the plan shows."""
+    made.map("thing", THING.replace("v: {left: v, right: v, owner: left}", "v: {left: v, right: v, owner: right}"))
+    assert made.run("plan").code == 0
+    made.sql("right", DRIFTS["now computed"])
+    answer = made.run("apply", str(made.folder / ".dovetail" / "plan"))
+    assert (answer.code, answer.codes, count(made, "right")) == (1, {"DV-453"}, 0)
+    told("columns to be filled changed since the plan", "DV-453, exit 1: left out, in a follow-up plan")
+
+
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_a_column_that_changes_in_mid_run_is_never_written_wrongly(made, told, drift):
     error = made.migrate_with(Watch(1, lambda: made.sql("right", DRIFTS[drift])))
@@ -241,6 +252,26 @@ def test_poison_rows_hold_only_themselves(world, told):
     assert made.run("rejects", "retry").code == 0
     arrived(made)
     told("53 poison rows among 5,000", f"all others written in {seconds:.1f} s; the 53 after the fix")
+
+
+def test_an_edit_between_reading_and_writing_is_not_overwritten(made, monkeypatch, told):
+    made.migrate()
+    made.sql("left", "UPDATE a SET v = 'ours'")
+    original = Partition.write
+
+    def late(self, *arguments):
+        made.sql("right", "UPDATE b SET v = 'theirs' WHERE n = 5 AND v LIKE 'secret%'")
+        return original(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Partition, "write", late)
+        answer = made.migrate()
+    assert (answer.codes, answer.count("updated"), answer.count("conflicts")) == ({"DV-451"}, 299, 1)
+    assert made.sql("right", "SELECT n FROM b WHERE v = 'theirs'") == [(5,)]
+    assert "secret value" not in answer.out
+    made.migrate()
+    assert made.settled()
+    told("a row edited between reading and writing", "DV-451: that edit stands; the next run decides it by the rules")
 
 
 def test_a_trigger_that_rewrites_is_not_fought(made, told):
