@@ -1,142 +1,121 @@
-"""Breaks the shipped code in small ways and counts how often the tests notice: `make mutants`.
+"""Breaks the program on purpose, one mistake at a time, and counts what the tests notice: `make mutants`.
 
-One change at a time, in a copy: a comparison turned, a condition negated, a number moved by one, `and` for `or`, a sign
-turned. A change
-that no test notices is printed with its line; it is a missing test, or code that does nothing.
-`MUTANTS=200` tries more than the default; `MUTANTS=0` tries all; `ROOM=merge` only modules whose path holds the word.
+First the named mistakes (`named.py`): promises broken by hand, each of which its tests must notice. Then small changes
+made by a machine (`generated.py`), of which most must be noticed; the others are printed with their line: a missing
+test, or code that does nothing. All happens in copies of the project.
+
+`MUTANTS=200` tries more small changes than the default; `MUTANTS=0` tries all, `MUTANTS=none` none. `ROOM=merge` takes
+only files whose path holds the word. `WORKERS=4` works in four copies at once.
 """
 
 from __future__ import annotations
 
-import ast
 import os
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
 
-ROOT = Path(__file__).resolve().parents[2]
-HOUSE = ROOT / "src" / "dovetail"
+from tests.mutants.generated import TESTS, Mutant, mutants_of
+from tests.mutants.named import NAMED, Named
+from tests.mutants.workshop import FAILED, INTERRUPTED, PASSED, Workshop
+
 SEED = 2026
 DEFAULT_COUNT = 60
 KILLED_SHARE_MIN = 0.75
-"""The least share of broken programs that the tests must notice."""
+"""The least share of small changes that the tests must notice; of the named mistakes they must notice all."""
 
-TESTS: dict[str, list[str]] = {
-    "analysis/dependency.py": ["tests/rooms/test_analysis.py"],
-    "analysis/patterns.py": ["tests/rooms/test_analysis.py"],
-    "analysis/sensitivity.py": ["tests/rooms/test_analysis.py"],
-    "analysis/statistics.py": ["tests/rooms/test_analysis.py", "tests/rooms/test_analysis_measure.py"],
-    "evidence/layout.py": ["tests/rooms/test_evidence.py"],
-    "identity/pair.py": ["tests/rooms/test_pair.py"],
-    "merge/judge.py": ["tests/laws/test_judge.py"],
-    "merge/fingerprint.py": ["tests/rooms/test_fingerprint.py"],
-    "plan/route.py": ["tests/rooms/test_plan.py"],
-    "steps/measure.py": ["tests/rooms/test_analysis_measure.py"],
-}
-"""The tests that must notice a change in each module."""
-
-TURNED: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
-}  # fmt: skip
-
-SETTLED = {"frozen", "slots", "strict"}
-"""Keywords whose flags are habits, not behaviour."""
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One small change: where it is, what it is, and the program's text with it."""
+def in_workshops(work: Callable[[Workshop, T], str], several: Iterable[T], workshops: Sequence[Workshop]) -> list[str]:
+    """What each piece of work answers, done in as many copies as there are."""
+    free: SimpleQueue[Workshop] = SimpleQueue()
+    for workshop in workshops:
+        free.put(workshop)
 
-    module: str
-    line: int
-    change: str
-    text: str
-
-
-def mutants_of(module: str) -> Iterator[Mutant]:
-    """Every small change of a module."""
-    tree = ast.parse((HOUSE / module).read_text())
-    settled = {
-        constant
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and node.arg in SETTLED
-        for constant in ast.walk(node)
-    }
-    for number, node in enumerate(ast.walk(tree)):
-        for change, broken in () if node in settled else _broken(node):
-            copy = deepcopy(tree)
-            twin = next(other for at, other in enumerate(ast.walk(copy)) if at == number)
-            for name, value in broken.items():
-                setattr(twin, name, value)
-            yield Mutant(module, getattr(node, "lineno", 0), change, ast.unparse(ast.fix_missing_locations(copy)))
-
-
-def _broken(node: ast.AST) -> Iterator[tuple[str, dict[str, object]]]:
-    """The ways to break one node: a word for each, and the attributes that change."""
-    if isinstance(node, ast.Compare):
-        for at, operator in enumerate(node.ops):
-            turned = TURNED[type(operator)]()
-            yield (
-                f"{type(operator).__name__} to {type(turned).__name__}",
-                {"ops": [*node.ops[:at], turned, *node.ops[at + 1 :]]},
-            )
-    elif isinstance(node, ast.BoolOp | ast.BinOp) and type(node.op) in TURNED:
-        turned = TURNED[type(node.op)]()
-        yield f"{type(node.op).__name__} to {type(turned).__name__}", {"op": turned}
-    elif isinstance(node, ast.If | ast.IfExp | ast.While):
-        yield "condition negated", {"test": ast.UnaryOp(ast.Not(), node.test)}
-    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        yield f"{node.value} to {not node.value}", {"value": not node.value}
-    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
-        yield f"{node.value} to {node.value + 1}", {"value": node.value + 1}
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield "not removed", {"op": ast.UAdd(), "operand": ast.Call(ast.Name("bool", ast.Load()), [node.operand], [])}
-
-
-def is_noticed(mutant: Mutant) -> bool:
-    """Whether the module's tests fail with the change; endless loops count as noticed."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "src"
-        shutil.copytree(HOUSE, source / "dovetail", ignore=shutil.ignore_patterns("__pycache__"))
-        (source / "dovetail" / mutant.module).write_text(mutant.text)
-        paths = [*TESTS[mutant.module], str(source / "dovetail" / mutant.module)]
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-o", f"pythonpath={source} ."]
-        environment = os.environ | {"PYTHONPATH": str(source), "HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"}
+    def one(piece: T) -> str:
+        workshop = free.get()
         try:
-            done = subprocess.run([*command, *paths], cwd=ROOT, env=environment, capture_output=True, timeout=120)
-        except subprocess.TimeoutExpired:
-            return True
-        return done.returncode != 0
+            return work(workshop, piece)
+        finally:
+            free.put(workshop)
+
+    with ThreadPoolExecutor(len(workshops)) as pool:
+        return list(pool.map(one, several))
 
 
-def main() -> int:
-    """Try the changes, print those nobody noticed, and fail when there are too many."""
-    count = int(os.environ.get("MUTANTS", DEFAULT_COUNT))
-    room = os.environ.get("ROOM", "")
+def sound(workshop: Workshop, test: str) -> str:
+    """Empty where the tests pass as long as nothing is broken."""
+    return "" if workshop.examined([test]) == PASSED else f"{test} does not pass by itself:\n{workshop.words}"
+
+
+def try_named(workshop: Workshop, named: Named) -> str:
+    """`killed`, `survived`, or what is wrong with the mistake itself."""
+    path = f"src/dovetail/{named.path}"
+    text = workshop.text(path)
+    if named.old not in text:
+        return f"its text is no longer in {named.path}: {named.old.strip()!r}"
+    code = workshop.tried(path, text.replace(named.old, named.new), named.tests)
+    return {FAILED: "killed", PASSED: "survived"}.get(code, f"pytest ended with {code}:\n{workshop.words}")
+
+
+def try_small(workshop: Workshop, mutant: Mutant) -> str:
+    """`killed` or `survived`; a module that can no longer be read is killed."""
+    path = f"src/dovetail/{mutant.module}"
+    code = workshop.tried(path, mutant.text, [*TESTS[mutant.module], path])
+    return "killed" if code in (FAILED, INTERRUPTED) else "survived"
+
+
+def all_named(workshops: Sequence[Workshop], room: str) -> bool:
+    """Try the named mistakes and print what became of each; true when all were noticed."""
+    tried = [named for named in NAMED if room in named.path]
+    files = sorted({test for named in tried for test in named.tests})
+    faults = [fault for fault in in_workshops(sound, files, workshops) if fault]
+    if faults:
+        print("\n".join(faults))
+        return False
+    answers = in_workshops(try_named, tried, workshops)
+    for named, answer in zip(tried, answers, strict=True):
+        print(f"  {answer:9} {named.path:26} {named.promise}")
+    killed = answers.count("killed")
+    print(f"{killed} of {len(tried)} named mistakes noticed")
+    return killed == len(tried)
+
+
+def some_small(workshops: Sequence[Workshop], room: str, count: int) -> bool:
+    """Try small changes and print those nobody noticed; true when there are few."""
     known = [mutant for module in TESTS if room in module for mutant in mutants_of(module)]
     tried = known if not count or count >= len(known) else random.Random(SEED).sample(known, count)
     print(f"{len(tried)} of {len(known)} small changes, seed {SEED}")
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        noticed = list(pool.map(is_noticed, tried))
-    killed = Counter(mutant.module for mutant, seen in zip(tried, noticed, strict=True) if seen)
+    answers = in_workshops(try_small, tried, workshops)
+    pairs = list(zip(tried, answers, strict=True))
+    killed = Counter(mutant.module for mutant, answer in pairs if answer == "killed")
     for module, total in sorted(Counter(mutant.module for mutant in tried).items()):
         print(f"  {module:28} {killed[module]:3} of {total:3} noticed")
-    for mutant, seen in zip(tried, noticed, strict=True):
-        if not seen:
+    for mutant, answer in pairs:
+        if answer != "killed":
             print(f"  not noticed: {mutant.module}:{mutant.line} {mutant.change}")
-    share = sum(noticed) / len(tried) if tried else 1.0
-    print(f"{share:.0%} noticed; at least {KILLED_SHARE_MIN:.0%} are asked for")
-    return 0 if share >= KILLED_SHARE_MIN else 1
+    share = killed.total() / len(tried) if tried else 1.0
+    print(f"{share:.0%} of the small changes noticed; at least {KILLED_SHARE_MIN:.0%} are asked for")
+    return share >= KILLED_SHARE_MIN
+
+
+def main() -> int:
+    """Try all, and fail when too much goes unnoticed."""
+    room, count = os.environ.get("ROOM", ""), os.environ.get("MUTANTS", str(DEFAULT_COUNT))
+    workers = int(os.environ.get("WORKERS", os.cpu_count() or 1))
+    with tempfile.TemporaryDirectory() as folder:
+        workshops = [Workshop(Path(folder) / str(at)) for at in range(workers)]
+        is_good = all_named(workshops, room)
+        if count != "none":
+            is_good = some_small(workshops, room, int(count)) and is_good
+    return 0 if is_good else 1
 
 
 if __name__ == "__main__":
