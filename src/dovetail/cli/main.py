@@ -124,7 +124,7 @@ def _version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> Non
     ctx.exit()
 
 
-@click.command(cls=Steps, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("dovetail", cls=Steps, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
 )

@@ -37,7 +37,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """An empty table in the one look of Dovetail; the columns named in `right` hold numbers."""
     made = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+        made.add_column(name, justify="right" if name in right else "left", no_wrap=name in right, overflow="fold")
     return made
 
 

@@ -21,8 +21,7 @@ def document(analysis: Analysis) -> dict[str, object]:
         "overlaps": [
             {
                 "mapping": overlap.mapping,
-                overlap.left: overlap.left_only,
-                overlap.right: overlap.right_only,
+                "only": {overlap.left: overlap.left_only, overlap.right: overlap.right_only},
                 "both": overlap.both,
                 "doubled": overlap.doubled,
             }

@@ -35,12 +35,12 @@ def _system(system: SystemAnalysis) -> RenderableType:
         title_style="bold",
         box=SIMPLE_HEAD,
     )
-    table.add_column("dataset")
-    table.add_column("rows", justify="right")
-    table.add_column("fields", justify="right")
-    table.add_column("key")
-    table.add_column("refers to")
-    table.add_column("personal", justify="right")
+    table.add_column("dataset", overflow="fold")
+    table.add_column("rows", justify="right", overflow="fold")
+    table.add_column("fields", justify="right", overflow="fold")
+    table.add_column("key", overflow="fold")
+    table.add_column("refers to", overflow="fold")
+    table.add_column("personal", justify="right", overflow="fold")
     for dataset in system.catalog.datasets:
         profile = system.profile(dataset.name)
         personal = sum(1 for field in profile.fields if field.sensitive) if profile else 0
@@ -65,8 +65,8 @@ def _personal(analysis: Analysis) -> Iterator[RenderableType]:
     if not found:
         return
     table = Table(title="May hold personal data or secrets", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.add_column("class")
-    table.add_column("fields")
+    table.add_column("class", overflow="fold")
+    table.add_column("fields", overflow="fold")
     for label, names in sorted(found.items()):
         rest = f", and {len(names) - 6} more" if len(names) > 6 else ""
         table.add_row(label, escape(", ".join(names[:6]) + rest))
@@ -76,9 +76,9 @@ def _personal(analysis: Analysis) -> Iterator[RenderableType]:
 def _overlaps(analysis: Analysis) -> RenderableType:
     table = Table(title="What the members have in common", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for heading in ("mapping", "left", "right"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("left only", "both", "right only", "doubled"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for overlap in analysis.overlaps:
         numbers = (overlap.left_only, overlap.both, overlap.right_only, overlap.doubled)
         table.add_row(
