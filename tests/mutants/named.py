@@ -224,7 +224,7 @@ PUTTING = [
         "engine/put.py",
         "if create or not fill.on_create_only}",
         "}",
-        (MEMBERS,),
+        (PROMISES,),
     ),
     Named(
         "a new row is made by the expressions for new rows",
@@ -238,14 +238,14 @@ PUTTING = [
         "engine/put.py",
         "    chosen[~knows[np.maximum(chosen, 0)]] = ABSENT\n",
         "",
-        (PROMISES, MEMBERS),
+        (PROMISES,),
     ),
     Named(
         "only what comes from elsewhere is written",
         "engine/work.py",
         "(changed[column] | waits) & fed",
         "changed[column] | waits",
-        (MEMBERS, MERGE, PROMISES),
+        (PROMISES,),
     ),
     Named(
         "a key is never changed",
@@ -283,7 +283,7 @@ AGREEING = [
         "engine/agreed.py",
         "then is not None and then == _digest(today, field, member)",
         "then is not None",
-        (MERGE,),
+        (PROMISES,),
     ),
     Named(
         "a field that is new in the mapping meets for the first time",
@@ -398,7 +398,7 @@ DECIDING = [
         "engine/survey.py",
         "survey.hold(int(place), _waiting(",
         "print(int(place), _waiting(",
-        (ORDER,),
+        (PROMISES,),
     ),
     Named(
         "fields that agree through a coarser cell are no conflict",

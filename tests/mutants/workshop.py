@@ -37,15 +37,18 @@ class Workshop:
 
     def text(self, path: str) -> str:
         """The unbroken text of a file."""
-        return (ROOT / path).read_text(encoding="utf-8")
+        return (self.folder / path).read_text(encoding="utf-8")
 
     def tried(self, path: str, text: str, tests: Sequence[str]) -> int:
-        """The exit code of the tests with another text in one file."""
-        (self.folder / path).write_text(text, encoding="utf-8")
+        """The exit code of the tests with another text in one file, which is then as it was."""
+        file = self.folder / path
+        kept, times = self.text(path), file.stat()
+        file.write_text(text, encoding="utf-8")
         try:
             return self.examined(tests)
         finally:
-            shutil.copy2(ROOT / path, self.folder / path)
+            file.write_text(kept, encoding="utf-8")
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
     def examined(self, tests: Sequence[str]) -> int:
         """The exit code of the tests as the copy stands; the first failure ends them."""

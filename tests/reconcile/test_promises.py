@@ -13,8 +13,11 @@ RIGHT = """CREATE TABLE b (no INTEGER PRIMARY KEY AUTOINCREMENT, n TEXT UNIQUE, 
     whole TEXT, gone INTEGER NOT NULL DEFAULT 0);"""
 
 
-def project(lab, *, left="", right="", v="", more="", rules="deletes: {left: propagate, right: ask}"):
-    """Two tables paired by `n`, with two fields that prefer the left."""
+def project(lab, *, rules="deletes: {left: propagate, right: ask}", **parts):
+    """Two tables paired by `n`, with two fields that prefer the left; `parts` say it otherwise."""
+    left, right, more = (parts.get(name, "") for name in ("left", "right", "more"))
+    v = parts.get("v", "{left: v, right: v, policy: {prefer: left}}")
+    w = parts.get("w", "{left: w, right: w, policy: {prefer: left}}")
     return lab(
         {"left": LEFT, "right": RIGHT},
         {
@@ -25,8 +28,8 @@ def project(lab, *, left="", right="", v="", more="", rules="deletes: {left: pro
             match: n
             fields:
               n: {{left: n, right: n, owner: left}}
-              v: {v or "{left: v, right: v, policy: {prefer: left}}"}
-              w: {{left: w, right: w, policy: {{prefer: left}}}}
+              v: {v}
+              w: {w}
               {more}
             {rules}
             {GENEROUS}
@@ -289,9 +292,74 @@ def test_a_field_that_is_added_later_meets_for_the_first_time(lab):
 # ----------------------------------------------------------------------------------------------------- what is decided
 
 
+def test_a_changed_cell_is_no_edit(lab):
+    """Read through another cell, every value of the left looks new; nobody edited it, so it wins nowhere."""
+    made = filled(project(lab, v="{left: v, right: v, policy: {prefer: right}}"))
+    text = (made.folder / "mappings/thing.yaml").read_text().split("\n", 1)[1]
+    made.map("thing", text.replace("v: {left: v,", "v: {left: upper(v),"))
+    made.migrate()
+    assert right(made)[0] == ("n1", "v1")
+    made.sql("left", "UPDATE a SET v = 'new' WHERE id = 1")
+    made.migrate()
+    assert right(made)[0] == ("n1", "NEW")
+
+
+def test_what_is_filled_at_creation_is_not_filled_again(lab):
+    made = filled(project(lab, right=", set: {area: {value: v, when: create}}"))
+    made.sql("left", "UPDATE a SET v = 'new' WHERE id = 1")
+    made.migrate()
+    assert right(made, "v, area")[:2] == [("new", "v1"), ("v2", "v2")]
+
+
+def test_a_column_into_which_nothing_comes_is_left_alone(lab):
+    """Written by hand, `v` reads back as something else; while nobody edits it, no other field's edit touches it."""
+    made = filled(
+        project(
+            lab,
+            v="{left: v, right: {read: v, write: {v: \"v || coalesce(u, '')\"}}, policy: {prefer: left}}",
+            more="u: {left: CAST(hidden AS TEXT), right: area, owner: left}",
+        )
+    )
+    assert right(made, "v, area")[0] == ("v10", "0")
+    made.sql("left", "UPDATE a SET w = 'W' WHERE id = 1")
+    made.migrate()
+    assert right(made, "v, w")[0] == ("v10", "W")
+
+
+def test_a_row_whose_parent_is_nowhere_waits_for_it(lab):
+    """The reference takes no part in pairing: the row is found, held as long as its parent is missing, then written."""
+    made = lab(
+        {
+            "left": "CREATE TABLE p (id INTEGER PRIMARY KEY, n TEXT); CREATE TABLE c (id INTEGER PRIMARY KEY, n TEXT, p INTEGER);",
+            "right": "CREATE TABLE pp (no INTEGER PRIMARY KEY, n TEXT); CREATE TABLE cc (no INTEGER PRIMARY KEY, n TEXT, p INTEGER);",
+        },
+        {
+            "parent": """
+            members: {left: {dataset: p}, right: {dataset: pp}}
+            match: n
+            fields: {n: {left: n, right: n, owner: left}}
+            """,
+            "child": """
+            members: {left: {dataset: c}, right: {dataset: cc}}
+            match: n
+            fields:
+              n: {left: n, right: n, owner: left}
+              p: {left: p, right: p, owner: left, ref: parent}
+            """,
+        },
+    )
+    made.sql("left", "INSERT INTO c VALUES (1, 'lost', 9), (2, 'free', NULL)")
+    assert codes(made.migrate()) == ["DV-407"]
+    assert made.sql("right", "SELECT n, p FROM cc") == [("free", None)]
+    made.sql("left", "INSERT INTO p VALUES (9, 'late')")
+    made.migrate()
+    found = made.sql("right", "SELECT cc.n, pp.n FROM cc LEFT JOIN pp ON pp.no = cc.p ORDER BY 1")
+    assert found == [("free", None), ("lost", "late")]
+
+
 def test_a_row_that_is_softly_deleted_is_gone_elsewhere(lab):
     made = filled(project(lab, right=", gone: gone = 1", rules="deletes: {left: ask, right: propagate}"))
-    made.sql("right", "UPDATE b SET gone = 1 WHERE n = 'n2'")
+    made.sql("right", "UPDATE b SET gone = 1, v = 'deleted' WHERE n = 'n2'")
     assert made.migrate().mappings["thing"].deleted == 1
     assert made.sql("left", "SELECT n FROM a ORDER BY id") == [("n1",), ("n3",)]
 
@@ -409,6 +477,7 @@ def test_a_field_that_the_first_member_does_not_know(lab):
         },
     )
     made.sql("a", "INSERT INTO t VALUES (1, 'x', 'its own'), (2, 'y', 'its own')")
+    assert made.plan().summary.mappings["thing"].created == 2
     made.sql("c", "INSERT INTO t VALUES (7, 'y', 'shared')")
     assert made.plan().summary.mappings["thing"].created == 2
     made.apply()
@@ -437,21 +506,22 @@ def test_a_value_that_would_be_overwritten_and_moved_since_is_left_alone(lab):
     made = filled(project(lab, v="{left: v, right: v, owner: left}"))
     made.sql("left", "UPDATE a SET v = 'new' WHERE id = 2")
     made.plan()
-    made.sql("right", "UPDATE b SET v = 'somebody' WHERE n = 'n2'")
+    made.sql("right", "UPDATE b SET v = 'V9' WHERE n = 'n2'")
     assert codes(made.apply()) == ["DV-453"]
-    assert right(made)[1] == ("n2", "somebody")
+    assert right(made)[1] == ("n2", "V9")
 
 
-def test_a_plan_is_not_carried_out_the_other_way_round(lab):
-    """The same rows were read, but without its memory the reconcile would write something else than was shown."""
-    made = filled(project(lab))
+def test_a_plan_is_not_carried_out_otherwise_than_it_was_shown(lab):
+    """The same rows were read, but without its memory the reconcile would write other values than were shown."""
+    made = filled(project(lab, w="{left: w, right: w, policy: {prefer: right}}"))
     made.sql("left", "UPDATE a SET w = 'W' WHERE id = 2")
-    made.sql("right", "UPDATE b SET v = 'theirs', area = 'x' WHERE n = 'n2'")
+    made.sql("right", "UPDATE b SET v = 'theirs' WHERE n = 'n2'")
     made.plan()
     for file in (made.folder / ".dovetail").glob("state.db*"):
         file.unlink()
     assert codes(made.apply()) == ["DV-453"]
     assert right(made, "v, w")[1] == ("theirs", "w")
+    assert made.sql("left", "SELECT v, w FROM a WHERE id = 2") == [("v2", "W")]
 
 
 # --------------------------------------------------------------------------------------------------------- verify

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dovetail.identity.pair import ABSENT, Side, pair
@@ -172,6 +172,7 @@ def situations(draw, most):
     return sides
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.integers(1, 3).flatmap(situations))
 def test_pairing_agrees_with_an_oracle(sides):
     answer = pair(sides, [1, 2, 3], by_natural_key=True)

@@ -68,6 +68,9 @@ def test_fence_and_ledger_in_postgres() -> None:
     assert POSTGRES.sql(ledger.read_epoch(POSTGRES, lock=True)).endswith(
         'WHERE "dovetail_fence"."partition" = $1 FOR UPDATE'
     )
+    assert POSTGRES.sql(ledger.entries(POSTGRES)).endswith(
+        'WHERE "dovetail_ledger"."partition" = $1 ORDER BY "dovetail_ledger"."chunk"'
+    )
 
 
 WHOLE = Dataset(
