@@ -298,3 +298,8 @@ def test_a_value_that_could_never_arrive_is_refused_before_anything_happens(worl
         assert (answer.code, answer.errors) == (2, ["DV-209"]), answer.out
     assert count(made, "right") == 0
     told("the target computes a column that is to be written", "DV-209, exit 2, before anything is read")
+
+
+def test_retrying_without_rejects_does_nothing(made):
+    answer = made.run("rejects", "retry")
+    assert (answer.code, count(made, "right")) == (0, 0), answer.out

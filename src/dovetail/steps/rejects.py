@@ -30,7 +30,7 @@ def one(workspace: Workspace, number: int) -> Reject:
 
 def retry(workspace: Workspace, numbers: Sequence[int], *, progress: Progress | None = None) -> Summary:
     """Reconcile the mappings of these rejects again (of all open ones when none is named), and what waits for their
-    rows."""
+    rows; without any reject nothing is done."""
     chosen = [one(workspace, number) for number in numbers] or list(workspace.store.rejects.list())
     names = {reject.mapping for reject in chosen}
     names |= {
@@ -38,6 +38,8 @@ def retry(workspace: Workspace, numbers: Sequence[int], *, progress: Progress | 
         for reject in workspace.store.rejects.list()
         if reject.refusal.waiting_for is not None and reject.refusal.waiting_for.mapping in names
     }
+    if not names:
+        return Summary(command="migrate", run="")
     return migrate(workspace, only=sorted(names), progress=progress)
 
 
