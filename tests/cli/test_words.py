@@ -124,6 +124,12 @@ def test_nothing_is_cut_off_and_nothing_is_too_wide(project, run, monkeypatch, c
     assert "…" not in answer.out
 
 
+def test_very_narrow_lists_are_folded(project, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    run("migrate")
+    assert "…" not in run("rejects").out
+
+
 def test_a_table_too_wide_becomes_sentences(project, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "50")
     assert run("plan").out.startswith("category: 2 rows; 1 to create, 1 to update\n")
