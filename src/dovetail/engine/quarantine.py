@@ -10,7 +10,7 @@ from dovetail.engine.account import problem_finding
 from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Contest, Decision
 from dovetail.engine.put import shared_column
-from dovetail.engine.rows import Problem
+from dovetail.engine.rows import MemberRows, Problem
 from dovetail.engine.survey import Survey
 from dovetail.identity.pair import ABSENT
 from dovetail.state.conflicts import Dispute
@@ -36,11 +36,7 @@ def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
     """A held row as the quarantine keeps it; the value that failed goes along, encrypted there."""
     side, position = _where(survey, place, problem)
     rows = survey.sides[side]
-    value = None
-    if problem.field and problem.field in rows.own.column_names:
-        value = value_at(rows.own.column(problem.field), position)
-    elif (cell := rows.member.cell(problem.field)) is not None:
-        value = {column: value_at(rows.own.column(column), position) for column in cell.columns}
+    value = _value(survey, rows, position, problem.field)
     return Refusal(
         member=rows.member.name,
         key=rows.keys[position],
@@ -52,6 +48,21 @@ def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
         row=int(survey.numbers[place]) if survey.numbers[place] > 0 else None,
         waiting_for=Parent(*problem.waits_for) if problem.waits_for else None,
     )
+
+
+def _value(survey: Survey, rows: MemberRows, position: int, field: str) -> object:
+    """What the row holds where it failed: a field of its own, what a cell reads, or what feeds another member's
+    field."""
+    if not field:
+        return None
+    if field in rows.own.column_names:
+        return value_at(rows.own.column(field), position)
+    fed = [cell.field for side in survey.sides for cell in side.member.cells if field in dict(cell.writes)]
+    for name in (field, *fed):
+        cell = rows.member.cell(name)
+        if cell is not None:
+            return {column: value_at(rows.own.column(column), position) for column in cell.columns}
+    return None
 
 
 def is_known(survey: Survey, place: int, known: set[tuple[str, str, str, str]]) -> bool:
