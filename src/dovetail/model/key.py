@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dovetail.model.type import Kind, Type
 
@@ -33,11 +32,18 @@ def texts(columns: Sequence[pa.Array | pa.ChunkedArray]) -> list[str]:
 
 
 def _values(column: pa.Array | pa.ChunkedArray) -> list[object]:
-    """The parts as Python knows them; times outside the years 1 to 9999 as Arrow writes them."""
+    """The parts as Python knows them; times outside the years 1 to 9999 as Arrow writes them, those alone."""
     try:
         return list(column.to_pylist())
     except (OverflowError, ValueError):
-        return list(pc.cast(column, pa.string()).to_pylist())
+        return [_far(part) for part in column]
+
+
+def _far(part: pa.Scalar) -> object:
+    try:
+        return part.as_py()
+    except (OverflowError, ValueError):
+        return part.cast(pa.string()).as_py()
 
 
 def decode(keys: Sequence[str], types: Sequence[Type]) -> list[pa.Array]:
