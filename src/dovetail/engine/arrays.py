@@ -35,12 +35,19 @@ def taken(column: Column, positions: npt.NDArray[np.int64]) -> Any:
 
 
 def listed(column: Column) -> list[Any]:
-    """The values as Python knows them; times outside the years 1 to 9999 as texts."""
+    """The values as Python knows them; times outside the years 1 to 9999 as texts, those alone."""
     try:
         values: list[Any] = column.to_pylist()
     except (OverflowError, ValueError):
-        values = pc.cast(column, pa.string()).to_pylist()
+        values = [_plain(value) for value in column]
     return values
+
+
+def _plain(value: pa.Scalar) -> Any:
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.cast(pa.string()).as_py()
 
 
 def value_at(column: Column, position: int) -> Any:
