@@ -153,3 +153,17 @@ def test_times_to_wait():
         "3 min left",
         "2.5 h left",
     ]
+
+
+def test_init_says_what_to_do_next(project, run, touch):
+    drafted = run("init", "one=shop.db", "two=stock.db", "--project", "joined").out
+    assert drafted.endswith("next: read them, then dovetail check --project joined\n")
+    assert run("check", "--project", "joined").code == 0
+
+
+def test_init_says_where_nothing_is_alike(project, run, touch):
+    touch("stock", "DROP TABLE item; DROP TABLE item_group; CREATE TABLE zebra (stripes INTEGER PRIMARY KEY)")
+    assert (
+        "no datasets of the two systems are alike"
+        in run("init", "one=shop.db", "two=stock.db", "--project", "joined").out
+    )

@@ -110,6 +110,8 @@ def plan(planned: Planned, out: Console) -> None:
     out.print(f"plan took {result.seconds:.1f} s; nothing was written", style="dim", highlight=False)
     if any(count.created or count.updated or count.deleted for _, count in result):
         out.print(f"next: dovetail apply {place(result.plan or '')}", highlight=False, soft_wrap=True)
+    elif any(count.quarantined or count.conflicts for _, count in result):
+        out.print("nothing can be written until what is held is mended", highlight=False)
     elif result.mappings:
         out.print("nothing to do", highlight=False)
 

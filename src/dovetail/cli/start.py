@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,12 +22,21 @@ def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
     written = init(frame.folder, pairs, variables=dict(os.environ))
     paths = [str(path) for path in written]
     frame.answer(
-        {"command": "init", "ok": True, "written": paths},
-        lambda: click.echo(
-            "\n".join(["written:", *(f"  {path}" for path in paths), "next: read them, then dovetail check"])
-        ),
+        {"command": "init", "ok": True, "written": paths}, lambda: click.echo("\n".join(_drafted(frame, paths)))
     )
     return DONE
+
+
+def _drafted(frame: Frame, paths: Sequence[str]) -> list[str]:
+    """What was written, and what to do next."""
+    lines = ["written:", *(f"  {path}" for path in paths)]
+    if not any(Path(path).parent.name == "mappings" for path in paths):
+        lines += [
+            "no datasets of the two systems are alike enough to draft a mapping;",
+            "write one: mappings/NAME.yaml",
+        ]
+    project = "" if str(frame.folder) == "." else f" --project {frame.folder}"
+    return [*lines, f"next: read them, then dovetail check{project}"]
 
 
 @command("doctor", short_help="Connect, test rights with a scratch row rolled back, clocks, encodings, versions.")
