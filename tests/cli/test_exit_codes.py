@@ -46,7 +46,7 @@ def test_1_a_round_trip_is_broken(project, run, touch):
 
 MISUSES = {
     "no such command": (("migrat",), "did you mean migrate"),
-    "no such command of a group": (("map", "shwo"), "show"),
+    "no such command of a group": (("map", "shov"), "show"),
     "no such option": (("plan", "--sqll"), "--sql"),
     "no number": (("map", "test", "--rows", "many"), "not a valid integer"),
     "a number out of range": (("map", "test", "--rows", "0"), "0 is not in the range"),
@@ -55,7 +55,7 @@ MISUSES = {
     "no plan named": (("apply",), "missing argument"),
     "a plan that is not there": (("apply", "nix.plan"), "the plan cannot be read"),
     "a file that is no plan": (("apply", "dovetail.yaml"), "not a whole plan"),
-    "no such mapping": (("plan", "--mapping", "produkt"), "declared mappings: category, product"),
+    "no such mapping": (("plan", "--mapping", "productx"), "declared mappings: category, product"),
     "no such mapping to show": (("map", "show", "--mapping", "x"), "declared mappings"),
     "no such system": (("analyze", "--system", "x"), "declared systems"),
     "no such environment": (("check", "--env", "live"), "no environment is called"),
@@ -98,7 +98,7 @@ def test_2_all_mistakes_of_all_files_at_once(project, run):
         .replace("connector: sqlite, path: stock", "connector: sqlight, path: stock")
     )
     mapping = project / "mappings" / "product.yaml"
-    mapping.write_text(mapping.read_text().replace("match: sku", "match: skuu").replace("upper(", "uper("))
+    mapping.write_text(mapping.read_text().replace("match: sku", "match: skuu").replace("upper(", "upperr("))
     answer = run("check")
     assert answer.code == 2
     assert "dovetail.yaml:5:" in answer.err
