@@ -49,7 +49,7 @@ TURNED: dict[type[ast.AST], type[ast.AST]] = {
     ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add,
 }  # fmt: skip
 
-SETTLED = {"frozen", "slots", "strict"}
+SETTLED = {"copy", "frozen", "slots", "strict"}
 """Keywords whose flags are habits, not behaviour."""
 
 

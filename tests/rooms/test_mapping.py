@@ -8,6 +8,7 @@ from dovetail.errors import DeclarationError, Declarations, Location, UnknownNam
 from dovetail.expression.invert import Reversibility
 from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
+from dovetail.mapping.laws import is_tested
 from dovetail.mapping.settle import settled
 from dovetail.mapping.unify import unify
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field
@@ -222,6 +223,20 @@ def test_a_writing_direction_by_hand_that_does_not_fit_is_a_mistake(write, code)
     with pytest.raises(DeclarationError) as caught:
         compiled([by_hand, SharedField("u", cells(left="u"), AT)], dataset(v=WHOLE, u=TEXT))
     assert (caught.value.code, caught.value.where) == (code, AT)
+
+
+def test_the_laws_speak_of_cells_that_are_written_from_their_own_field():
+    """What another shared field is needed for, no single value can prove."""
+    given = dataset(v=TEXT)
+    assert is_tested(one("v", given), ("v", "u"))
+    assert not is_tested(one("length(v)", given), ("v", "u"))
+    fields = [
+        SharedField("v", cells(left=Cell("v", AT, write=(("v", "v || u"),))), AT),
+        SharedField("u", cells(left="u"), AT),
+    ]
+    by_hand = compiled(fields, dataset(v=TEXT, u=TEXT)).members[0].cells[0]
+    assert not is_tested(by_hand, ("v", "u"))
+    assert is_tested(by_hand, ("v",))
 
 
 def test_an_exact_field_is_written_from_a_float_only_where_the_float_stands_for_it():

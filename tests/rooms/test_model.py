@@ -19,6 +19,20 @@ def test_every_outcome_counts_once():
         assert count.adds_up, outcome
 
 
+def test_nothing_happened_until_it_is_counted():
+    assert Summary("plan", "r1").document() == {
+        "command": "plan",
+        "run": "r1",
+        "ok": True,
+        "seconds": 0.0,
+        "mappings": {},
+        "findings": [],
+    }
+    count = MappingCount()
+    assert count.adds_up
+    assert {value for value in count.document().values() if isinstance(value, int)} == {0}
+
+
 def test_a_summary_as_a_document():
     count = MappingCount(
         rows=3, read={"shop": 3}, created=2, unchanged=1, different=4, members={"shop": MemberCount(2)}

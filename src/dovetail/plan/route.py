@@ -61,16 +61,17 @@ def waves(parents: Sequence[int]) -> list[int]:
     >>> waves([-1, 0, 1, 4, 3])
     [0, 1, 2, -1, -1]
     """
-    depth: list[int | None] = [None] * len(parents)
+    unseen, on_path = -3, -2
+    depth = [unseen] * len(parents)
     for start in range(len(parents)):
         path = []
         row = start
-        while row >= 0 and depth[row] is None:
-            depth[row] = -2
+        while row >= 0 and depth[row] == unseen:
+            depth[row] = on_path
             path.append(row)
             row = parents[row]
         above = -1 if row < 0 else depth[row]
-        cyclic = row >= 0 and above in (-2, -1)
+        cyclic = row >= 0 and above in (on_path, -1)
         for at, member in enumerate(reversed(path)):
-            depth[member] = -1 if cyclic else (above or 0) + 1 + at if above is not None else at
-    return [-1 if value is None else value for value in depth]
+            depth[member] = -1 if cyclic else above + 1 + at
+    return depth
