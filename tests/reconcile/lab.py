@@ -64,9 +64,9 @@ class Lab:
         with open_workspace(self.folder, variables={}) as workspace:
             return list(rejects.standing(workspace))
 
-    def retry(self, *numbers: int) -> Summary:
+    def retry(self, *numbers: int, mapping: str | None = None) -> Summary:
         with open_workspace(self.folder, variables={}) as workspace:
-            return checked(rejects.retry(workspace, numbers))
+            return checked(rejects.retry(workspace, numbers, mapping=mapping))
 
     def conflicts(self) -> list[tuple[str, str]]:
         with open_workspace(self.folder, variables={}) as workspace:

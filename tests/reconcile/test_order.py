@@ -156,3 +156,15 @@ def test_an_orphan_is_parked_and_freed_when_its_parent_comes(lab):
     made.migrate()
     assert made.sql("right", "SELECT n, q FROM bb JOIN aa ON no = a") == [("late", 1)]
     assert made.rejects() == []
+
+
+def test_retrying_one_mapping_leaves_the_rejects_of_others_alone(lab):
+    made = lab(CHILD, CHILD_MAPPINGS)
+    made.sql("left", "INSERT INTO a VALUES (1, 'x'), (2, 'x')")
+    made.migrate()
+    assert len(made.rejects()) == 2
+    made.sql("left", "UPDATE a SET n = 'y' WHERE id = 2")
+    assert made.retry(mapping="b").mappings == {}
+    assert len(made.rejects()) == 2
+    made.retry(mapping="a")
+    assert made.rejects() == []

@@ -60,8 +60,7 @@ def _retry(frame: Frame, numbers: tuple[int, ...], mapping: str | None) -> int:
     from dovetail.steps import rejects
 
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
-        chosen = numbers or tuple(one.id for one in rejects.standing(workspace, mapping=mapping))
-        result = rejects.retry(workspace, chosen, progress=progress)
+        result = rejects.retry(workspace, numbers, mapping=mapping, progress=progress)
     frame.answer(result.document(), lambda: show.summary(result, show.console()))
     return FOUND if any(count.quarantined + count.conflicts for _, count in result) else DONE
 

@@ -28,10 +28,12 @@ def one(workspace: Workspace, number: int) -> Reject:
     return found
 
 
-def retry(workspace: Workspace, numbers: Sequence[int], *, progress: Progress | None = None) -> Summary:
-    """Reconcile the mappings of these rejects again (of all open ones when none is named), and what waits for their
-    rows; without any reject nothing is done."""
-    chosen = [one(workspace, number) for number in numbers] or list(workspace.store.rejects.list())
+def retry(
+    workspace: Workspace, numbers: Sequence[int], *, mapping: str | None = None, progress: Progress | None = None
+) -> Summary:
+    """Reconcile the mappings of these rejects again (when none is named, of all open ones of `mapping`, or of all), and
+    what waits for their rows; without any reject nothing is done."""
+    chosen = [one(workspace, number) for number in numbers] or list(standing(workspace, mapping=mapping))
     names = {reject.mapping for reject in chosen}
     names |= {
         reject.mapping
