@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +24,9 @@ from dovetail.errors import DeclarationError
 
 DEFAULT_ROWS = 2000
 """Products; customers and orders come in proportion."""
+
+COMMAND_WIDTH = 30
+"""Columns for the commands, of which the longest has 28 letters and two blanks before it."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,12 @@ def _folder(keep: Path | None) -> Path:
 
 
 def _say(console: Console, command: str, words: str, seconds: float | None = None) -> None:
-    spent = "" if seconds is None else f" [dim]{seconds:.1f} s[/dim]"
-    console.print(f"  [cyan]{command:<29}[/cyan] {words}{spent}", highlight=False, soft_wrap=True)
+    line = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    line.add_column(width=COMMAND_WIDTH, no_wrap=True, style="cyan")
+    line.add_column(ratio=1)
+    line.add_column(justify="right", no_wrap=True, style="dim")
+    line.add_row(f"  {command}", words, "" if seconds is None else f"{seconds:.1f} s")
+    console.print(line, highlight=False)
 
 
 def _step(place: Place, step: Step, console: Console) -> Answer:
@@ -109,20 +119,33 @@ def _size(world: World) -> str:
 
 
 def _summarise(console: Console, migrated: Answer) -> None:
-    table = Table(title=None, box=None, padding=(0, 2), header_style="dim")
-    table.add_column("mapping")
-    for outcome in ("rows", *tell.OUTCOMES):
-        table.add_column(outcome, justify="right")
-    for name, mapping in migrated.document["mappings"].items():
-        table.add_row(name, *(f"{mapping[outcome]:,}" for outcome in ("rows", *tell.OUTCOMES)))
+    mappings = migrated.document["mappings"]
+    shown = ["rows", *(one for one in tell.OUTCOMES if any(mapping[one] for mapping in mappings.values()))]
+    table = Table(title=None, box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("mapping", no_wrap=True)
+    for outcome in shown:
+        table.add_column(outcome, justify="right", no_wrap=True)
+    for name, mapping in mappings.items():
+        table.add_row(name, *(f"{mapping[outcome]:,}" if mapping[outcome] else "-" for outcome in shown))
     console.print()
     console.print(table)
 
 
+def _program() -> str:
+    """How this shell calls the program: by its name where that is on the path, else as it was called now."""
+    called = Path(sys.argv[0])
+    if shutil.which("dovetail") is None and called.name == "dovetail" and called.exists():
+        return os.path.relpath(called)
+    return "dovetail"
+
+
 def _advise(console: Console, folder: Path, systems: str) -> None:
     console.print("To try next:", highlight=False)
+    program = _program()
     for command, why in NEXT[systems]:
-        console.print(f"  [cyan]{command.format(folder=folder)}[/cyan]  {why}", highlight=False, soft_wrap=True)
+        words = command.format(folder=folder).replace("dovetail", program, 1)
+        console.print(f"  [cyan]{words}[/cyan]", highlight=False, soft_wrap=True)
+        console.print(f"    {why}", highlight=False)
 
 
 BEFORE = (
