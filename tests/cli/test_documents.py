@@ -174,3 +174,21 @@ def test_a_breach_is_noticed():
     assert breaches(shape, {"a": 1, "b": [{"d": 1}], "m": {"x": {"n": 1}}}) == ["b[].d is not on the page: 1"]
     assert breaches(shape, {"a": 1}) == ["m is missing"]
     assert breaches(shape, {"a": 1, "m": {"x": {}}}) == ["m.NAME.n is missing"]
+
+
+def test_linked_rows_stand_at_two_members(project, run, touch):
+    mapping = project / "mappings" / "product.yaml"
+    mapping.write_text(mapping.read_text().replace("{dataset: product}", "{dataset: product, creates: never}"))
+    touch("stock", "INSERT INTO item VALUES (902, 'OWN', 'only here', 1, 'A', NULL)")
+    run("migrate")
+    assert run("status", "--json").document["mappings"]["product"] == {"linked": 2, "rejects": 1, "conflicts": 0}
+
+
+def test_a_row_that_a_system_refused_is_held_and_not_still_to_be_created(project, run, touch):
+    touch("stock", "CREATE TRIGGER no BEFORE INSERT ON item WHEN NEW.code = 'P-1' BEGIN SELECT RAISE(ABORT, 'no'); END")
+    run("migrate")
+    found = run("verify", "--json").document
+    counts = found["mappings"]["product"]
+    assert (counts["created"], counts["quarantined"], counts["different"]) == (0, 2, 0)
+    assert found["ok"] is True
+    assert adds_up(found)
