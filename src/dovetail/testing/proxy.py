@@ -132,7 +132,7 @@ class Proxy:
             due, passes = self._judge(piece) if to_server else (None, len(piece))
             if pair.is_stalled:
                 continue
-            pair.is_stalled = due is not None and due.how in (How.STALL, How.LATE)
+            pair.is_stalled = due is not None  # before the words pass: their answer must not be quicker than the break
             with contextlib.suppress(OSError):
                 target.sendall(piece[:passes])
             if due is None or due.how is How.STALL:
