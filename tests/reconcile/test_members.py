@@ -271,3 +271,50 @@ def test_a_member_that_cannot_be_matched_is_a_mistake(lab):
         made.migrate()
     assert "DV-218" in str(caught.value)
     assert "'c' does not give" in str(caught.value)
+
+
+def test_a_member_that_only_takes_computed_values_is_written(lab):
+    made = lab(
+        {
+            "a": "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, v INTEGER);",
+            "b": "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, c TEXT GENERATED ALWAYS AS (n), v INTEGER);",
+        },
+        {
+            "thing": f"""
+            members: {{a: {{dataset: t, creates: never}}, b: {{dataset: t, creates: never}}}}
+            match: n
+            fields:
+              n: {{a: n, b: c, owner: b}}
+              v: {{a: v}}
+              twice: {{value: v * 2, b: v}}
+            {GENEROUS}
+            """
+        },
+    )
+    made.sql("a", "INSERT INTO t VALUES (1, 'x', 4)")
+    made.sql("b", "INSERT INTO t (id, n, v) VALUES (9, 'x', 1)")
+    assert made.migrate().mappings["thing"].updated == 1
+    assert made.sql("b", "SELECT v FROM t") == [(8,)]
+    assert writes(made.migrate()) == 0
+
+
+def test_a_delete_reaches_a_member_that_nothing_else_is_written_to(lab):
+    computed = "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT, c TEXT GENERATED ALWAYS AS (n));"
+    made = lab(
+        {"a": computed, "b": "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT);"},
+        {
+            "thing": f"""
+            members: {{a: {{dataset: t}}, b: {{dataset: t}}}}
+            match: n
+            fields: {{n: {{a: c, b: n, owner: a}}}}
+            deletes: {{a: ask, b: propagate}}
+            {GENEROUS}
+            """
+        },
+    )
+    made.sql("a", "INSERT INTO t (id, n) VALUES (1, 'x'), (2, 'y')")
+    made.migrate()
+    made.sql("b", "DELETE FROM t WHERE n = 'x'")
+    made.sql("b", "INSERT INTO t VALUES (77, 'only here')")
+    assert made.migrate().mappings["thing"].deleted == 1
+    assert made.sql("a", "SELECT n FROM t") == [("y",)]

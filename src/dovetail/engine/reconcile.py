@@ -26,7 +26,7 @@ from dovetail.identity.pair import ABSENT
 from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
-from dovetail.model.mapping import Mapping
+from dovetail.model.mapping import DeleteRule, Mapping
 from dovetail.plan.manifest import PlannedRow
 from dovetail.plan.route import routes
 from dovetail.systems.protocol import Target
@@ -42,7 +42,6 @@ class Pass:
     decisions: list[Decision]
     written: dict[str, Written] = field(default_factory=dict)
     moved: list[PlannedRow] = field(default_factory=list)
-    recovered: int = 0
 
 
 class Reconcile:
@@ -106,7 +105,7 @@ class Reconcile:
             for mapping in group:
                 for member in mapping.members:
                     target = self.workspace.connector(member.member.system)
-                    if not member.writable or not isinstance(target, Target) or not any(c.writes for c in member.cells):
+                    if not isinstance(target, Target) or not _may_be_written(mapping, member):
                         continue
                     partition = Partition(
                         f"{self.workspace.project.name}/{member.member.system}/{mapping.name}",
@@ -171,6 +170,12 @@ class Reconcile:
             if gone:
                 store.crossref.unlink(survey.mapping.name, gone)
                 store.base.remove(survey.mapping.name, gone)
+
+
+def _may_be_written(mapping: CompiledMapping, member: CompiledMember) -> bool:
+    """Whether rows may be created, changed or, where another member's deletes are carried here, removed."""
+    others = (other.member.deletes for other in mapping.members if other is not member)
+    return member.receives or (member.writable and DeleteRule.PROPAGATE in others)
 
 
 def compile_all(workspace: Workspace) -> dict[str, CompiledMapping]:

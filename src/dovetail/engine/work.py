@@ -27,7 +27,7 @@ def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], ar
     elsewhere = (decision.active.sum(axis=0) - decision.active[side]) > 0
     missing = (survey.index[side] == ABSENT) & elsewhere & free
     missing[[place for place, (_, verdict) in gone.items() if verdict is not Fate.CREATE_AGAIN]] = False
-    if member.member.creates == "never":
+    if member.member.creates == "never" or not member.receives:
         missing[:] = False
     present = decision.active[side] & free
     doomed = np.array(

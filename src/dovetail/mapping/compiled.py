@@ -74,6 +74,11 @@ class CompiledMember:
         """Whether rows can be written; queries and views are only read."""
         return self.dataset.kind is DatasetKind.TABLE
 
+    @property
+    def receives(self) -> bool:
+        """Whether anything of a shared row can be written here: through a cell, or by what the mapping fills."""
+        return self.writable and (bool(self.fills) or any(cell.writes for cell in self.cells))
+
     def cell(self, field: str) -> CompiledCell | None:
         """The cell of that shared field, or `None`."""
         return next((cell for cell in self.cells if cell.field == field), None)
