@@ -13,6 +13,10 @@ UNREADABLE = "dovetail_unreadable"
 The value itself is null there. A batch without such rows may leave the column out."""
 
 
+DIGEST = "dovetail_digest"
+"""Extra column of a batch that was read: the server's own 64-bit digest of the row (int64)."""
+
+
 class Verb(StrEnum):
     """What a change does to its rows."""
 
@@ -61,6 +65,8 @@ class Receipt:
     `keys` holds the key of every row of a `CREATE`, row for row (nulls where not applied). `held` holds, row for row,
     what the row holds now in
     the fields written, where the system rewrote anything or can tell cheaply; `None` means exactly what was sent.
+    `version` is the version (`SupportsVersions`) that all applied rows carry now, `None` where the system cannot tell
+    cheaply or they differ.
     """
 
     applied: int
@@ -68,6 +74,7 @@ class Receipt:
     rejects: tuple[Reject, ...] = ()
     keys: pa.RecordBatch | None = None
     held: pa.RecordBatch | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ decides what a run does. Every call ends within the connector's own deadline (`t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -63,6 +63,46 @@ class SupportsLookup(Protocol):
         primary.
 
         `keys` has one column for each part of the dataset's key, under the part's name."""
+        ...
+
+
+@runtime_checkable
+class SupportsOrder(Protocol):
+    """Can read a dataset in the order of its key, from any place in it: a load that was broken off goes on there."""
+
+    def read_after(
+        self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that come after the key `after` (one row of the key's parts; `None`: all), in the system's own order
+        of the key, in one snapshot; batches as `read` gives them.
+
+        With `digest` (only where `SupportsDigest.digestible` says so) an extra column `DIGEST` follows."""
+        ...
+
+
+@runtime_checkable
+class SupportsDigest(Protocol):
+    """Can compute digests of its rows where they are, so that unchanged rows need not travel."""
+
+    def digestible(self, dataset: Dataset, fields: Sequence[str]) -> bool:
+        """Whether the digest of these fields tells every difference that a reader of them would see."""
+        ...
+
+    def digest_total(self, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
+        """The number of rows, and the exclusive-or of their digests (as a signed 64-bit number)."""
+        ...
+
+    def digest_rows(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The digest of every row: the key's parts, as `read` gives them, and the column `DIGEST`."""
+        ...
+
+
+@runtime_checkable
+class SupportsVersions(Protocol):
+    """Can tell which transaction last wrote a row: a row of the same version holds what that transaction left there."""
+
+    def versions(self, dataset: Dataset) -> Mapping[str, int]:
+        """How many rows there are of each version, at most 100,000 versions; empty where there are more."""
         ...
 
 
