@@ -1,0 +1,150 @@
+"""Whether a mapping can be loaded as a stream: every row comes from one member, and the other one holds nothing yet.
+
+Then no row depends on a row that is read later, so rows are read, decided and written scope by scope, in bounded memory.
+Everything that could make rows depend on each other sends the mapping the whole way, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.engine.workspace import Workspace
+from dovetail.kernel.evaluate import Output, evaluate
+from dovetail.mapping.compiled import CompiledMapping, CompiledMember
+from dovetail.merge.fingerprint import fingerprints
+from dovetail.model.key import encode
+from dovetail.model.type import Kind, Type
+from dovetail.plan.route import references
+from dovetail.quality.check import declared, questions
+from dovetail.systems.protocol import Source, SupportsOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Loadable:
+    """A mapping that can be streamed from the member `source` into the member `target` (places in the mapping)."""
+
+    mapping: CompiledMapping
+    source: int
+    target: int
+
+    @property
+    def giver(self) -> CompiledMember:
+        """The member that is read."""
+        return self.mapping.members[self.source]
+
+    @property
+    def taker(self) -> CompiledMember:
+        """The member that is filled."""
+        return self.mapping.members[self.target]
+
+
+def direction(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Loadable | str:
+    """How the mapping could be streamed, as far as its declaration and the emptiness of its members tell; else why
+    not."""
+    reason = _rows_hang_together(mapping, group)
+    if reason:
+        return reason
+    for source, target in ((0, 1), (1, 0)):
+        way = Loadable(mapping, source, target)
+        if not _gives_only(way.giver) or not way.taker.receives or way.taker.member.creates == "never":
+            continue
+        if is_empty(workspace.connector(way.taker.member.system), way.taker):
+            return way
+    return "both members hold rows"
+
+
+def _rows_hang_together(mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> str:
+    """Why a row of this mapping cannot be decided without others; empty where it can."""
+    if len(mapping.members) != 2:
+        return f"{len(mapping.members)} members take part"
+    if len(group) > 1 or mapping.name in references(mapping.mapping):
+        return "its rows refer to each other"
+    scope = {field.name: mapping.types.get(field.name, Type(Kind.INTEGER)) for field in mapping.mapping.fields}
+    for question in questions(declared(mapping.mapping), scope):
+        if question.failing is not None or question.needs is not None:
+            return f"the check {question.check.name!r} compares rows with each other"
+    return ""
+
+
+def _gives_only(member: CompiledMember) -> bool:
+    """Whether nothing would be written to this member while it alone holds the rows."""
+    return not member.receives or all(fill.on_create_only for fill in member.fills)
+
+
+def is_empty(source: Source, member: CompiledMember) -> bool:
+    """Whether the member's dataset holds no row at all, its `where` apart."""
+    with closing(iter(source.read(member.dataset, member.key))) as batches:  # type: ignore[type-var]
+        return all(batch.num_rows == 0 for batch in batches_until_row(batches))
+
+
+def batches_until_row(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches up to the first that holds a row."""
+    for batch in batches:
+        yield batch
+        if batch.num_rows:
+            return
+
+
+def doubles(way: Loadable, source: Source) -> str:
+    """Why rows of the giving member may hang together by their keys or natural keys; empty where all are different.
+
+    What a constraint of the system guarantees is believed; for the rest those columns alone are read once."""
+    member = way.giver
+    asked = _unproven(way, is_guarded=isinstance(source, SupportsOrder))
+    if not asked:
+        return ""
+    columns = tuple(dict.fromkeys([*member.key, *(name for cell in member.cells for name in cell.columns)]))
+    needed = [name for name in columns if name in member.key or any(name in _reads(member, part) for part in asked)]
+    marks: dict[tuple[str, ...], list[npt.NDArray[np.uint64]]] = {part: [] for part in asked}
+    for batch in source.read(member.dataset, needed):
+        table = pa.Table.from_batches([batch]).select(needed)
+        for part in asked:
+            marks[part].append(_marks(way, part, table))
+    for part, found in marks.items():
+        whole = np.concatenate(found) if found else np.zeros(0, dtype=np.uint64)
+        if len(np.unique(whole)) < len(whole):
+            return f"several rows have the same {', '.join(part) or 'key'}"
+    return ""
+
+
+def _unproven(way: Loadable, *, is_guarded: bool) -> list[tuple[str, ...]]:
+    """The groups of shared fields (the empty one: the key) that may hold doubles as far as the catalog tells."""
+    member, match = way.giver, way.mapping.mapping.match
+    guarded = [set(part) for part in (member.dataset.key, *member.dataset.uniques) if part] if is_guarded else []
+    asked: list[tuple[str, ...]] = []
+    if not any(part <= set(member.key) for part in guarded):
+        asked.append(())
+    if match is not None:
+        known = [name for name in match.fields if member.cell(name) is not None]
+        for part in [tuple(known)] if match.together else [(name,) for name in known]:
+            bare = {cell.read.column for name in part if (cell := member.cell(name)) is not None}
+            if part and not any(unique <= bare for unique in guarded):
+                asked.append(part)
+    return asked
+
+
+def _reads(member: CompiledMember, part: tuple[str, ...]) -> set[str]:
+    return {name for field in part if (cell := member.cell(field)) is not None for name in cell.columns}
+
+
+def _marks(way: Loadable, part: tuple[str, ...], table: pa.Table) -> npt.NDArray[np.uint64]:
+    """One mark for each row that has all of these values; equal values have equal marks."""
+    member = way.giver
+    marks = np.zeros(table.num_rows, dtype=np.uint64)
+    if not part:
+        return fingerprints(encode([table.column(name) for name in member.key]), marks)
+    cells = [cell for name in part if (cell := member.cell(name)) is not None]
+    outputs = [Output(cell.field, cell.read, way.mapping.types.get(cell.field, cell.type)) for cell in cells]
+    scope: Mapping[str, Type] = {name: member.scope[name] for name in table.column_names}
+    values = evaluate(outputs, scope, table).table
+    is_whole = np.ones(table.num_rows, dtype=np.bool_)
+    for name in part:
+        marks = fingerprints(values.column(name), marks)
+        is_whole &= values.column(name).is_valid().to_numpy()
+    return marks[is_whole]
