@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dovetail.engine.ledger import Claim, confirm, read_claim
 from dovetail.errors import Fenced, Refused
+from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.state.store import Store
@@ -33,7 +34,9 @@ class Partition:
 
         Returns the number of chunks recovered."""
         if isinstance(self.target, SupportsTransaction):
+            failpoint(Point.EPOCH_BEFORE)
             self._epoch = self.target.raise_epoch(self.name)
+            failpoint(Point.EPOCH_AFTER)
         recovered = self._take_over()
         self._turn = self._store.sequence.advance(self._turns)
         return recovered
@@ -79,13 +82,17 @@ class Partition:
         self._chunk = store.sequence.get(self.name)
         if not isinstance(self.target, SupportsTransaction):
             return 0
+        failpoint(Point.LEDGER_BEFORE)
         entries = sorted(self.target.ledger(self.name), key=lambda entry: entry.chunk)
+        failpoint(Point.LEDGER_AFTER)
         recovered = sum(self._recover(entry) for entry in entries)
         self._chunk = max([self._chunk, *(entry.chunk for entry in entries)])
+        failpoint(Point.CLOSE_BEFORE)
         with store.transaction():
             for intent in store.intents.list(self.name):
                 store.intents.done(self.name, intent.chunk)
             store.sequence.set(self.name, self._chunk)
+        failpoint(Point.CLOSE_AFTER)
         if entries:
             self.target.forget(self.name, entries[-1].chunk)
         return recovered
@@ -95,9 +102,11 @@ class Partition:
         claim = read_claim(entry.content)
         if entry.chunk <= self._chunk or claim.installation != self._store.meta.installation:
             return False
+        failpoint(Point.CHUNK_BEFORE)
         with self._store.transaction():
             confirm(self._store, claim)
             self._store.sequence.set(self.name, entry.chunk)
+        failpoint(Point.CHUNK_AFTER)
         return True
 
     def next_chunk(self) -> int:
@@ -110,7 +119,10 @@ class Partition:
         if not isinstance(self.target, SupportsReserve) or dataset.name in self._unreserved:
             return None
         try:
-            return self.target.reserve(dataset, count)
+            failpoint(Point.RESERVE_BEFORE)
+            drawn = self.target.reserve(dataset, count)
+            failpoint(Point.RESERVE_AFTER)
+            return drawn
         except Refused:
             self._unreserved.add(dataset.name)
             return None
@@ -124,22 +136,32 @@ class Partition:
             receipt = self.target.apply(dataset, change)
             account(receipt)
             return receipt
+        failpoint(Point.BEGIN_BEFORE)
         with self.target.transaction() as transaction:
+            failpoint(Point.BEGIN_AFTER)
             transaction.fence(self.name, self._epoch)
+            failpoint(Point.FENCE_AFTER)
             receipt = transaction.apply(dataset, change)
+            failpoint(Point.APPLY_AFTER)
             transaction.record([LedgerEntry(self.name, chunk, run, account(receipt))])
+            failpoint(Point.LEDGER_WRITTEN)
+        failpoint(Point.COMMITTED)
         return receipt
 
     def confirm(self, store: Store, chunk: int, claim: Claim | None) -> None:
         """Make the state know a chunk that the target holds."""
+        failpoint(Point.CONFIRM_BEFORE)
         with store.transaction():
             self.hold()
             if claim is not None:
                 confirm(store, claim)
             store.sequence.set(self.name, chunk)
             store.intents.done(self.name, chunk)
+        failpoint(Point.CONFIRM_AFTER)
 
     def forget(self, chunk: int) -> None:
         """Remove the ledger's entries up to a chunk that the state knows."""
         if isinstance(self.target, SupportsTransaction):
+            failpoint(Point.FORGET_BEFORE)
             self.target.forget(self.name, chunk)
+            failpoint(Point.FORGET_AFTER)

@@ -12,6 +12,7 @@ from dovetail.engine.decision import Contest, Decision
 from dovetail.engine.put import shared_column
 from dovetail.engine.rows import MemberRows, Problem
 from dovetail.engine.survey import Survey
+from dovetail.failpoints import Point, failpoint
 from dovetail.identity.pair import ABSENT
 from dovetail.state.conflicts import Dispute
 from dovetail.state.rejects import Parent, Refusal
@@ -23,6 +24,7 @@ def record(store: Store, run: str, decision: Decision) -> None:
     it."""
     survey = decision.survey
     name = survey.mapping.name
+    failpoint(Point.QUARANTINE_BEFORE)
     with store.transaction():
         store.rejects.record(
             run, name, [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()]
@@ -30,6 +32,7 @@ def record(store: Store, run: str, decision: Decision) -> None:
         store.rejects.close_absent(run, name)
         store.conflicts.record(run, name, list(_disputes(decision)))
         store.conflicts.close_absent(run, name)
+    failpoint(Point.QUARANTINE_AFTER)
 
 
 def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:

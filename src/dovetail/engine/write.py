@@ -20,6 +20,7 @@ from dovetail.engine.progress import Advance, Progress
 from dovetail.engine.put import Places, Put
 from dovetail.engine.record import journal, settle_base
 from dovetail.engine.rows import Problem, orphan
+from dovetail.failpoints import Point, failpoint
 from dovetail.identity.pair import ABSENT
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.key import texts
@@ -196,10 +197,12 @@ class Writer:
     def _send(self, work: Work, partition: Partition, chunk: Chunk, tries: list[Sent]) -> None:
         """Intent, write, ledger, in this order; each is durable before the next."""
         sent = tries[-1]
+        failpoint(Point.INTENT_BEFORE)
         with self.store.transaction():
             self.store.intents.put(partition.name, sent.number, run=self.run, content=self._intent(work, chunk))
             if sent.number not in [former.number for former in tries[:-1]]:
                 journal(self.store, self.run, self.decision, work=work, chunk=chunk, number=sent.number)
+        failpoint(Point.INTENT_AFTER)
 
         def account(receipt: Receipt) -> bytes:
             sent.receipt, sent.claim = receipt, self._claim(work, chunk, receipt)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from dovetail.errors import StateFault
+from dovetail.failpoints import Point, failpoint
 from dovetail.state import faults
 from dovetail.state.dialect import Load
 
@@ -159,7 +160,9 @@ class Database:
     def _commit(self) -> None:
         if self._is_doomed:
             raise faults.misused(self.place, "part of this transaction failed, so none of it was kept")
+        failpoint(Point.STATE_COMMIT_BEFORE)
         self._connection.commit()
+        failpoint(Point.STATE_COMMIT_AFTER)
 
     def rows(self, sql: str, *parameters: object) -> list[Row]:
         """The answer of one statement."""

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dovetail.failpoints import Point, failpoint
 from dovetail.state.database import Database, Row, moment
 
 _START = """INSERT INTO runs (run_id, command, project_digest, environment, started_at) VALUES (?, ?, ?, ?, ?)"""
@@ -42,12 +43,16 @@ class Runs:
         """The id of a new run: its time and a random suffix."""
         now = self._database.now()
         run = f"{now[:19].replace('-', '').replace(':', '')}-{now[20:23]}{secrets.token_hex(3)}"
+        failpoint(Point.RUN_START_BEFORE)
         self._database.run(_START, run, command, project_digest, environment or "", now)
+        failpoint(Point.RUN_START_AFTER)
         return run
 
     def finish(self, run: str, *, ok: bool, summary: Mapping[str, object]) -> None:
         """Keep how a run ended; `summary` is its document (`Summary.document()`)."""
+        failpoint(Point.RUN_FINISH_BEFORE)
         self._database.run(_FINISH, self._database.now(), int(ok), json.dumps(summary), run)
+        failpoint(Point.RUN_FINISH_AFTER)
 
     def get(self, run: str) -> Run | None:
         """The run of that id, or `None`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dovetail.failpoints import Point, failpoint
 from dovetail.state.database import Database
 from dovetail.state.faults import misused
 
@@ -27,13 +28,17 @@ class Sequence:
 
     def set(self, partition: str, chunk: int) -> None:
         """Move on to that chunk; going back is a `StateFault`."""
+        failpoint(Point.SEQUENCE_BEFORE)
         if not self._database.run(_SET, partition, chunk):
             raise misused(self._database.place, f"the sequence of {partition} cannot go back to {chunk}")
+        failpoint(Point.SEQUENCE_AFTER)
 
     def advance(self, name: str) -> int:
         """The next number of that name; nobody else is given the same."""
+        failpoint(Point.SEQUENCE_BEFORE)
         with self._database.transaction():
             ((number,),) = self._database.rows(_NEXT, name)
+        failpoint(Point.SEQUENCE_AFTER)
         return int(number)
 
     def stands(self, name: str, number: int) -> bool:

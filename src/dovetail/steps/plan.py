@@ -16,6 +16,7 @@ from dovetail.engine.digest import planned_rows
 from dovetail.engine.progress import Progress
 from dovetail.engine.reconcile import Pass, Reconcile
 from dovetail.engine.workspace import Workspace
+from dovetail.failpoints import Point, failpoint
 from dovetail.identity.pair import ABSENT
 from dovetail.model.run import Summary
 from dovetail.plan.guard import Blast, trips
@@ -82,9 +83,12 @@ def write_file(workspace: Workspace, summary: Summary, decisions: Sequence[Decis
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
+    failpoint(Point.PLAN_BEFORE)
     with part.open("w", encoding="utf-8") as file:
         file.writelines(write_plan(manifest, (row for decision in decisions for row in planned_rows(decision))))
+    failpoint(Point.PLAN_WRITTEN)
     part.replace(path)
+    failpoint(Point.PLAN_AFTER)
 
 
 def guard_reasons(decisions: Sequence[Decision], *, allowed: int | None = None) -> list[str]:

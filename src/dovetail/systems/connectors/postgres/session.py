@@ -19,6 +19,7 @@ from psycopg.waiting import Wait
 from sqlglot import exp
 
 from dovetail.errors import Overdue, SystemFault, Unreachable
+from dovetail.failpoints import Point, failpoint
 from dovetail.systems.connectors.postgres.address import Address
 from dovetail.systems.connectors.postgres.faults import translated
 from dovetail.systems.sql.dialect import POSTGRES
@@ -201,8 +202,11 @@ class Session:
     def copy_in(self, sql: str, text: pa.Buffer) -> int:
         """Send `COPY ... FROM STDIN` its rows; the number that the server took."""
         cursor = self.connection.cursor()
+        failpoint(Point.POSTGRES_COPY_BEFORE)
         with cursor.copy(sql.encode()) as copy:
             copy.write(memoryview(text))
+            failpoint(Point.POSTGRES_COPY_SENT)
+        failpoint(Point.POSTGRES_COPY_AFTER)
         return max(cursor.rowcount, 0)
 
     @contextmanager
@@ -246,6 +250,7 @@ class Session:
 
     def commit(self) -> None:
         """Make everything durable; where the answer is lost, nobody but the ledger knows."""
+        failpoint(Point.POSTGRES_COMMIT_BEFORE)
         try:
             cursor = self._run("COMMIT", ())
         except (psycopg.Error, Overdue) as error:
@@ -255,6 +260,7 @@ class Session:
             raise Unreachable("the connection was lost during the commit", code="DV-309") from error
         if cursor.statusmessage != "COMMIT":
             raise SystemFault("the server rolled the transaction back instead of committing it")
+        failpoint(Point.POSTGRES_COMMIT_AFTER)
 
     def rest(self) -> bool:
         """Bring the connection to rest for the next caller; false where it cannot be."""

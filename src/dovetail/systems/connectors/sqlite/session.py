@@ -22,6 +22,7 @@ from dovetail.errors import (
     SystemFault,
     Unreachable,
 )
+from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.systems.sql.dialect import SQLITE
 from dovetail.systems.sql.quote import table
@@ -98,7 +99,9 @@ class Session:
         try:
             yield self.connection
             self.renew()
+            failpoint(Point.SQLITE_COMMIT_BEFORE)
             self.connection.execute("COMMIT")
+            failpoint(Point.SQLITE_COMMIT_AFTER)
         finally:
             self.rollback()
 
