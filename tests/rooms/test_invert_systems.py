@@ -123,6 +123,27 @@ def test_all_is_well_once_every_code_is_listed(project):
     assert "both laws hold" in printed(tested)
 
 
+def test_an_empty_member_is_tried_with_rows_made_of_the_others_values(project):
+    with closing(sqlite3.connect(project / "stock.db")) as connection, connection:
+        connection.execute("DELETE FROM item")
+    tested = run(project, step.test)
+    counts = tested.document()["mappings"]["product"]["stock"]["fields"]["price"]
+    assert counts["holds"] == counts["trials"] > 0
+    refused = next(one for one in tested.findings if (one.finding.code, one.finding.field) == ("DV-216", "sku"))
+    assert (refused.finding.member, refused.finding.key) == ("stock", ()), "B-4 has not the prefix"
+    assert refused.example["law"] == "CreateGet"
+
+
+def test_nothing_is_called_proved_where_nothing_was_tried(project):
+    for name, table in (("stock.db", "item"), ("shop.db", "product")):
+        with closing(sqlite3.connect(project / name)) as connection, connection:
+            connection.execute(f"DELETE FROM {table}")
+    tested = run(project, step.test)
+    assert tested.ok
+    assert "nothing was tried" in printed(tested)
+    assert "laws hold" not in printed(tested)
+
+
 def test_a_wrong_write_is_shown_before_and_after(project):
     text = MAPPING.replace("stock: name,", "stock: {read: name, write: upper(name)},")
     text = text.replace("shop: cents / 100,", "shop: {read: cents / 100, write: price * 1000},")

@@ -56,8 +56,10 @@ def subject(mapping: CompiledMapping, rows: MemberRows, cell: CompiledCell) -> S
 
 def trials(asked: Subject, foreign: Mapping[str, Sequence[object]]) -> Iterator[Tried]:
     """Every trial of a cell: each row's own value, those of other rows and of other members (`foreign`), edited
-    ones."""
+    ones. Where the member has no rows, new ones are made of the values of the others."""
     if not asked.places:
+        for member, values in foreign.items():
+            yield from _judged(asked, _written(asked, Law.CREATE_GET, values), member, in_range=False)
         return
     own = asked.values
     yield from _judged(asked, _written(asked, Law.GET_PUT, own), "", in_range=True)
@@ -84,8 +86,7 @@ def _judged(asked: Subject, tried: Sequence[Trial], source: str, *, in_range: bo
 def _written(asked: Subject, law: Law, values: Sequence[object]) -> list[Trial]:
     """The values written, one a row from the first on, and read again."""
     member = asked.rows.member
-    places = asked.places[: len(values)]
-    own = asked.rows.own.take(pa.array(places, pa.int64()))
+    places, own = _before(asked, len(values))
     question = writing(member, asked.cell, asked.shared, create=law is Law.CREATE_GET)
     given = {asked.cell.field: pa.array(values, asked.shared.arrow())}
     given |= {name: own.column(name.removeprefix("old.")) for name in question.scope if name != asked.cell.field}
@@ -102,6 +103,15 @@ def _written(asked: Subject, law: Law, values: Sequence[object]) -> list[Trial]:
         Trial(law, place, befores[at], values[at], afters[at], read[at], refused.get(at, ""), unread.get(at, ""))
         for at, place in enumerate(places)
     ]
+
+
+def _before(asked: Subject, count: int) -> tuple[Sequence[int], pa.Table]:
+    """The first rows that read well; rows of nulls where there is none, for new ones to be made."""
+    if asked.places:
+        places = asked.places[:count]
+        return places, asked.rows.own.take(pa.array(places, pa.int64()))
+    empty = asked.rows.own.schema
+    return range(count), pa.table({known.name: pa.nulls(count, known.type) for known in empty})
 
 
 def _answers(question: Question, table: pa.Table) -> tuple[pa.Table, dict[int, str]]:

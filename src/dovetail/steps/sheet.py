@@ -19,6 +19,9 @@ from dovetail.model.finding import Finding
 
 _STYLES = {Reversibility.LOSSLESS: "green", Reversibility.RESTORE: "yellow", Reversibility.ONE_WAY: "red"}
 
+NAMED = 6
+"""Cells without any trial that the last line names."""
+
 Place = tuple[str, str, str]
 """Mapping, member, shared field."""
 
@@ -182,10 +185,17 @@ class Tested:
             numbers = [self.rows[mapping, member], sum(counts.values()), *(counts[verdict] for verdict in met)]
             style = Text(str(kind), style=_STYLES[kind])
             table.add_row(f"  {name}", member, style, *(f"{number:,}" if number else "-" for number in numbers))
-        broken = sum(one.finding.severity != "note" for one in self.findings)
-        closing = (
-            Text("both laws hold for every cell", style="green")
-            if self.ok
-            else Text(f"{broken} problem{'s' if broken > 1 else ''}", style="red")
-        )
-        return Group(table, *(one.lines() for one in self.findings), closing)
+        return Group(table, *(one.lines() for one in self.findings), self._closing())
+
+    def _closing(self) -> Text:
+        """The last line: what was proved, and what was not for want of values."""
+        if not self.ok:
+            broken = sum(one.finding.severity != "note" for one in self.findings)
+            return Text(f"{broken} problem{'s' if broken > 1 else ''}", style="red")
+        untried = [f"{mapping}.{name}" for (mapping, _, name), (_, counts) in self.cells.items() if not counts]
+        if not untried:
+            return Text("both laws hold for every cell", style="green")
+        if len(untried) == len(self.cells):
+            return Text("nothing was tried: there are no rows to try the laws on", style="yellow")
+        named = ", ".join(untried[:NAMED]) + (f" and {len(untried) - NAMED} more" if len(untried) > NAMED else "")
+        return Text(f"both laws hold for every cell that was tried; no values for {named}", style="green")
