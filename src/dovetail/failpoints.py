@@ -118,6 +118,7 @@ class Order:
         return f"{self.point}={what}@{'*' if self.passage is None else self.passage}"
 
 
+_NAMED = {str(point): point for point in Point}
 _ENTRY = re.compile(r"([a-z.]+)=(?:(kill|raise)|delay\((\d+(?:\.\d+)?)\))(?:@([1-9]\d*|\*))?")
 
 
@@ -132,7 +133,8 @@ def read_orders(text: str) -> list[Order]:
 
 def _order(entry: str) -> Order:
     found = _ENTRY.fullmatch(entry)
-    if found is None or found[1] not in set(Point):
+    point = _NAMED.get(found[1]) if found else None
+    if found is None or point is None:
         raise DeclarationError(
             f"{entry!r} is no failpoint",
             where=FAILPOINTS,
@@ -141,7 +143,7 @@ def _order(entry: str) -> Order:
         )
     action = Action(found[2] or "delay")
     passage = None if found[4] == "*" else int(found[4] or 1)
-    return Order(Point(found[1]), action, passage, float(found[3] or 0))
+    return Order(point, action, passage, float(found[3] or 0))
 
 
 class _Watch:
