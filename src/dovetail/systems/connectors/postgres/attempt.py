@@ -14,10 +14,10 @@ from dovetail.model.change import Change, Receipt, Reject, Verb
 from dovetail.model.key import encode
 from dovetail.systems.connectors.postgres.bind import bind, conform
 from dovetail.systems.connectors.postgres.declared import logical
-from dovetail.systems.connectors.postgres.read import Reader, found, known
+from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.staged import Staged
-from dovetail.systems.connectors.postgres.stored import Column, Habits, habits
+from dovetail.systems.connectors.postgres.stored import Column, Habits, found, habits
 from dovetail.systems.sql import refusal
 
 

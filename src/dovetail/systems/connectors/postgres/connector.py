@@ -16,6 +16,7 @@ from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.connectors.postgres import doctor, fence, parts
 from dovetail.systems.connectors.postgres.address import Address, parse
 from dovetail.systems.connectors.postgres.describe import describe
+from dovetail.systems.connectors.postgres.digest import is_able
 from dovetail.systems.connectors.postgres.draw import reserve, with_draws
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.read import Reader, known
@@ -104,6 +105,30 @@ class Connector:
         with self._sessions.lend(dataset.name) as session, session.reading():
             where = parts.belongs(dataset, self._reader.place(dataset), partition)
             yield from self._reader.read(session, dataset, fields, where)
+
+    def read_after(
+        self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows after a key, in the order that the server itself gives it: texts by the column's own collation."""
+        for name in fields:
+            known(dataset, name)
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.read_after(session, dataset, fields, after=after, digest=digest)
+
+    def digestible(self, dataset: Dataset, fields: Sequence[str]) -> bool:
+        """From version 14 of the server on."""
+        with self._sessions.lend(dataset.name) as session:
+            return is_able(session) and all(dataset.field(name) is not None for name in fields)
+
+    def digest_total(self, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
+        """The number of rows, and the exclusive-or of the digests of their keys and these fields."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            return self._reader.digest_total(session, dataset, fields)
+
+    def digest_rows(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The key of every row, and the digest of its key and these fields."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.digest_rows(session, dataset, fields)
 
     def query(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement, in one snapshot; unqualified names are looked for in the default

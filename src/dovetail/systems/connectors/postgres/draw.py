@@ -12,9 +12,8 @@ from dovetail.model.catalog import Dataset, Field
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres.declared import cast, draws, logical, selected
 from dovetail.systems.connectors.postgres.faults import DENIED
-from dovetail.systems.connectors.postgres.read import found
 from dovetail.systems.connectors.postgres.session import Session
-from dovetail.systems.connectors.postgres.stored import Column, columns
+from dovetail.systems.connectors.postgres.stored import Column, columns, found
 from dovetail.systems.sql.dialect import POSTGRES
 
 _SEQUENCE = """

@@ -16,14 +16,16 @@ from sqlglot import exp
 
 from dovetail.errors import SchemaDrift
 from dovetail.model.catalog import Dataset, DatasetKind, Field
+from dovetail.systems.connectors.postgres import digest as digests
 from dovetail.systems.connectors.postgres import query as queries
 from dovetail.systems.connectors.postgres.bind import array_literal, texts
 from dovetail.systems.connectors.postgres.carry import carry
 from dovetail.systems.connectors.postgres.declared import cast, selected
 from dovetail.systems.connectors.postgres.names import Names
+from dovetail.systems.connectors.postgres.order import by_key
 from dovetail.systems.connectors.postgres.same import same_key
 from dovetail.systems.connectors.postgres.session import Session
-from dovetail.systems.connectors.postgres.stored import Column, columns
+from dovetail.systems.connectors.postgres.stored import Column, columns, found
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import column, identifier, table
 
@@ -55,6 +57,9 @@ class Reader:
         place = self.place(dataset)
         chosen = [selected(known(dataset, name), column(name, place)) for name in fields]
         tree = exp.Select(expressions=chosen or [exp.null()]).from_(place)
+        return self._around(dataset, tree)
+
+    def _around(self, dataset: Dataset, tree: exp.Select) -> exp.Select:
         return queries.around(self._sql(dataset), tree) if dataset.kind is DatasetKind.QUERY else tree
 
     def columns(self, session: Session, dataset: Dataset) -> dict[str, Column]:
@@ -74,11 +79,50 @@ class Reader:
         """The rows that pass a test."""
         tree = self.select(dataset, fields)
         tree = tree.where(where) if where is not None else tree
+        if dataset.kind is DatasetKind.QUERY:
+            self.columns(session, dataset)
+        yield from self._answer(session, dataset, tree, [known(dataset, name) for name in fields])
+
+    def read_after(
+        self, session: Session, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None, digest: bool
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that come after a key, in the order of the key."""
+        stored = self.columns(session, dataset)
+        tree = self.select(dataset, fields)
         described = [known(dataset, name) for name in fields]
+        if digest:
+            chosen = [] if not fields else tree.expressions
+            tree.set("expressions", [*chosen, digests.of_row(dataset, stored, self.place(dataset), fields)])
+            described.append(digests.FIELD)
+        yield from self._answer(session, dataset, by_key(session, dataset, stored, tree, after), described)
+
+    def digest_total(self, session: Session, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
+        """The number of rows, and the exclusive-or of their digests."""
+        place = self.place(dataset)
+        tree = digests.total(digests.of_row(dataset, self.columns(session, dataset), place, fields), place)
+        count, combined = session.rows(self._around(dataset, tree))[0]
+        return int(count), int(combined)
+
+    def digest_rows(self, session: Session, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The key and the digest of every row."""
+        place, key = self.place(dataset), [known(dataset, part) for part in dataset.key]
+        digest = digests.of_row(dataset, self.columns(session, dataset), place, fields)
+        if dataset.kind is not DatasetKind.TABLE or not digests.is_short(key):
+            tree = self.select(dataset, dataset.key)
+            tree.set("expressions", [*tree.expressions, digest] if key else [digest])
+            yield from self._answer(session, dataset, tree, [*key, digests.FIELD])
+            return
+        parts = [digests.short(part, column(part.name, place)) for part in key]
+        sql = POSTGRES.sql(exp.Select(expressions=[*parts, digest]).from_(place))
+        yield from digests.unpack(self._copied(session, f"COPY ({sql}) TO STDOUT (FORMAT binary)"), key)
+
+    def _answer(
+        self, session: Session, dataset: Dataset, tree: exp.Select, described: Sequence[Field]
+    ) -> Iterator[pa.RecordBatch]:
+        """What a statement over a dataset answers; a query that is none any more is refused."""
         if dataset.kind is not DatasetKind.QUERY:
             yield from self.stream(session, POSTGRES.sql(tree), described)
             return
-        self.columns(session, dataset)
         try:
             yield from self.stream(session, POSTGRES.sql(tree), described)
         except psycopg.Error as error:
@@ -88,15 +132,18 @@ class Reader:
         """The answer of a query whose columns are those fields, in their order; at least one batch, which may be empty.
 
         The server is given all the time it needs, as long as rows keep coming."""
-        session.rows(_UNTIMED)
         is_first = True
-        answer = f"COPY ({sql}\n) TO STDOUT (FORMAT csv)"
-        for text in session.copy_out(answer, rows_max=self.batch_rows, bytes_max=BATCH_BYTES_MAX):
+        for text in self._copied(session, f"COPY ({sql}\n) TO STDOUT (FORMAT csv)"):
             yield carry(text, fields)
             is_first = False
-            session.renew()
         if is_first:
             yield carry(b"", fields)
+
+    def _copied(self, session: Session, sql: str) -> Iterator[bytes]:
+        session.rows(_UNTIMED)
+        for part in session.copy_out(sql, rows_max=self.batch_rows, bytes_max=BATCH_BYTES_MAX):
+            yield part
+            session.renew()
         session.rows(_TIMED, [session.statement_timeout])
 
     def lookup(
@@ -139,13 +186,6 @@ def known(dataset: Dataset, name: str) -> Field:
     if described is None:
         raise SchemaDrift(f"{dataset.name} has no field {name!r}", where=f"{dataset.name}.{name}")
     return described
-
-
-def found(stored: Mapping[str, Column], dataset: Dataset, name: str) -> Column:
-    """The column of that name as it is now; one that is gone is drift."""
-    if name not in stored:
-        raise SchemaDrift(f"{dataset.name} no longer has the column {name!r}", where=f"{dataset.name}.{name}")
-    return stored[name]
 
 
 def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:

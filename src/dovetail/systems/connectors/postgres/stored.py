@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
 from dovetail.errors import SchemaDrift
+from dovetail.model.catalog import Dataset
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres.declared import Stored, cast
 from dovetail.systems.connectors.postgres.session import Session
@@ -28,9 +29,10 @@ SELECT b.oid, b.given, t.typname, n.nspname, b.modifier,
 FROM base b JOIN pg_type t ON t.oid = b.bottom JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype <> 'd'
 """
 _COLUMNS = """
-SELECT a.attname, a.atttypid, a.atttypmod, a.attidentity <> '', a.attgenerated <> '', pg_get_expr(e.adbin, e.adrelid)
+SELECT a.attname, a.atttypid, a.atttypmod, a.attidentity <> '', a.attgenerated <> '', pg_get_expr(e.adbin, e.adrelid),
+       coalesce(o.collisdeterministic, true)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum LEFT JOIN pg_collation o ON o.oid = a.attcollation
 WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _HABITS = """
@@ -56,6 +58,8 @@ class Column:
     is_identity: bool = False
     is_generated: bool = False
     default: str | None = None
+    is_told_apart: bool = False
+    """Whether texts that the system calls equal have the same bytes, as far as is known."""
 
     @property
     def source(self) -> str:
@@ -93,8 +97,15 @@ def columns(session: Session, place: exp.Table) -> dict[str, Column]:
     rows: list[tuple[Any, ...]] = session.rows(_COLUMNS, [place.db, place.name])
     if not rows:
         raise SchemaDrift(f"{POSTGRES.sql(place)} is not there", where=place.name, hint="describe the system again")
-    found = bases(session, [(oid, modifier) for _, oid, modifier, *_ in rows])
-    return {name: Column(name, found[oid, modifier][0], *rest) for name, oid, modifier, *rest in rows}
+    types = bases(session, [(oid, modifier) for _, oid, modifier, *_ in rows])
+    return {name: Column(name, types[oid, modifier][0], *rest) for name, oid, modifier, *rest in rows}
+
+
+def found(stored: Mapping[str, Column], dataset: Dataset, name: str) -> Column:
+    """The column of that name as it is now; one that is gone is drift."""
+    if name not in stored:
+        raise SchemaDrift(f"{dataset.name} no longer has the column {name!r}", where=f"{dataset.name}.{name}")
+    return stored[name]
 
 
 def habits(session: Session, place: exp.Table) -> Habits:

@@ -1,0 +1,96 @@
+"""Reading in the order of the key: by what rows are sorted, and which of them come after a place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.errors import Refused
+from dovetail.model.catalog import Dataset, DatasetKind
+from dovetail.model.type import Kind
+from dovetail.systems.connectors.postgres.bind import texts
+from dovetail.systems.connectors.postgres.declared import cast
+from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.stored import Column, found
+from dovetail.systems.sql.dialect import POSTGRES
+from dovetail.systems.sql.quote import column
+
+_SETTING = "dovetail.a"
+_BY_INDEX = """
+SELECT set_config('enable_sort', 'off', true)
+WHERE NOT EXISTS (SELECT FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3)
+"""
+
+
+def by_key(
+    session: Session, dataset: Dataset, stored: Mapping[str, Column], tree: exp.Select, after: pa.RecordBatch | None
+) -> exp.Select:
+    """The rows of `tree` that come after the key `after`, in the order of the key. Inside a transaction that reads.
+
+    A table that was never analysed is read by the index of its key: the server would sort it, knowing no better."""
+    if not dataset.key:
+        raise Refused(f"{dataset.name} has no key by which it could be ordered", where=dataset.name)
+    place = tree.args["from_"].this
+    if dataset.kind is DatasetKind.TABLE:
+        session.rows(_BY_INDEX, [place.db, place.name, dataset.key[0]])
+    terms: list[exp.Expression] = []
+    given: list[exp.Expression] = []
+    for at, part in enumerate(dataset.key):
+        of = found(stored, dataset, part)
+        terms += _terms(of, column(part, place))
+        given += _terms(of, cast(_setting(at), of.stored.written))
+    if after is not None:
+        _give(session, dataset, stored, after)
+        tree = tree.where(_beyond(terms, given, may_be_null=_may_be_null(dataset)))
+    return tree.order_by(*(exp.Ordered(this=term.copy()) for term in terms))
+
+
+def _terms(of: Column, value: exp.Expression) -> list[exp.Expression]:
+    """What a part of the key is sorted by: itself, so that an index serves, and its bytes where equal is not the same.
+
+    A type that need not have an order of its own is sorted by its text."""
+    if of.stored.family == "e" or of.stored.kind not in (Kind.TEXT, Kind.JSON, Kind.OPAQUE):
+        return [value]
+    by_bytes = POSTGRES.exact(cast(value.copy(), "text"))
+    if of.stored.kind is not Kind.TEXT:
+        return [by_bytes]
+    return [value] if of.is_told_apart else [value, by_bytes]
+
+
+def _setting(at: int) -> exp.Expression:
+    return exp.Anonymous(this="current_setting", expressions=[exp.Literal.string(f"{_SETTING}{at}")])
+
+
+def _give(session: Session, dataset: Dataset, stored: Mapping[str, Column], after: pa.RecordBatch) -> None:
+    """Send the place ahead as settings of the transaction, as `COPY` takes no parameters."""
+    calls: list[exp.Expression] = []
+    parameters: list[object] = []
+    for at, part in enumerate(dataset.key):
+        written, unfit = texts(after.column(part), stored[part])
+        if unfit or len(written) != 1 or written.null_count:
+            raise Refused("a key with an empty or unfit part marks no place", where=f"{dataset.name}.{part}")
+        parameters += [f"{_SETTING}{at}", written[0].as_py()]
+        numbers = [POSTGRES.parameter(2 * at + number) for number in (1, 2)]
+        calls.append(exp.Anonymous(this="set_config", expressions=[*numbers, exp.true()]))
+    session.rows(exp.Select(expressions=calls), parameters)
+
+
+def _may_be_null(dataset: Dataset) -> bool:
+    parts = [dataset.field(name) for name in dataset.key]
+    return dataset.kind is not DatasetKind.TABLE or any(part is None or part.nullable for part in parts)
+
+
+def _beyond(terms: list[exp.Expression], given: list[exp.Expression], *, may_be_null: bool) -> exp.Expression:
+    """Greater part by part; the comparison of whole rows where it can be, since an index serves it. Nulls come last."""
+    if not may_be_null:
+        sides = [exp.Tuple(expressions=[one.copy() for one in side]) for side in (terms, given)]
+        return exp.GT(this=sides[0], expression=sides[1])
+    test: exp.Expression = exp.false()
+    for held, mark in zip(reversed(terms), reversed(given), strict=True):
+        is_greater = exp.or_(
+            exp.GT(this=held.copy(), expression=mark.copy()), exp.Is(this=held.copy(), expression=exp.null())
+        )
+        test = exp.or_(is_greater, exp.and_(exp.EQ(this=held.copy(), expression=mark.copy()), test))
+    return test
