@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from rich.console import Console
 
+from dovetail.cli import found
 from dovetail.cli.main import GROUPS
 from dovetail.cli.progress import spoken
+from dovetail.state.rejects import Refusal, Reject
 
 TIMES = re.compile(r"took \d+\.\d s|run \S+")
 
@@ -167,3 +171,12 @@ def test_init_says_where_nothing_is_alike(project, run, touch):
         "no datasets of the two systems are alike"
         in run("init", "one=shop.db", "two=stock.db", "--project", "joined").out
     )
+
+
+def test_brackets_in_keys_and_reasons_are_text_and_no_style():
+    refusals = [Refusal("shop", key, "DV-302", "it says [no], and [/bold]") for key in ("account 7", "/x", "red")]
+    rejects = [Reject(at, "customer", one, "open", "", "a", "a", 1, "") for at, one in enumerate(refusals * 7)]
+    told = io.StringIO()
+    found.rejects(rejects, Console(width=120, file=told), whole=True)
+    assert all(told.getvalue().count(f"[{refusal.key}]") == 7 for refusal in refusals)
+    assert "[no], and [/bold]" in told.getvalue()

@@ -85,7 +85,7 @@ def values(samples: Sequence[Sample], out: Console, titles: tuple[str, str]) -> 
         out.print("one sample a field (values are shown here only, no file holds them):", style="dim")
         made = _table("field", "row", *titles)
         for path, sample in changes.items():
-            made.add_row(".".join(path), _key(sample.key), value(sample.before), value(sample.after))
+            made.add_row(".".join(path), Text(_key(sample.key)), value(sample.before), value(sample.after))
         out.print(made)
     for (mapping, member), row in news.items():
         text = Text.assemble("\na new row of ", (f"{mapping}.{member}", "bold"), f", from [{_named(row[0].key)}]:")
@@ -97,7 +97,9 @@ def values(samples: Sequence[Sample], out: Console, titles: tuple[str, str]) -> 
 
 
 def _table(*columns: str) -> Table:
-    """A table that folds what is too long for the screen, and cuts nothing off."""
+    """A table that folds what is too long for the screen, and cuts nothing off.
+
+    What comes from rows or systems goes in as `Text`: a plain string with brackets in it would be read as a style."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         made.add_column(name, overflow="fold")
@@ -136,7 +138,7 @@ def rejects(found: Sequence[Reject], out: Console, *, whole: bool) -> None:
     for one in shown:
         refusal = one.refusal
         path = ".".join(part for part in (one.mapping, refusal.member, refusal.field) if part)
-        made.add_row(str(one.id), f"{path} [{refusal.key}]", f"{refusal.code} {refusal.reason}")
+        made.add_row(str(one.id), Text(f"{path} [{refusal.key}]"), Text(f"{refusal.code} {refusal.reason}"))
     out.print(made)
     if len(shown) < len(found):
         words = f"... {len(found) - len(shown):,} more: dovetail rejects list --all"
@@ -153,7 +155,7 @@ def _kinds(found: Iterable[Reject]) -> Table:
     made = _table("rows", "of", "why", "first")
     made.columns[0].justify = made.columns[3].justify = "right"
     for (path, code, reason), alike in sorted(groups.items(), key=lambda group: -len(group[1])):
-        made.add_row(f"{len(alike):,}", path, f"{code} {reason}", str(alike[0].id))
+        made.add_row(f"{len(alike):,}", path, Text(f"{code} {reason}"), str(alike[0].id))
     return made
 
 

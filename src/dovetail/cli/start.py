@@ -43,6 +43,7 @@ def _drafted(frame: Frame, paths: Sequence[str]) -> list[str]:
 def doctor_command(frame: Frame) -> int:
     """Connect to every system and say what is missing and how to grant it. Scratch rows are rolled back."""
     from rich.table import Table
+    from rich.text import Text
 
     from dovetail.cli import show
     from dovetail.steps.doctor import doctor, is_healthy
@@ -56,7 +57,7 @@ def doctor_command(frame: Frame) -> int:
             table.add_column(title)
         for system, topic, verdict, words in remarks:
             style = {"ok": "green", "warn": "yellow"}.get(verdict, "red")
-            table.add_row(system, topic, f"[{style}]{verdict}[/{style}]", words)
+            table.add_row(system, Text(topic), Text(verdict, style=style), Text(words))
         show.console().print(table)
 
     healthy = is_healthy(remarks)
