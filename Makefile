@@ -5,7 +5,7 @@
 #   make check    the quick half of it: lint, types, imports, spelling, dependencies
 #   make docs     the reference from the code, and the site where zensical is installed
 #   make bless    rewrite the golden files and the generated pages from what the code says now
-#   make bench    rates of reading, mapping and writing        make soak     the long tests, whole
+#   make bench    side by side with COPY and with its peers    make soak     the long tests, whole
 #   make coverage branches of the thinking rooms that no test takes
 #   make mutants  proof that the tests catch a broken program   make clean    remove what make made
 

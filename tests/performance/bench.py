@@ -1,111 +1,109 @@
-"""How fast it is on this machine: `make bench`. Numbers to compare with those of the same machine only.
+"""`make bench`: the physical limit, Dovetail and its peers on the same work, side by side, every load checked.
 
-`ROWS=20000` sets the number of products of the demo's systems; the other datasets grow in proportion.
+`make bench ROWS=100000 ONLY=anchor,dovetail WORK=pg-pg LOADS=first,again RUNS=3 SCHEMA=customers KEEP=1` chooses.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
+import platform
+import shlex
+import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from decimal import Decimal
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
+from tests.performance import report
+from tests.performance.block import Block, Line
+from tests.performance.choice import Choice, choice
+from tests.performance.customers import CUSTOMERS
+from tests.performance.server import SETTINGS, Server
+from tests.performance.shape import Shape
+from tests.performance.ways import anchor, dovetail
+from tests.performance.ways.task import Way
 
-from dovetail.demo.folder import Place, build
-from dovetail.expression.parse import parse
-from dovetail.kernel.evaluate import Output, evaluate
-from dovetail.model.type import Kind, Type
-from dovetail.systems import registry
-
-ROWS = int(os.environ.get("ROWS", "5000"))
-EVALUATED = 200_000
-COMMAND = [sys.executable, "-c", "import sys; from dovetail.cli.main import main; sys.exit(main())"]
-CELLS = (
-    "upper(trim(code))",
-    "cents / 100",
-    "grams / 1000",
-    "CASE status WHEN 'A' THEN TRUE ELSE FALSE END",
-    "code || '-' || status",
-)
+SHAPES: dict[str, Shape] = {shape.name: shape for shape in (CUSTOMERS,)}
+WAYS: tuple[Way, ...] = (*anchor.WAYS, *dovetail.WAYS)
+_GB = 1024**3
 
 
-def timed(work: Callable[[], int]) -> tuple[int, float]:
-    """The work's answer, and the seconds that it took."""
-    started = time.perf_counter()
-    answer = work()
-    return answer, time.perf_counter() - started
+def tell(text: str) -> None:
+    """Progress, while the table is not there yet."""
+    print(text, file=sys.stderr, flush=True)
 
 
-def show(what: str, rows: int, seconds: float) -> None:
-    """One line of the table."""
-    print(f"{what:44} {seconds:8.2f} s  {rows:>9,} rows  {rows / seconds if seconds else 0:>12,.0f} rows/s", flush=True)
-
-
-def kernel() -> int:
-    """Five usual cells over many rows."""
-    scope = {
-        "code": Type(Kind.TEXT),
-        "cents": Type(Kind.INTEGER),
-        "grams": Type(Kind.DECIMAL, 12, 3),
-        "status": Type(Kind.TEXT),
-    }
-    table = pa.table(
-        {
-            "code": pa.array([f" p-{at} " for at in range(EVALUATED)]),
-            "cents": pa.array(range(EVALUATED), pa.int64()),
-            "grams": pa.array([Decimal(at) / 8 for at in range(EVALUATED)], pa.decimal128(12, 3)),
-            "status": pa.array(["A" if at % 3 else "X" for at in range(EVALUATED)]),
-        }
-    )
-    outputs = [Output(f"cell{at}", parse(text)) for at, text in enumerate(CELLS)]
-    return evaluate(outputs, scope, table).table.num_rows
-
-
-def read(path: Path) -> int:
-    """Every dataset of a SQLite file, whole."""
-    connector = registry.open("sqlite", {"path": path})
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what was chosen; the exit code is 1 where Dovetail failed or moved anything wrongly."""
+    chosen = choice(sys.argv[1:] if arguments is None else arguments)
+    ways = [way for way in WAYS if way.family in chosen.only]
+    folder = Path(tempfile.mkdtemp(prefix="dovetail-bench-"))
+    folder.chmod(0o711)
+    lines: list[Line] = []
+    server = Server(folder / "server")
     try:
-        return sum(
-            batch.num_rows
-            for dataset in connector.describe().datasets
-            for batch in connector.read(dataset, dataset.names)
-        )
+        server.start()
+        facts = _facts(chosen, server)
+        for rows in chosen.rows:
+            for name in chosen.shapes:
+                for work in chosen.works:
+                    lines += _measured(server, chosen, ways, folder, (SHAPES[name], work, rows))
+                    report.write(chosen.results, lines, facts)
     finally:
-        connector.close()
+        server.stop()
+        if not chosen.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(report.text(lines, facts))
+    if chosen.keep:
+        print(_kept(server, folder))
+    return int(any(line.failure or line.fault for line in lines if line.way == "Dovetail"))
 
 
-def step(folder: Path, *arguments: str) -> int:
-    """One command, as a person runs it; the answer is 1 where it did not answer."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(part).resolve()) for part in sys.path if part)}
-    done = subprocess.run([*COMMAND, *arguments, "--json"], cwd=folder, env=environment, capture_output=True, text=True)
-    if not done.stdout.startswith("{") or done.returncode not in (0, 1):
-        print(done.stdout, done.stderr, file=sys.stderr)
-        return 1
-    return 0
+def _measured(
+    server: Server, chosen: Choice, ways: list[Way], folder: Path, work: tuple[Shape, str, int]
+) -> list[Line]:
+    block = Block(server, chosen, folder, *work)
+    for said in block.run(ways):
+        tell(said)
+    if not chosen.keep:
+        block.remove(ways)
+    return block.lines(ways)
 
 
-def main() -> int:
-    """Measure, and print the table."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        seconds = time.perf_counter()
-        world = build(Place(folder, folder / "shop.db", folder / "warehouse.db"), ROWS)
-        rows = sum(len(table) for table in world.store.values())
-        print(f"demo of {ROWS:,} products, {rows:,} rows in the store, built in {time.perf_counter() - seconds:.1f} s")
-        show("evaluate five cells", *timed(kernel))
-        show("read SQLite whole", *timed(lambda: read(folder / "shop.db")))
-        failed = False
-        allowed = ("migrate", "--allow", str(10 * rows))
-        for command in (("analyze",), ("plan",), allowed, ("verify",), allowed):
-            code, spent = timed(lambda command=command: step(folder, *command))
-            failed |= bool(code)
-            show(f"dovetail {command[0]}", rows, spent)
-    return int(failed)
+def _facts(chosen: Choice, server: Server) -> dict[str, Any]:
+    """When, with what and on what it was measured."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()}",
+        "versions": f"dovetail {_version('dovetail')}, PostgreSQL {server.version}, Python {platform.python_version()}",
+        "server": ", ".join(f"{name}={value}" for name, value in SETTINGS.items()),
+        "measured": f"median of {chosen.runs} runs side by side, client and server on the same machine",
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "of this tree"
+
+
+def _kept(server: Server, folder: Path) -> str:
+    """How to go on with what was kept."""
+    projects = "\n".join(
+        f"  {path.parent.name}: {shlex.join(['cd', str(path)])}" for path in sorted(folder.glob("*/*/project"))
+    )
+    return f"""\
+Kept in {folder}
+Start the server:  {server.start_command}
+Stop it:           {server.stop_command}
+Databases:         {server.program("psql")} {server.url("postgres")} -c '\\l'
+Projects, each with run.sh (`dovetail migrate` with its environment) and fresh.sh (empties the target and the state):
+{projects}
+"""
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""What is moved: a schema of a source and of a target, its rows, and what must arrive, as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One pair of tables and the work between them.
+
+    All SQL is PostgreSQL's; what stands under `lite` is SQLite's. `{rows}` and `{part}` are filled in with numbers.
+    """
+
+    name: str
+    source: str
+    """The table that is read."""
+    target: str
+    """The table that is written."""
+    key: tuple[str, ...]
+    """The key of the target's table."""
+    columns: Mapping[str, str]
+    """The target's columns, each with the expression over the source that gives its value."""
+    origin: str
+    """What stands behind FROM: the source with its look-ups."""
+    fields: tuple[str, ...]
+    """The columns of the source's table, in order."""
+    beside: Mapping[str, tuple[str, ...]]
+    """Small tables of the source that are looked up, each with its columns."""
+    source_ddl: str
+    fill: str
+    """Fills the source with `{rows}` rows, the same ones every time."""
+    target_ddl: str
+    stage_ddl: str
+    """Tables `stage_*` in the target, for ways that load a file as it is and compute afterwards."""
+    lite_ddl: str
+    change: str
+    """Changes one row in a hundred, scattered: part `{part}` of 1 to 99; runs in SQLite, too."""
+    older: Mapping[str, str]
+    """Target columns whose older value is another in every second row, each with the expression over the source."""
+    mappings: Mapping[str, str]
+    """Dovetail's mappings, file by file."""
+    keys: Mapping[str, tuple[str, ...]]
+    """The keys of the source's tables."""
+
+    def select(self, *, older: bool = False) -> str:
+        """The query whose answer must stand in the target; or an older version of it."""
+        columns = dict(self.columns) | (dict(self.older) if older else {})
+        cells = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+        return f"SELECT {cells} FROM {self.origin}"
+
+    def staged_select(self) -> str:
+        """The query over the staged copies of the source's tables."""
+        names = "SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in self.columns.items())
+        origin = self.origin
+        for table in (self.source, *self.beside):
+            origin = origin.replace(f"{table} AS ", f"stage_{table} AS ")
+        return f"{names} FROM {origin}"
+
+    def upsert(self, rows: str, *, differing: bool) -> str:
+        """Put the rows of a query or table into the target; with `differing`, touch only what is another."""
+        others = [name for name in self.columns if name not in self.key]
+        names = ", ".join(self.columns)
+        put = ", ".join(f"{name} = excluded.{name}" for name in others)
+        old, new = (", ".join(f"{side}.{name}" for name in others) for side in ("t", "excluded"))
+        where = f" WHERE ({old}) IS DISTINCT FROM ({new})" if differing else ""
+        return (
+            f"INSERT INTO {self.target} AS t ({names}) {rows} "
+            f"ON CONFLICT ({', '.join(self.key)}) DO UPDATE SET {put}{where}"
+        )
