@@ -68,6 +68,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short pauses, and chunks of a hundred rows."""
     monkeypatch.setattr(attempt, "PAUSE_FIRST_S", 0.01)
     monkeypatch.setattr(write, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(write, "CREATE_ROWS", 100)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

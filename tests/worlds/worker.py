@@ -23,7 +23,7 @@ def command(arguments: list[str], variables: dict[str, str], out: str, chunk_row
     from dovetail.cli.main import main
     from dovetail.engine import write
 
-    write.CHUNK_ROWS = chunk_rows
+    write.CHUNK_ROWS = write.CREATE_ROWS = chunk_rows
     os.environ.update(variables)
     with Path(out).open("w", encoding="utf-8") as file:
         sys.stdout = sys.stderr = file

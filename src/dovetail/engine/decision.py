@@ -133,5 +133,5 @@ class Chunk:
     places: Places
     rows: pa.RecordBatch
     expected: pa.RecordBatch | None
-    keys: list[str] | None
+    keys: pa.Array | None
     pending: npt.NDArray[np.bool_]

@@ -39,9 +39,24 @@ class Claim:
         return zlib.compress(json.dumps(document).encode(), 1)
 
 
-def read_claim(content: bytes) -> Claim:
-    """The claim that `Claim.content` wrote."""
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What a bulk chunk claims: the rows that the state has kept together beforehand are there, `without` those at some
+    positions, which the target refused."""
+
+    installation: str
+    without: tuple[int, ...] = ()
+
+    def content(self) -> bytes:
+        """The claim as bytes."""
+        return zlib.compress(json.dumps({"installation": self.installation, "without": self.without}).encode(), 1)
+
+
+def read_claim(content: bytes) -> Claim | Bulk:
+    """The claim that `Claim.content` or `Bulk.content` wrote."""
     document = json.loads(zlib.decompress(content))
+    if "without" in document:
+        return Bulk(document["installation"], tuple(document["without"]))
     whole = base64.b64decode(document["packed"])
     numbers = tuple(document["numbers"])
     width = len(whole) // len(numbers) if numbers else 0

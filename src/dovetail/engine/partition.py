@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from dovetail.engine.ledger import Claim, confirm, read_claim
+from dovetail.engine.ledger import Bulk, Claim, confirm, read_claim
 from dovetail.errors import Fenced, Refused
 from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset
@@ -27,6 +27,9 @@ class Partition:
         self._turn = 0
         self._chunk = 0
         self._unreserved: set[str] = set()
+        self._confirmed = self._forgotten = 0
+        self.holding = 0
+        """How often the partition was taken over; each time, open intents were settled."""
 
     def open(self) -> int:
         """Take the partition over from whoever held it, then bring into the state what the target committed and the
@@ -63,6 +66,11 @@ class Partition:
             raise self._fenced()
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the target keeps fence and ledger in the transaction of the rows."""
+        return isinstance(self.target, SupportsTransaction)
+
+    @property
     def _turns(self) -> str:
         return f"{self.name} turn"
 
@@ -79,6 +87,7 @@ class Partition:
         The epoch was raised first, which ends the former holder's last transaction, so nothing can appear in the ledger
         after it was read."""
         store = self._store
+        self.holding += 1
         self._chunk = store.sequence.get(self.name)
         if not isinstance(self.target, SupportsTransaction):
             return 0
@@ -91,6 +100,8 @@ class Partition:
         with store.transaction():
             for intent in store.intents.list(self.name):
                 store.intents.done(self.name, intent.chunk)
+            for chunk in store.segments.pending(self.name) if hasattr(store, "segments") else ():
+                store.segments.drop(self.name, chunk)
             store.sequence.set(self.name, self._chunk)
         failpoint(Point.CLOSE_AFTER)
         if entries:
@@ -104,7 +115,7 @@ class Partition:
             return False
         failpoint(Point.CHUNK_BEFORE)
         with self._store.transaction():
-            confirm(self._store, claim)
+            self._confirm(entry.chunk, claim)
             self._store.sequence.set(self.name, entry.chunk)
         failpoint(Point.CHUNK_AFTER)
         return True
@@ -148,20 +159,34 @@ class Partition:
         failpoint(Point.COMMITTED)
         return receipt
 
-    def confirm(self, store: Store, chunk: int, claim: Claim | None) -> None:
-        """Make the state know a chunk that the target holds."""
+    def confirm(self, chunk: int, claim: Claim | Bulk, *, note: Callable[[], None] | None = None) -> None:
+        """Make the state know a chunk that the target holds, and whatever `note` adds, at once."""
+        store = self._store
         failpoint(Point.CONFIRM_BEFORE)
         with store.transaction():
             self.hold()
-            if claim is not None:
-                confirm(store, claim)
+            self._confirm(chunk, claim)
             store.sequence.set(self.name, chunk)
             store.intents.done(self.name, chunk)
+            if note is not None:
+                note()
+        self._confirmed = chunk
         failpoint(Point.CONFIRM_AFTER)
 
-    def forget(self, chunk: int) -> None:
-        """Remove the ledger's entries up to a chunk that the state knows."""
-        if isinstance(self.target, SupportsTransaction):
+    def _confirm(self, chunk: int, claim: Claim | Bulk) -> None:
+        if isinstance(claim, Bulk):
+            self._store.segments.confirm(self.name, chunk, without=claim.without)
+            return
+        if hasattr(self._store, "segments"):
+            self._store.segments.drop(self.name, chunk)
+        if claim.numbers:
+            confirm(self._store, claim)
+
+    def tidy(self) -> None:
+        """Remove the ledger's entries up to the last chunk that the state knows."""
+        confirmed = self._confirmed
+        if isinstance(self.target, SupportsTransaction) and confirmed > self._forgotten:
             failpoint(Point.FORGET_BEFORE)
-            self.target.forget(self.name, chunk)
+            self.target.forget(self.name, confirmed)
+            self._forgotten = confirmed
             failpoint(Point.FORGET_AFTER)

@@ -11,18 +11,17 @@ from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import persist
 from dovetail.engine.decide import decide, refresh
 from dovetail.engine.decision import Decision, Surroundings
+from dovetail.engine.deliver import Desk
 from dovetail.engine.digest import planned_rows
-from dovetail.engine.ledger import Claim, confirm
 from dovetail.engine.links import Links
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress, Silent
-from dovetail.engine.record import settle_quiet
+from dovetail.engine.quiet import keep_quiet
 from dovetail.engine.rows import MemberRows, read_member
 from dovetail.engine.survey import Survey, follow_references, take_survey
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer, Written
 from dovetail.errors import DeclarationError, Declarations, UnknownName
-from dovetail.identity.pair import ABSENT
 from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
@@ -118,11 +117,13 @@ class Reconcile:
 
     def write(self, looked: Pass, run: str, *, plan: Plan | None = None) -> None:
         """Carry decisions out, mapping by mapping; with a plan only what it shows, exactly as it shows it."""
+        store = self.workspace.store
+        desk = Desk(store, store.meta.installation, run, self._around.seed)
         for decision in looked.decisions:
             refresh(decision, self._around)
             if plan is not None:
                 looked.moved += _keep_planned(decision, plan)
-            writer = Writer(decision, self._around, self.workspace.store, run=run, progress=self.progress)
+            writer = Writer(decision, self._around, desk, progress=self.progress)
             for work in decision.work:
                 name = decision.survey.sides[work.side].member.name
                 partition = self.partitions.get((decision.survey.mapping.name, name))
@@ -144,32 +145,11 @@ class Reconcile:
         survey, store = decision.survey, self.workspace.store
         if not self.durable:
             return
-        places = settle_quiet(decision)
-        agreed = decision.agreed
-        claim = Claim(
-            installation=store.meta.installation,
-            mapping=survey.mapping.name,
-            layout=agreed.layout,
-            numbers=tuple(survey.numbers[places].tolist()),
-            keys={
-                rows.member.name: tuple(
-                    None if at == ABSENT or not active else rows.keys[at]
-                    for at, active in zip(survey.index[side, places], decision.active[side, places], strict=True)
-                )
-                for side, rows in enumerate(survey.sides)
-            },
-            packed=tuple(agreed.packed(places)),
-        )
-        gone = survey.numbers[np.array(decision.forgotten, dtype=np.int64)].tolist()
         with store.transaction():
             for (mapping, _), partition in self.partitions.items():
                 if mapping == survey.mapping.name:
                     partition.hold()
-            if len(places):
-                confirm(store, claim)
-            if gone:
-                store.crossref.unlink(survey.mapping.name, gone)
-                store.base.remove(survey.mapping.name, gone)
+            keep_quiet(store, decision)
 
 
 def _may_be_written(mapping: CompiledMapping, member: CompiledMember) -> bool:

@@ -115,7 +115,7 @@ def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Ch
     member = survey.sides[work.side].member
     numbers = survey.numbers[chunk.places].tolist()
     if chunk.verb is Verb.CREATE:
-        keys = chunk.keys or [""] * len(numbers)
+        keys = chunk.keys.to_pylist() if chunk.keys is not None else [""] * len(numbers)
         store.journal.append_created(run, survey.mapping.name, Created(member.name, number, numbers, keys))
         return
     position = survey.index[work.side, chunk.places]

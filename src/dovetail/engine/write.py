@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,21 +13,19 @@ import pyarrow as pa
 from dovetail.engine.arrays import taken
 from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Surroundings, Work
-from dovetail.engine.ledger import Claim
+from dovetail.engine.deliver import Delivery, Desk, created_keys
 from dovetail.engine.partition import Partition
-from dovetail.engine.progress import Advance, Progress
+from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places, Put
-from dovetail.engine.record import journal, settle_base
 from dovetail.engine.rows import Problem, orphan
-from dovetail.failpoints import Point, failpoint
-from dovetail.identity.pair import ABSENT
-from dovetail.model.change import Change, Receipt, Verb
-from dovetail.model.key import texts
+from dovetail.model.change import Verb
+from dovetail.model.key import encode
 from dovetail.plan.route import waves
-from dovetail.state.store import Store
 
 CHUNK_ROWS = 10_000
-"""Rows written at most in one transaction of a target."""
+"""Rows changed or deleted at most in one transaction of a target."""
+CREATE_ROWS = 65_536
+"""Rows created at most in one transaction of a target."""
 
 
 @dataclass(slots=True)
@@ -43,26 +40,16 @@ class Written:
     counts: Counter[tuple[str, Verb]] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class Sent:
-    """One try to write a chunk: its number, and what the target answered before the commit."""
-
-    number: int
-    receipt: Receipt | None = None
-    claim: Claim | None = None
-
-
 class Writer:
     """Writes the decisions of one mapping, member by member, chunk by chunk."""
 
-    def __init__(self, decision: Decision, around: Surroundings, store: Store, *, run: str, progress: Progress) -> None:
+    def __init__(self, decision: Decision, around: Surroundings, desk: Desk, *, progress: Progress) -> None:
         survey = decision.survey
         nothing = np.zeros(len(survey), dtype=np.bool_)
         self.decision = decision
         self.survey = survey
         self.around = around
-        self.store = store
-        self.run = run
+        self.desk = desk
         self.progress = progress
         self.written = Written(nothing.copy(), nothing.copy(), nothing.copy())
 
@@ -74,10 +61,13 @@ class Writer:
             return
         with self.progress.task(f"write {self.survey.mapping.name} to {member}", total=total) as advance:
             for chunk in self._chunks(work, partition):
-                self._write_chunk(work, partition, chunk, advance)
+                delivery = Delivery(self.desk, self.decision, work, partition, chunk)
+                delivery.deliver(self.progress)
+                self.note(delivery)
+                advance(len(chunk.places))
 
     def _chunks(self, work: Work, partition: Partition) -> Iterator[Chunk]:
-        yield from self._creates(work, partition)
+        yield from self.creates(work, partition)
         yield from self._updates(work)
         for at in range(0, len(work.deletes), CHUNK_ROWS):
             places = work.deletes[at : at + CHUNK_ROWS]
@@ -85,10 +75,11 @@ class Writer:
             keys = own.select(self.survey.sides[work.side].member.key)
             yield Chunk(Verb.DELETE, places, _batch(keys), _batch(own), None, _none(places))
 
-    def _creates(self, work: Work, partition: Partition) -> Iterator[Chunk]:
+    def creates(self, work: Work, partition: Partition) -> Iterator[Chunk]:
+        """The rows to be created, parents before children, as chunks whose keys are drawn where the system can."""
         for wave in self._waves(work):
-            for at in range(0, len(wave), CHUNK_ROWS):
-                chunk = self._create(work, partition, wave[at : at + CHUNK_ROWS])
+            for at in range(0, len(wave), CREATE_ROWS):
+                chunk = self._create(work, partition, wave[at : at + CREATE_ROWS])
                 if chunk is not None:
                     yield chunk
 
@@ -107,7 +98,7 @@ class Writer:
             for part in missing:
                 columns = columns.append_column(part, drawn.column(part))
         known = all(part in columns.column_names for part in member.key)
-        keys = texts([columns.column(part) for part in member.key]) if known else None
+        keys = encode([columns.column(part) for part in member.key]) if known else None
         return Chunk(Verb.CREATE, places, _batch(columns), None, keys, put.pending[good])
 
     def _without_failures(self, work: Work, put: Put) -> npt.NDArray[np.bool_]:
@@ -171,94 +162,9 @@ class Writer:
         position = self.survey.index[work.side, places]
         return self.survey.sides[work.side].own.take(pa.array(position))
 
-    def _write_chunk(self, work: Work, partition: Partition, chunk: Chunk, advance: Advance) -> None:
-        """Write a chunk, again where the reason of a failure passes, and let the state know what the target holds."""
-        tries: list[Sent] = []
-        before = self.decision.agreed.cells[chunk.places]
-
-        def attempt() -> Sent:
-            if tries:
-                partition.reopen()
-                if partition.knows(tries[-1].number):
-                    return tries[-1]
-                self.decision.agreed.cells[chunk.places] = before
-            tries.append(Sent(partition.next_chunk()))
-            self._send(work, partition, chunk, tries)
-            return tries[-1]
-
-        sent = persist(attempt, self.progress)
-        claim = sent.claim if sent.claim is not None and sent.claim.numbers else None
-        partition.confirm(self.store, sent.number, claim)
-        persist(lambda: partition.forget(sent.number), self.progress)
-        assert sent.receipt is not None
-        self._note(work, chunk, sent.receipt)
-        advance(len(chunk.places))
-
-    def _send(self, work: Work, partition: Partition, chunk: Chunk, tries: list[Sent]) -> None:
-        """Intent, write, ledger, in this order; each is durable before the next."""
-        sent = tries[-1]
-        failpoint(Point.INTENT_BEFORE)
-        with self.store.transaction():
-            self.store.intents.put(partition.name, sent.number, run=self.run, content=self._intent(work, chunk))
-            if sent.number not in [former.number for former in tries[:-1]]:
-                journal(self.store, self.run, self.decision, work=work, chunk=chunk, number=sent.number)
-        failpoint(Point.INTENT_AFTER)
-
-        def account(receipt: Receipt) -> bytes:
-            sent.receipt, sent.claim = receipt, self._claim(work, chunk, receipt)
-            return sent.claim.content()
-
-        dataset = self.survey.sides[work.side].member.dataset
-        partition.write(dataset, Change(chunk.verb, chunk.rows, chunk.expected), sent.number, self.run, account)
-
-    def _intent(self, work: Work, chunk: Chunk) -> bytes:
-        """What is about to be written: enough to know the rows, no values."""
-        document = {
-            "mapping": self.survey.mapping.name,
-            "member": self.survey.sides[work.side].member.name,
-            "verb": chunk.verb,
-            "rows": self.survey.numbers[chunk.places].tolist(),
-            "keys": chunk.keys,
-        }
-        return json.dumps(document).encode()
-
-    def _claim(self, work: Work, chunk: Chunk, receipt: Receipt) -> Claim:
-        """What the write did, in the words of the state."""
-        failed = {reject.position for reject in receipt.rejects} | set(receipt.missed)
-        done = np.array([at not in failed for at in range(len(chunk.places))], dtype=np.bool_)
-        places = chunk.places[done]
-        keys: dict[str, tuple[str | None, ...]] = {}
-        if chunk.verb is Verb.DELETE:
-            return self._claim_of(places, keys, removed=True)
-        if chunk.verb is Verb.CREATE:
-            member = self.survey.sides[work.side].member
-            drawn = chunk.keys
-            if drawn is None:
-                assert receipt.keys is not None
-                drawn = texts([receipt.keys.column(part) for part in member.key])
-            own = [key for key, good in zip(drawn, done, strict=True) if good]
-            keys[member.name] = tuple(own)
-        for side, rows in enumerate(self.survey.sides):
-            if rows.member.name not in keys:
-                positions = self.survey.index[side, places]
-                keys[rows.member.name] = tuple(None if at == ABSENT else rows.keys[at] for at in positions)
-        settle_base(self.decision, work, chunk, receipt=receipt, done=done, seed=self.around.seed)
-        return self._claim_of(places, keys, removed=False)
-
-    def _claim_of(self, places: Places, keys: dict[str, tuple[str | None, ...]], *, removed: bool) -> Claim:
-        agreed = self.decision.agreed
-        return Claim(
-            installation=self.store.meta.installation,
-            mapping=self.survey.mapping.name,
-            layout=agreed.layout,
-            numbers=tuple(self.survey.numbers[places].tolist()),
-            keys=keys,
-            packed=() if removed else tuple(agreed.packed(places)),
-            removed=removed,
-        )
-
-    def _note(self, work: Work, chunk: Chunk, receipt: Receipt) -> None:
+    def note(self, delivery: Delivery) -> None:
         """Count what was written, hold what was refused, remember what had moved."""
+        work, chunk, receipt = delivery.work, delivery.chunk, delivery.receipt
         mapping, member = self.survey.mapping, self.survey.sides[work.side].member
         good = np.ones(len(chunk.places), dtype=np.bool_)
         for reject in receipt.rejects:
@@ -279,8 +185,8 @@ class Writer:
         self.written.counts[member.name, chunk.verb] += len(places)
         self.written.pending.update(chunk.places[good & chunk.pending].tolist())
         if chunk.verb is Verb.CREATE:
-            keys = chunk.keys or texts([receipt.keys.column(part) for part in member.key])  # type: ignore[union-attr]
-            for place, key, done in zip(chunk.places, keys, good, strict=True):
+            keys = created_keys(chunk, receipt, member.key)
+            for place, key, done in zip(chunk.places, keys.to_pylist(), good, strict=True):
                 if done:
                     self.around.links.link(mapping.name, member.name, int(self.survey.numbers[place]), key)
 

@@ -1,0 +1,217 @@
+"""One chunk on its way into a target: intended, sent, confirmed; each step is durable before the next begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.engine.arrays import taken
+from dovetail.engine.attempt import persist
+from dovetail.engine.decision import Chunk, Decision, Work
+from dovetail.engine.ledger import Bulk, Claim
+from dovetail.engine.partition import Partition
+from dovetail.engine.progress import Progress
+from dovetail.engine.record import journal, settle_base
+from dovetail.failpoints import Point, failpoint
+from dovetail.model.change import Change, Receipt, Verb
+from dovetail.model.key import encode
+from dovetail.state.store import Store
+
+BULK_ROWS_MIN = 500
+"""New rows of one chunk from which they are kept together in the state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every delivery of a run needs: the state, what it calls itself, the run, and the seed of fingerprints."""
+
+    store: Store
+    installation: str
+    run: str
+    seed: int
+
+
+@dataclass(slots=True)
+class Sent:
+    """One try to write a chunk: its number, and what the target answered before the commit."""
+
+    number: int
+    receipt: Receipt | None = None
+    claim: Claim | Bulk | None = None
+
+
+class Delivery:
+    """A chunk of one decision, to be written through one partition.
+
+    `intend` and `confirm` use the state, `send` only the target: so another thread may send while the next chunk is
+    made ready."""
+
+    def __init__(self, desk: Desk, decision: Decision, work: Work, partition: Partition, chunk: Chunk) -> None:
+        self.desk = desk
+        self.decision = decision
+        self.work = work
+        self.partition = partition
+        self.chunk = chunk
+        self.tries: list[Sent] = []
+        self._holding = 0
+        self._before = decision.agreed.cells[chunk.places]
+        numbers = decision.survey.numbers[chunk.places]
+        self._is_bulk = (
+            chunk.verb is Verb.CREATE
+            and chunk.keys is not None
+            and len(numbers) >= BULK_ROWS_MIN
+            and partition.is_exact
+            and hasattr(desk.store, "segments")
+            and bool((np.diff(numbers) > 0).all())
+        )
+
+    @property
+    def receipt(self) -> Receipt:
+        """What the target answered."""
+        receipt = self.tries[-1].receipt
+        assert receipt is not None
+        return receipt
+
+    def deliver(self, progress: Progress) -> None:
+        """Write the chunk, again where the reason of a failure passes, and let the state know what the target holds."""
+        persist(self.attempt, progress)
+        self.confirm()
+        persist(self.partition.tidy, progress)
+
+    def attempt(self) -> None:
+        """Write the chunk; after a try whose end is not known, only if the target did not commit that one."""
+        if self.tries:
+            self.partition.reopen()
+            if self.partition.knows(self.tries[-1].number):
+                return
+            self.decision.agreed.cells[self.chunk.places] = self._before
+        self.intend()
+        self.send()
+
+    @property
+    def is_intended(self) -> bool:
+        """Whether the intent still stands; taking a partition over clears all that are open."""
+        return self._holding == self.partition.holding
+
+    def intend(self) -> None:
+        """Make durable what is about to be written, and what it will overwrite."""
+        store, chunk = self.desk.store, self.chunk
+        self.tries.append(Sent(self.partition.next_chunk()))
+        self._holding = self.partition.holding
+        number = self.tries[-1].number
+        segment = self._segment() if self._is_bulk else None
+        failpoint(Point.INTENT_BEFORE)
+        with store.transaction():
+            if segment is not None:
+                store.segments.put(self.partition.name, number, segment)
+            else:
+                store.intents.put(self.partition.name, number, run=self.desk.run, content=self._intent())
+            if len(self.tries) == 1 or segment is not None:
+                journal(store, self.desk.run, self.decision, work=self.work, chunk=chunk, number=number)
+        failpoint(Point.INTENT_AFTER)
+
+    def send(self) -> None:
+        """Write the chunk and its claim in one transaction of the target."""
+        sent, chunk = self.tries[-1], self.chunk
+
+        def account(receipt: Receipt) -> bytes:
+            sent.receipt, sent.claim = receipt, self._claim(receipt)
+            return sent.claim.content()
+
+        self.partition.tidy()
+        dataset = self.decision.survey.sides[self.work.side].member.dataset
+        change = Change(chunk.verb, chunk.rows, chunk.expected)
+        self.partition.write(dataset, change, sent.number, self.desk.run, account)
+
+    def confirm(self, *, note: Callable[[], None] | None = None) -> None:
+        """Make the state know what the target holds, and in the same transaction whatever `note` adds."""
+        sent = self.tries[-1]
+        assert sent.claim is not None
+        self.partition.confirm(sent.number, sent.claim, note=note)
+
+    def _segment(self) -> "Segment":
+        """The rows as the state keeps them together, on the assumption that the target takes them all as they are."""
+        decision, chunk = self.decision, self.chunk
+        whole = np.ones(len(chunk.places), dtype=np.bool_)
+        settled = Receipt(applied=len(chunk.places))
+        settle_base(decision, self.work, chunk, receipt=settled, done=whole, seed=self.desk.seed)
+        survey, agreed = decision.survey, decision.agreed
+        return Segment(
+            mapping=survey.mapping.name,
+            rows=pa.array(survey.numbers[chunk.places]),
+            keys={rows.member.name: self._keys(side) for side, rows in enumerate(survey.sides)},
+            layout=agreed.layout,
+            marks=agreed.cells[chunk.places],
+        )
+
+    def _keys(self, side: int) -> pa.Array:
+        if side == self.work.side and self.chunk.keys is not None:
+            return self.chunk.keys
+        return taken(pa.array(self.decision.survey.sides[side].keys, pa.string()), self.decision.survey.index[side, self.chunk.places])
+
+    def _intent(self) -> bytes:
+        """What is about to be written: enough to know the rows, no values."""
+        survey = self.decision.survey
+        document = {
+            "mapping": survey.mapping.name,
+            "member": survey.sides[self.work.side].member.name,
+            "verb": self.chunk.verb,
+            "rows": survey.numbers[self.chunk.places].tolist(),
+            "keys": None if self.chunk.keys is None else self.chunk.keys.to_pylist(),
+        }
+        return json.dumps(document).encode()
+
+    def _claim(self, receipt: Receipt) -> Claim | Bulk:
+        """What the write did, in the words of the state."""
+        chunk = self.chunk
+        failed = sorted({reject.position for reject in receipt.rejects} | set(receipt.missed))
+        if self._is_bulk and receipt.held is None:
+            self.decision.agreed.cells[chunk.places[failed]] = self._before[failed]
+            return Bulk(self.desk.installation, tuple(failed))
+        if self._is_bulk:
+            self.decision.agreed.cells[chunk.places] = self._before
+        done = np.ones(len(chunk.places), dtype=np.bool_)
+        done[failed] = False
+        places = chunk.places[done]
+        if chunk.verb is Verb.DELETE:
+            return self._claim_of(places, {}, removed=True)
+        keys = self._all_keys(receipt, done)
+        settle_base(self.decision, self.work, chunk, receipt=receipt, done=done, seed=self.desk.seed)
+        return self._claim_of(places, keys, removed=False)
+
+    def _all_keys(self, receipt: Receipt, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
+        """The keys of the rows that were written, at every member."""
+        keep = pa.array(done)
+        keys = {
+            rows.member.name: self._keys(side).filter(keep) for side, rows in enumerate(self.decision.survey.sides)
+        }
+        if self.chunk.verb is Verb.CREATE:
+            member = self.decision.survey.sides[self.work.side].member
+            keys[member.name] = created_keys(self.chunk, receipt, member.key).filter(keep)
+        return keys
+
+    def _claim_of(
+        self, places: npt.NDArray[np.int64], keys: dict[str, pa.Array], *, removed: bool
+    ) -> Claim:
+        survey, agreed = self.decision.survey, self.decision.agreed
+        return Claim(
+            installation=self.desk.installation,
+            mapping=survey.mapping.name,
+            layout=agreed.layout,
+            numbers=tuple(survey.numbers[places].tolist()),
+            keys={member: tuple(column.to_pylist()) for member, column in keys.items()},
+            packed=() if removed else tuple(agreed.packed(places)),
+            removed=removed,
+        )
+
+
+def created_keys(chunk: Chunk, receipt: Receipt, key: Sequence[str]) -> pa.Array:
+    """The key texts of the rows of a create, known beforehand or drawn by the target."""
+    if chunk.keys is not None:
+        return chunk.keys
+    assert receipt.keys is not None
+    return encode([receipt.keys.column(part) for part in key])

@@ -1,0 +1,39 @@
+"""Bringing into the state what needed no write: new pairs that agree, and rows that are gone everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from dovetail.engine.arrays import taken
+from dovetail.engine.decision import Decision
+from dovetail.engine.ledger import Claim, confirm
+from dovetail.engine.record import settle_quiet
+from dovetail.identity.pair import ABSENT
+from dovetail.state.store import Store
+
+
+def keep_quiet(store: Store, decision: Decision) -> None:
+    """Note the agreement of rows that nothing was written of, and forget those that are gone; inside a transaction of
+    the state."""
+    survey, agreed = decision.survey, decision.agreed
+    places = settle_quiet(decision)
+    name = survey.mapping.name
+    if len(places):
+        keys = {}
+        for side, rows in enumerate(survey.sides):
+            positions = np.where(decision.active[side, places], survey.index[side, places], ABSENT)
+            keys[rows.member.name] = tuple(taken(pa.array(rows.keys, pa.string()), positions).to_pylist())
+        claim = Claim(
+            installation=store.meta.installation,
+            mapping=name,
+            layout=agreed.layout,
+            numbers=tuple(survey.numbers[places].tolist()),
+            keys=keys,
+            packed=tuple(agreed.packed(places)),
+        )
+        confirm(store, claim)
+    gone = survey.numbers[np.array(decision.forgotten, dtype=np.int64)].tolist()
+    if gone:
+        store.crossref.unlink(name, gone)
+        store.base.remove(name, gone)
