@@ -11,7 +11,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from datetime import UTC, datetime
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _measured(
     server: Server, chosen: Choice, ways: list[Way], folder: Path, work: tuple[Shape, str, int]
 ) -> list[Line]:
-    block = Block(server, chosen, folder, *work)
+    shape, name, rows = work
+    block = Block(server, chosen, folder, shape=shape, work=name, rows=rows)
     for said in block.run(ways):
         tell(said)
     if not chosen.keep:
@@ -76,7 +77,7 @@ def _facts(chosen: Choice, server: Server) -> dict[str, Any]:
     """When, with what and on what it was measured."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
     return {
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()}",
         "versions": f"dovetail {_version('dovetail')}, PostgreSQL {server.version}, Python {platform.python_version()}",
         "server": ", ".join(f"{name}={value}" for name, value in SETTINGS.items()),

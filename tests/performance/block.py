@@ -47,7 +47,7 @@ class Line:
 class Block:
     """The ways, their databases and their lines."""
 
-    def __init__(self, server: Server, choice: Choice, folder: Path, shape: Shape, work: str, rows: int) -> None:  # noqa: PLR0917
+    def __init__(self, server: Server, choice: Choice, folder: Path, *, shape: Shape, work: str, rows: int) -> None:
         self._server, self._choice, self._shape, self._work, self._rows = server, choice, shape, work, rows
         self._folder = folder / f"{shape.name}-{work}-{rows}"
         self._files = self._folder / "source"
@@ -69,7 +69,8 @@ class Block:
             here = [way for way in turned if number < self._choice.runs_of(self._rows, slow=way.slow)]
             for load in self._needed():
                 if load == "changed":
-                    world.change(server, shape, self._source, self._files, self._work, 1 + number % _PARTS)
+                    part = 1 + number % _PARTS
+                    world.change(server, shape, self._source, folder=self._files, work=self._work, part=part)
                     self._meant = None
                 self._meant = self._meant or judge.expected(server, shape, self._source)
                 for way in here:

@@ -112,8 +112,8 @@ def _family(pid: int) -> list[int]:
         one = waiting.pop()
         found.append(one)
         try:
-            for thread in os.listdir(f"/proc/{one}/task"):
-                waiting += map(int, Path(f"/proc/{one}/task/{thread}/children").read_text().split())
+            for thread in Path(f"/proc/{one}/task").iterdir():
+                waiting += map(int, (thread / "children").read_text().split())
         except OSError:
             continue
     return found

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-
 from tests.performance.server import Server
 from tests.performance.shape import Shape
 
@@ -32,7 +31,7 @@ def make_files(server: Server, shape: Shape, database: str, folder: Path, work: 
         _write_lite(server, shape, database, folder)
 
 
-def change(server: Server, shape: Shape, database: str, folder: Path, work: str, part: int) -> None:
+def change(server: Server, shape: Shape, database: str, *, folder: Path, work: str, part: int) -> None:
     """Change one row in a hundred of the source, in the form that the work reads, too."""
     statement = shape.change.format(part=part)
     server.run(statement, database)

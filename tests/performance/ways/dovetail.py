@@ -8,8 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from dovetail.systems import registry
 from tests.performance.ways.task import Steps, Task, Way
+
+from dovetail.systems import registry
 
 _LAUNCH = "import sys; from dovetail.cli.main import main; sys.exit(main())"
 
