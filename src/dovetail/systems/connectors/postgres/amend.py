@@ -48,6 +48,7 @@ def _run(session: Session, attempt: Attempt, *, is_delete: bool) -> None:
             if len(set(hits)) < len(hits):
                 raise _Ambiguous({at for at, rows in Counter(hits).items() if rows > 1})
         attempt.written.update(hits)
+        attempt.statements += bool(hits)
 
     refers_to_itself = any(reference.dataset == attempt.dataset.name for reference in attempt.dataset.references)
     fields = () if is_delete else attempt.dataset.names  # what keeps a row from going stands in other rows

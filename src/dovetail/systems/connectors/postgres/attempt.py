@@ -26,7 +26,7 @@ class Attempt:
     """The rows of a change in the server's texts (`columns`, `expected`), their keys in our carriers, and what became
     of them.
 
-    A row that is neither `written`, nor `done` (it stood there already as it should), nor rejected, was missed."""
+    `statements` counts those that wrote. A row that is neither `written`, nor `done` (it stood there already as it should), nor rejected, was missed."""
 
     dataset: Dataset
     change: Change
@@ -40,6 +40,7 @@ class Attempt:
     written: set[int] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
     rejects: dict[int, Reject] = field(default_factory=dict)
+    statements: int = 0
 
     @property
     def size(self) -> int:

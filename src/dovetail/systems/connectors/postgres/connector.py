@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from dovetail.errors import DeclarationError
-from dovetail.model.catalog import Catalog, Dataset
+from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.connectors.postgres import doctor, fence, parts
 from dovetail.systems.connectors.postgres.address import Address, parse
@@ -22,6 +22,7 @@ from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Sessions
 from dovetail.systems.connectors.postgres.staged import Staged, copying
+from dovetail.systems.connectors.postgres.versions import versions
 from dovetail.systems.connectors.postgres.write import Writer
 from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import POSTGRES
@@ -129,6 +130,12 @@ class Connector:
         """The key of every row, and the digest of its key and these fields."""
         with self._sessions.lend(dataset.name) as session, session.reading():
             yield from self._reader.digest_rows(session, dataset, fields)
+
+    def versions(self, dataset: Dataset) -> Mapping[str, int]:
+        """By the number of the transaction that wrote a row; empty for views, foreign tables, and tables with types that
+        are not built in."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            return versions(session, self._reader.place(dataset)) if dataset.kind is DatasetKind.TABLE else {}
 
     def query(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement, in one snapshot; unqualified names are looked for in the default

@@ -8,6 +8,7 @@ it was. So each row is written out as the server would send it, and those bytes 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ FIELD = Field(DIGEST, Type(Kind.INTEGER))
 _SEED = 0x646F7665
 _HEADER_BYTES, _TRAILER_BYTES = 19, 2
 _UUID_BYTES = 16
+_UUID_GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
 
 
 def is_able(session: Session) -> bool:
@@ -89,15 +91,13 @@ def _layout(fields: Sequence[Field]) -> np.dtype[np.void]:
     return np.dtype(shape)
 
 
-def _column(values: np.ndarray[tuple[int], np.dtype[np.void]], kind: Kind) -> pa.Array:
+def _column(values: np.ndarray[Any, np.dtype[Any]], kind: Kind) -> pa.Array:
     if kind is not Kind.UUID:
         return pa.array(values.astype(np.int64))
     digits = np.frombuffer(values.tobytes().hex().encode(), np.uint8).reshape(len(values), 2 * _UUID_BYTES)
     texts = np.full((len(values), 2 * _UUID_BYTES + 4), ord("-"), np.uint8)
-    at = 0
-    for first, end in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)):
-        texts[:, first + at : end + at] = digits[:, first:end]
-        at += 1
+    for hyphens, (first, end) in enumerate(_UUID_GROUPS):
+        texts[:, first + hyphens : end + hyphens] = digits[:, first:end]
     offsets = np.arange(0, texts.size + 1, texts.shape[1], dtype=np.int32)
     return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(texts.tobytes()))
 

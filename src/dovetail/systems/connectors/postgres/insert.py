@@ -97,6 +97,7 @@ def _load(session: Session, attempt: Attempt) -> None:
             else:
                 session.copy_in(copy, csv_text([_taken(attempt.columns[name], positions) for name in names]))
         attempt.written.update(positions)
+        attempt.statements += 1
 
     refers_to_itself = any(reference.dataset == attempt.dataset.name for reference in attempt.dataset.references)
     sieve = Sieve(session, attempt.dataset.key, attempt.dataset.names, attempt.habits)

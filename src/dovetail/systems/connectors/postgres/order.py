@@ -82,12 +82,12 @@ def _may_be_null(dataset: Dataset) -> bool:
     return dataset.kind is not DatasetKind.TABLE or any(part is None or part.nullable for part in parts)
 
 
-def _beyond(terms: list[exp.Expression], given: list[exp.Expression], *, may_be_null: bool) -> exp.Expression:
+def _beyond(terms: list[exp.Expression], given: list[exp.Expression], *, may_be_null: bool) -> exp.Condition:
     """Greater part by part; the comparison of whole rows where it can be, since an index serves it. Nulls come last."""
     if not may_be_null:
         sides = [exp.Tuple(expressions=[one.copy() for one in side]) for side in (terms, given)]
         return exp.GT(this=sides[0], expression=sides[1])
-    test: exp.Expression = exp.false()
+    test: exp.Condition = exp.false()
     for held, mark in zip(reversed(terms), reversed(given), strict=True):
         is_greater = exp.or_(
             exp.GT(this=held.copy(), expression=mark.copy()), exp.Is(this=held.copy(), expression=exp.null())

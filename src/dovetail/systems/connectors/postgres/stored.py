@@ -43,7 +43,15 @@ SELECT row_security_active(c.oid), has_table_privilege(c.oid, 'INSERT, UPDATE, D
        coalesce((SELECT jsonb_agg(ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid
                                         AND a.attnum = ANY (i.indkey::int2[])))
                  FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-                   AND i.indpred IS NULL AND i.indexprs IS NULL), '[]')
+                   AND i.indpred IS NULL AND i.indexprs IS NULL), '[]'),
+       c.relkind IN ('r', 'p') AND NOT EXISTS (
+         SELECT FROM pg_class p LEFT JOIN pg_am m ON m.oid = p.relam
+         WHERE p.oid IN (SELECT c.oid UNION ALL SELECT t.relid FROM pg_partition_tree(c.oid) t) AND p.relkind <> 'p'
+           AND (p.relkind <> 'r' OR p.relhassubclass OR m.amname IS DISTINCT FROM 'heap'))
+         AND NOT EXISTS (
+         SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace m ON m.oid = t.typnamespace
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           AND (m.nspname <> 'pg_catalog' OR a.attgenerated = 'v'))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
 """
 _ON_INSERT, _ON_UPDATE = 4, 16
@@ -80,6 +88,9 @@ class Habits:
     has_insert_triggers: bool
     has_update_triggers: bool
     uniques: frozenset[frozenset[str]]
+    has_versions: bool
+    """Whether the number of the transaction that wrote a row tells all changes: the rows stand in ordinary tables, and
+    no type's labels, nor a computation, can change under them."""
 
 
 def bases(session: Session, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[Stored, bool]]:
@@ -110,11 +121,12 @@ def found(stored: Mapping[str, Column], dataset: Dataset, name: str) -> Column:
 
 def habits(session: Session, place: exp.Table) -> Habits:
     """Triggers, row security and unique keys of a table that is there."""
-    secured, may_write, rules, triggers, uniques = session.rows(_HABITS, [place.db, place.name])[0]
+    secured, may_write, rules, triggers, uniques, is_plain = session.rows(_HABITS, [place.db, place.name])[0]
     return Habits(
         is_row_secured=secured,
         denies_rows=secured and may_write,
         has_insert_triggers=bool(triggers & _ON_INSERT) or rules,
         has_update_triggers=bool(triggers & _ON_UPDATE) or rules,
         uniques=frozenset(frozenset(parts) for parts in uniques),
+        has_versions=is_plain,
     )

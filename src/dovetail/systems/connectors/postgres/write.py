@@ -12,6 +12,7 @@ from dovetail.systems.connectors.postgres.insert import create
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.sift import Sieve
+from dovetail.systems.connectors.postgres.versions import written
 from dovetail.systems.sql.dialect import POSTGRES
 
 
@@ -37,9 +38,13 @@ class Writer:
         return self._carry_out(attempt)
 
     def _carry_out(self, attempt: Attempt) -> Receipt:
+        if attempt.change.verb is Verb.DELETE:
+            return amend(self.session, self.reader, attempt)
         if attempt.change.verb is Verb.CREATE:
-            return create(self.session, self.reader, attempt)
-        return amend(self.session, self.reader, attempt)
+            receipt, is_plain = create(self.session, self.reader, attempt), not attempt.habits.has_insert_triggers
+        else:
+            receipt, is_plain = amend(self.session, self.reader, attempt), not attempt.habits.has_update_triggers
+        return replace(receipt, version=written(self.session, attempt)) if is_plain else receipt
 
     def _skip_done(self, attempt: Attempt, positions: list[int]) -> None:
         """Note the rows that stand there as they should, or are gone as they should."""
