@@ -1,0 +1,88 @@
+"""The bytes of a file of delimited values as UTF-8, after its first record, with a last record of our own."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from dovetail.errors import SystemFault
+from dovetail.systems.connectors.csv.dialect import Dialect
+from dovetail.systems.files.folder import faults
+
+MARK = "\x02"
+"""Every cell of the record that is put after the last one: where it does not come back, a quote was left open."""
+
+_BLOCK_BYTES = 2**20
+
+
+class Stream:
+    """A readable file, as Arrow wants one: what follows the first record, as UTF-8, then the marks."""
+
+    def __init__(self, path: Path, dialect: Dialect) -> None:
+        self._blocks = blocks(path, dialect)
+        self._rest = b""
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        """At most so many bytes; none at the end."""
+        while not self._rest:
+            found = next(self._blocks, None)
+            if found is None:
+                return b""
+            self._rest = found
+        if 0 <= size < len(self._rest):
+            given, self._rest = self._rest[:size], self._rest[size:]
+            return given
+        given, self._rest = self._rest, b""
+        return given
+
+    def close(self) -> None:
+        """Close the file."""
+        self.closed = True
+        self._blocks.close()
+
+    def readable(self) -> bool:
+        """That it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """That it cannot be read twice."""
+        return False
+
+
+def blocks(path: Path, dialect: Dialect) -> Iterator[bytes]:
+    """The UTF-8 of what follows the first record, in blocks; the last one holds the marks."""
+    skip = len(dialect.head.encode())
+    last = b"\n"
+    for block in _decoded(path, dialect):
+        if skip >= len(block):
+            skip -= len(block)
+            continue
+        part = block[skip:] if skip else block
+        skip = 0
+        last = part[-1:]
+        yield part
+    marks = dialect.delimiter.join([MARK] * len(dialect.names))
+    yield (b"" if last in b"\r\n" else b"\n") + marks.encode() + b"\n"
+
+
+def _decoded(path: Path, dialect: Dialect) -> Iterator[bytes]:
+    with faults(path.name), path.open("rb") as file:
+        file.seek(len(dialect.bom))
+        if dialect.encoding in ("utf-8", "ascii"):
+            while block := file.read(_BLOCK_BYTES):
+                yield block
+            return
+        decoder = codecs.getincrementaldecoder(dialect.encoding)(dialect.errors)
+        try:
+            while block := file.read(_BLOCK_BYTES):
+                yield decoder.decode(block).encode("utf-8", "surrogatepass")
+            yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            raise SystemFault(
+                f"the file is not {dialect.encoding}: it ends, or breaks off, in the middle of a character",
+                where=path.name,
+                hint="declare the encoding that it has",
+                code="DV-333",
+            ) from error
