@@ -50,6 +50,10 @@ class Connection(Protocol):
         """Begin, while nobody else changes the tables."""
         ...
 
+    def begin_reading(self) -> None:
+        """Begin to see the state as it is at one moment."""
+        ...
+
     def commit(self) -> None:
         """Make everything since `begin` durable."""
         ...
@@ -105,6 +109,7 @@ class Database:
         self._lock = threading.RLock()
         self._depth = 0
         self._is_doomed = False
+        self._is_reading = False
         self._is_closed = False
         self._holder: str | None = None
 
@@ -129,6 +134,21 @@ class Database:
         """As `transaction`, while nobody else changes the tables."""
         with self._lock, self._outer(self._connection.begin_migration):
             yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Every answer in the block is of one moment; nothing is written in it, and nobody waits for it."""
+        with self._lock:
+            if self._depth or self._is_reading:
+                yield
+                return
+            self._connection.begin_reading()
+            self._is_reading = True
+            try:
+                yield
+            finally:
+                self._is_reading = False
+                self._connection.rollback()
 
     @contextmanager
     def _inner(self) -> Iterator[None]:

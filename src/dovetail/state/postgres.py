@@ -113,6 +113,13 @@ class PostgresSchema:
             if found is None:
                 self._connection.execute(quoted.SQL(_CREATE).format(quoted.Identifier(self._schema)))
 
+    def begin_reading(self) -> None:
+        """Begin to see the schema as it is at one moment; opens a lost connection again."""
+        if self._connection.closed:
+            self._connection = self._open()
+        with self._translated():
+            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
     def commit(self) -> None:
         """Make everything since `begin` durable."""
         with self._translated():

@@ -86,11 +86,34 @@ _BEGINNING = (
     "CREATE INDEX metrics_name ON metrics (name, measured_at)",
 )
 
+_SEGMENTS = (
+    """CREATE TABLE segments (
+        segment_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, part TEXT NOT NULL, chunk BIGINT NOT NULL,
+        is_live BIGINT NOT NULL, first_row BIGINT NOT NULL, last_row BIGINT NOT NULL, row_count BIGINT NOT NULL,
+        linked BIGINT NOT NULL, paired BIGINT NOT NULL, layout_id BIGINT, base_gone BIGINT NOT NULL,
+        place BYTES NOT NULL, counts TEXT NOT NULL, put_at TEXT NOT NULL, UNIQUE (part, chunk))""",
+    "CREATE INDEX segments_mapping ON segments (mapping, first_row)",
+    """CREATE TABLE segment_parts (
+        segment_id BIGINT NOT NULL, name TEXT NOT NULL, checksum BIGINT NOT NULL, content BYTES NOT NULL,
+        PRIMARY KEY (segment_id, name))""",
+    """CREATE TABLE segment_links (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, segment_id BIGINT NOT NULL, link_count BIGINT NOT NULL,
+        gone BIGINT NOT NULL, lowest BIGINT, highest BIGINT, lowest_text TEXT, highest_text TEXT,
+        PRIMARY KEY (mapping, member, segment_id)) CLUSTERED""",
+    "CREATE INDEX segment_links_segment ON segment_links (segment_id)",
+    """CREATE TABLE segment_gone (
+        segment_id BIGINT NOT NULL, member TEXT NOT NULL, row_id BIGINT NOT NULL,
+        PRIMARY KEY (segment_id, member, row_id)) CLUSTERED""",
+    """CREATE TABLE loads (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, load_id BIGINT NOT NULL, status TEXT NOT NULL,
+        opened_at TEXT NOT NULL, closed_at TEXT, document TEXT NOT NULL, PRIMARY KEY (mapping, member)) CLUSTERED""",
+)
+
 REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)
 CLUSTERED"""
 """The table that says which steps were taken; made before the first of them."""
 
-MIGRATIONS = (Migration(1, "beginning", _BEGINNING),)
+MIGRATIONS = (Migration(1, "beginning", _BEGINNING), Migration(2, "segments", _SEGMENTS))
 """Every step, in order."""
 
 FORMAT = MIGRATIONS[-1].number

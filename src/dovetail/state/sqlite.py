@@ -98,6 +98,11 @@ class SqliteFile:
         """Begin alone."""
         self.begin()
 
+    def begin_reading(self) -> None:
+        """Begin to see the file as it is at one moment."""
+        with self._translated():
+            self._connection.execute("BEGIN DEFERRED")
+
     def commit(self) -> None:
         """Make everything since `begin` durable."""
         with self._translated():

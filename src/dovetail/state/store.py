@@ -22,7 +22,9 @@ from dovetail.state.queue import Queue
 from dovetail.state.rejects import Rejects
 from dovetail.state.runs import Runs
 from dovetail.state.schema import FORMAT, MIGRATIONS, REGISTER, Migration
+from dovetail.state.segments import Segments
 from dovetail.state.sequence import Sequence
+from dovetail.state.shelf import Shelf
 from dovetail.state.sqlite import SqliteFile
 
 BUSY_TIMEOUT_S = 10.0
@@ -41,8 +43,10 @@ class Store:
         self._database = database
         self.meta = meta
         self.runs = Runs(database)
-        self.crossref = Crossref(database)
-        self.base = Base(database)
+        shelf = Shelf(database)
+        self.crossref = Crossref(database, shelf)
+        self.base = Base(database, shelf)
+        self.segments = Segments(database, shelf, self.crossref, self.base)
         self.owed = Owed(database)
         self.queue = Queue(database)
         self.intents = Intents(database, seal)
@@ -63,8 +67,8 @@ class Store:
         return self._database.transaction()
 
     def examine(self) -> str:
-        """What is wrong with the state's files; empty when nothing is. Reads all of it."""
-        return self._database.examine()
+        """What is wrong with the state's files and segments; empty when nothing is. Reads all of it."""
+        return self._database.examine() or self.segments.examine()
 
     def close(self) -> None:
         """Close the database."""

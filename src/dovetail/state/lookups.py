@@ -1,0 +1,126 @@
+"""Finding rows by key and keys by row in the live segments, many at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dovetail.state.keyset import KeySet
+from dovetail.state.planes import Numbers
+from dovetail.state.shelf import Extent, Shelf, among
+
+_FEW = 4096
+"""Keys at most whose hashes are looked at before a segment's texts are unpacked."""
+
+_ASK_BY_KEY = 64
+"""Keys at most for which a segment with numbers in no order is searched for each alone."""
+
+
+class Lookup:
+    """Answers that fill up: one place for each thing asked, from several segments and from single links."""
+
+    def __init__(self, count: int) -> None:
+        self._places: list[npt.NDArray[np.intp]] = []
+        self._values: list[pa.Array] = []
+        self.is_open = np.ones(count, dtype=np.bool_)
+
+    def answer(self, places: npt.NDArray[np.intp], values: pa.Array) -> None:
+        """Take the answers for those places."""
+        if len(places):
+            self._places.append(places)
+            self._values.append(values)
+            self.is_open[places] = False
+
+    def array(self, kind: pa.DataType) -> pa.Array:
+        """The answers in the order of the questions, null where there is none."""
+        if not self._places:
+            return pa.nulls(len(self.is_open), kind)
+        order = np.zeros(len(self.is_open), dtype=np.int64)
+        order[np.concatenate(self._places)] = np.arange(sum(len(places) for places in self._places))
+        values = pa.concat_arrays(self._values)
+        return pc.take(values, pa.array(order, mask=self.is_open))
+
+
+def keys_in_segments(shelf: Shelf, extents: tuple[Extent, ...], rows: Numbers) -> Lookup:
+    """The key of each row, where a segment has one."""
+    answers = Lookup(len(rows))
+    order = None if (rows[1:] >= rows[:-1]).all() else np.argsort(rows, kind="stable")
+    ordered = rows if order is None else rows[order]
+    for extent in extents:
+        start, end = np.searchsorted(ordered, extent.first), np.searchsorted(ordered, extent.last, "right")
+        if start == end:
+            continue
+        held, wanted = shelf.rows(extent), ordered[start:end]
+        at = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
+        hit = (held[at] == wanted) & ~among(wanted, shelf.gone(extent, wanted))
+        places = np.arange(start, end)[hit] if order is None else order[start:end][hit]
+        keys = shelf.keys(extent).taken(at[hit])
+        if keys.null_count:
+            present = np.asarray(keys.is_valid())
+            places, keys = places[present], keys.drop_null()
+        answers.answer(places, keys)
+    return answers
+
+
+def rows_in_segments(shelf: Shelf, extents: tuple[Extent, ...], keys: KeySet) -> Lookup:
+    """The row of each key, where a segment has it."""
+    answers = Lookup(len(keys))
+    for extent in extents:
+        places, at = _numbers(shelf, extent, keys) if extent.summary.lowest is not None else _texts(shelf, extent, keys)
+        if len(at):
+            rows = shelf.rows(extent)[at]
+            counts = ~among(rows, shelf.gone(extent, rows))
+            answers.answer(places[counts], pa.array(rows[counts]))
+    return answers
+
+
+Hits = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+"""Places among what was asked, and the places in the segment where they were found."""
+
+_NOTHING: Hits = (np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp))
+
+
+def _numbers(shelf: Shelf, extent: Extent, keys: KeySet) -> Hits:
+    values, places = keys.numbers
+    low, high = np.searchsorted(values, extent.summary.lowest), np.searchsorted(values, extent.summary.highest, "right")
+    if low == high:
+        return _NOTHING
+    values, places = values[low:high], places[low:high]
+    held = shelf.keys(extent)
+    assert held.numbers is not None
+    if held.is_ascending:
+        numbers = np.asarray(held.numbers)
+        at = np.minimum(np.searchsorted(numbers, values), len(numbers) - 1)
+        hit = numbers[at] == values
+        return places[hit], at[hit]
+    return _matched(held.numbers, pa.array(values), places)
+
+
+def _texts(shelf: Shelf, extent: Extent, keys: KeySet) -> Hits:
+    bounds, said = keys.bounds, extent.summary
+    if bounds is None or said.lowest_text is None or said.highest_text is None:
+        return _NOTHING
+    if bounds[1] < said.lowest_text or bounds[0] > said.highest_text:
+        return _NOTHING
+    if len(keys) <= _FEW:
+        hashes, places = keys.hashes
+        kept = shelf.hashes(extent)
+        at = np.minimum(np.searchsorted(kept, hashes), len(kept) - 1)
+        places = places[kept[at] == hashes]
+        if not len(places):
+            return _NOTHING
+        return _matched(shelf.keys(extent).values, pc.take(keys.texts, pa.array(places)), places)
+    return _matched(shelf.keys(extent).values, keys.texts, np.arange(len(keys)))
+
+
+def _matched(held: pa.Array, wanted: pa.Array, places: npt.NDArray[np.intp]) -> Hits:
+    """Where each wanted key stands in a segment; the shorter side is searched in the longer one."""
+    if len(wanted) <= _ASK_BY_KEY:
+        found = np.array([pc.index(held, one).as_py() for one in wanted], dtype=np.intp)
+        hit = (found >= 0) & np.asarray(wanted.is_valid())
+        return places[hit], found[hit]
+    index = pc.index_in(wanted, value_set=held, skip_nulls=True)
+    hit = np.asarray(index.is_valid())
+    return places[hit], np.asarray(index.drop_null()).astype(np.intp)
