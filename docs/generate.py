@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 from docs.checks import checks
+from docs.failpoints import failpoints
 
 from dovetail import errors
 from dovetail.cli.main import GROUPS, main
@@ -258,6 +259,7 @@ PAGES = {
     "project-file.md": project_file,
     "connectors.md": connectors,
     "errors.md": error_page,
+    "failpoints.md": lambda: NOTE + failpoints(),
 }
 
 
