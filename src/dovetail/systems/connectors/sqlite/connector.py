@@ -19,6 +19,7 @@ from dovetail.systems.connectors.sqlite import doctor, phrase
 from dovetail.systems.connectors.sqlite.bind import known
 from dovetail.systems.connectors.sqlite.describe import describe, shape
 from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
+from dovetail.systems.connectors.sqlite.order import Ordered
 from dovetail.systems.connectors.sqlite.parts import bounds, named_parts, rowid
 from dovetail.systems.connectors.sqlite.read import Reader, empty
 from dovetail.systems.connectors.sqlite.session import Session, Sessions, translated
@@ -97,6 +98,18 @@ class Connector:
     def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
         """The rows of one part, in a snapshot of its own."""
         return self._read(dataset, fields, partition)
+
+    def read_after(
+        self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows after a key, texts byte by byte. In one snapshot in WAL mode; else in one a batch, so that no lock is
+        held while a batch is worked on."""
+        if digest:
+            raise Refused("SQLite computes no digests", where=dataset.name)
+        for name in fields:
+            known(dataset, name)
+        with self._sessions.lend(dataset.name) as session:
+            yield from Ordered(session, self._reader, dataset, fields).read(after)
 
     def query(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement, in one snapshot."""
