@@ -15,6 +15,7 @@ from dovetail.state.database import Clock, Connection, Database
 from dovetail.state.intents import Intents
 from dovetail.state.journal import Journal
 from dovetail.state.leases import Leases
+from dovetail.state.loads import Loads
 from dovetail.state.meta import Meta
 from dovetail.state.metrics import Metrics
 from dovetail.state.owed import Owed
@@ -53,6 +54,7 @@ class Store:
         self.journal = Journal(database, seal)
         self.conflicts = Conflicts(database, seal)
         self.rejects = Rejects(database, seal)
+        self.loads = Loads(database)
         self.leases = Leases(database, clock)
         self.sequence = Sequence(database)
         self.metrics = Metrics(database)
