@@ -83,6 +83,7 @@ _ABOUT_LAST = ("verified", "sent", "count", "at", "on", "type", "status", "valid
 _IN_PEOPLE = frozenset(
     {"name", "city", "town", "ort", "notes", "note", "comment", "comments", "remarks", "state", "company"}
 )
+_ON_CARDS = frozenset({"number", "holder", "expiry", "expires", "name"})
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}\.[A-Za-z]{2,24}")
 _PHONE = re.compile(r"(?:\+\d|00\d{2}[\s/-]|\(\+?\d)[\d\s()./-]{5,20}|\(?0\d{1,5}\)?[\s/-]\d[\d\s/-]{3,18}")
@@ -168,19 +169,27 @@ def sensitivity(dataset: str, field: str, values: Sequence[str | None], *, is_te
 
 def _by_name(dataset: tuple[str, ...], field: tuple[str, ...], *, is_text: bool) -> str:
     spoken = f" {' '.join(field)} "
-    if field and (field[0] in _ABOUT_FIRST or field[-1] in _ABOUT_LAST):
+    if len(field) > 1 and (field[0] in _ABOUT_FIRST or field[-1] in _ABOUT_LAST):
         return ""
     for label, words in _NAMES:
         if any(f" {word} " in spoken for word in words) and (is_text or label in _NUMBERS_TOO):
             return label
-    if (
-        is_text
-        and any(word.startswith(tuple(PEOPLE)) for word in dataset)
-        and (_IN_PEOPLE & set(field))
-        and len(field) <= 2
-    ):
-        return "person name" if "name" in field else "about a person"
+    if is_text and any(word.startswith(tuple(PEOPLE)) for word in dataset):
+        return in_people(field)
+    if any(word.endswith("card") for word in dataset) and _ON_CARDS & set(field):
+        return "payment card"
     return ""
+
+
+def in_people(field: tuple[str, ...]) -> str:
+    """The class of a field of that name where the rows are about people; empty where it is none.
+
+    >>> in_people(("name",)), in_people(("state",)), in_people(("name", "of", "file"))
+    ('person name', 'about a person', '')
+    """
+    if len(field) > 2 or not _IN_PEOPLE & set(field):
+        return ""
+    return "person name" if "name" in field else "about a person"
 
 
 _NUMBERS_TOO = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -10,8 +10,9 @@ from enum import StrEnum
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.analysis.neighbour import sensitivities
 from dovetail.analysis.patterns import shapes
-from dovetail.analysis.sensitivity import sensitivity
+from dovetail.analysis.sensitivity import Sensitivity
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.profile import FieldProfile, Profile
 from dovetail.model.type import FREE_DECIMAL_SCALE, Kind
@@ -94,18 +95,18 @@ def fold(dataset: Dataset, sample: pa.Table, *, rows: int, answers: Mapping[Ques
     if answers is None:
         answers = {question: measured(sample, question) for question in questions(dataset)}
     counted = rows if whole else seen
-    fields = tuple(_field(dataset, field, sample, answers, counted) for field in dataset.fields)
+    texts = {field.name: sample.column(field.name).to_pylist() for field in dataset.fields if field.type.kind in TEXTS}
+    personal = sensitivities(dataset, texts)
+    fields = tuple(
+        _field(field, sample, answers, rows=counted, personal=personal.get(field.name)) for field in dataset.fields
+    )
     return Profile(dataset.name, rows, fields, None if seen >= rows else seen)
 
 
 def _field(
-    dataset: Dataset, field: Field, sample: pa.Table, answers: Mapping[Question, object], rows: int
+    field: Field, sample: pa.Table, answers: Mapping[Question, object], *, rows: int, personal: Sensitivity | None
 ) -> FieldProfile:
     column = sample.column(field.name)
-    is_text = field.type.kind in TEXTS
-    texts: Sequence[str | None] = column.to_pylist() if is_text else ()
-    refers = any(field.name in reference.fields for reference in dataset.references)
-    personal = sensitivity("" if refers else dataset.name, "" if refers else field.name, texts, is_text=is_text)
     asked = {measure: answers.get(Question(field.name, measure)) for measure in Measure}
     profile = FieldProfile(
         name=field.name,
@@ -114,7 +115,7 @@ def _field(
         nulls=rows - _number(asked[Measure.FILLED]),
         distinct=_number(asked[Measure.DISTINCT]),
         longest=None if asked[Measure.LONGEST] is None else _number(asked[Measure.LONGEST]),
-        shapes=shapes(texts) if field.type.kind is Kind.TEXT else (),
+        shapes=shapes(column.to_pylist()) if field.type.kind is Kind.TEXT else (),
         sensitive=personal.label if personal else "",
         evidence=personal.evidence if personal else "",
     )
