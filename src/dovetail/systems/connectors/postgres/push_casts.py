@@ -20,8 +20,8 @@ from dovetail.systems.connectors.postgres.push_piece import (
     call,
     choice,
     constant,
-    is_not_null,
     negated,
+    null_of,
     number,
     outside,
     text,
@@ -31,9 +31,7 @@ from dovetail.systems.connectors.postgres.push_piece import (
 
 _INTEGER = "^-?[0-9]{1,18}$"
 _NUMBER = r"^-?[0-9]{1,30}(\.[0-9]{1,30})?$"
-_DATE = (
-    "^(?!0000)[0-9]{4}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
-)
+_DATE = "^(?!0000)[0-9]{4}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
 """Every day that each year has; the 29th of February is in doubt."""
 
 FIRST_DAY, LAST_DAY = "0001-01-01", "9999-12-31"
@@ -109,7 +107,9 @@ def _text_to_decimal(piece: Piece, target: Type) -> Piece:
     precision, scale = digits(target)
     given, doubt = _shaped(piece, _NUMBER, "numeric")
     value = call("round", given, exp.Literal.number(scale))
-    return Piece(value, target, (*piece.doubts, doubt, too_large(value.copy(), 10 ** (precision - scale))), bound(target))
+    return Piece(
+        value, target, (*piece.doubts, doubt, too_large(value.copy(), 10 ** (precision - scale))), bound(target)
+    )
 
 
 def _text_to_boolean(piece: Piece, target: Type) -> Piece:
@@ -165,7 +165,7 @@ def fitted(piece: Piece, target: Type) -> Piece:
     """The piece for a field of that type; a value that does not fit unchanged is in doubt."""
     source = piece.type
     if source is None:
-        return Piece(piece.copy(), target, piece.doubts, Fraction(0))
+        return Piece(null_of(target), target, piece.doubts, Fraction(0))
     doubts = [*piece.doubts]
     value = piece.value
     match target.kind:
@@ -203,5 +203,3 @@ def _holds(source: Type, low: int, high: int) -> bool:
 
 def _longer(piece: Piece, longest: int) -> SQL:
     return binary(exp.GT, call("char_length", piece.copy()), exp.Literal.number(longest))
-
-

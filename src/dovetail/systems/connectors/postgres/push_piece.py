@@ -128,8 +128,10 @@ def number(piece: Piece) -> SQL:
 
 def small(piece: Piece, least: int) -> SQL:
     """A whole number as PostgreSQL's functions of texts take it, kept within bounds."""
-    clipped = call("least", call("greatest", number(piece), constant(least)), constant(SMALL_MAX))
-    return cast(clipped, "integer")
+    given = number(piece)
+    bounds = [(exp.LT, constant(least)), (exp.GT, constant(SMALL_MAX))]
+    arms = [(binary(sign, given.copy(), limit), limit.copy()) for sign, limit in bounds]
+    return cast(choice(arms, given), "integer")
 
 
 def outside(value: SQL, low: int, high: int) -> SQL:

@@ -1,0 +1,159 @@
+"""Rows computed in one PostgreSQL and taken into another as they come: no value is looked at on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlglot import exp
+
+from dovetail.model.catalog import Dataset, Field
+from dovetail.model.type import Kind, Type
+from dovetail.systems.connectors.postgres import digest as digests
+from dovetail.systems.connectors.postgres.declared import logical
+from dovetail.systems.connectors.postgres.faults import translated
+from dovetail.systems.connectors.postgres.order import by_key
+from dovetail.systems.connectors.postgres.push_plan import FORMAT, Computing, computing
+from dovetail.systems.connectors.postgres.read import Reader, known
+from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.connectors.postgres.stored import Column, habits
+from dovetail.systems.push import DOUBT, Asked, Landing, Refusal, Wire
+from dovetail.systems.sql.dialect import POSTGRES
+from dovetail.systems.sql.quote import identifier
+
+BLOCK_BYTES = 256 * 1024
+"""Bytes that are handed on at once."""
+
+_BLOCK_ROWS = 1_000_000
+_TRUTH = Type(Kind.BOOLEAN)
+_ENCODING = "SELECT current_setting('server_encoding')"
+_PLAIN = "SELECT set_config('jit', 'off', true), set_config('statement_timeout', '0', true)"
+_EXPORT = "SELECT pg_export_snapshot()"
+_UNTIMED = "SELECT set_config('statement_timeout', '0', true)"
+_TIMED = "SELECT set_config('statement_timeout', $1, true)"
+
+
+def landing(session: Session, reader: Reader, dataset: Dataset, fields: Sequence[str]) -> Landing | Refusal:
+    """How rows arrive in the table; a refusal where more happens to them there than being stored."""
+    place = reader.place(dataset)
+    stored = reader.columns(session, dataset)
+    found = habits(session, place)
+    if found.has_insert_triggers:
+        return Refusal(f"{dataset.name} has triggers or rules")
+    if found.is_row_secured:
+        return Refusal(f"{dataset.name} has row security")
+    wires: dict[str, Wire] = {}
+    for name in fields:
+        of = stored.get(name)
+        if of is None or of.is_generated:
+            return Refusal(f"{dataset.name}.{name} cannot be written")
+        if of.stored.kind in (Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT) and of.stored.decimals != 6:
+            return Refusal(f"{dataset.name}.{name} rounds times")
+        wires[name] = Wire("enum" if of.stored.family == "e" else of.stored.base, logical(of.stored))
+    return Landing(FORMAT, wires)
+
+
+def prepared(
+    session: Session, reader: Reader, dataset: Dataset, *, asked: Asked, landing: Landing
+) -> Computing | Refusal:
+    """The SQL of what is asked; a refusal where the server cannot be asked, or not surely answers the same."""
+    if session.rows(_ENCODING)[0][0] != "UTF8":
+        return Refusal("the database's encoding is not UTF8")
+    return computing(dataset, reader.place(dataset), asked, landing)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Two sessions that see the same rows: one looks ahead while the other pours. Each is for one thread at a time."""
+
+    ahead: Session
+    pouring: Session
+    reader: Reader
+    dataset: Dataset
+    computing: Computing
+
+    def look(
+        self, *, after: pa.RecordBatch | None, rows: int, told: Sequence[str] = (), digest: Sequence[str] | None = None
+    ) -> pa.RecordBatch:
+        """For the next rows after a key: the key, the values of the fields `told`, the digest of the fields of that
+        name where wanted, `DOUBT`, and the answers to `where` and to every condition."""
+        place = self.reader.place(self.dataset)
+        stored = self.reader.columns(self.ahead, self.dataset)
+        names = [*self.dataset.key, *(name for name in told if name not in self.dataset.key)]
+        tree = self.reader.select(self.dataset, names)
+        fields = [known(self.dataset, name) for name in names]
+        for name, value in {DOUBT: self.computing.doubt, **self.computing.flags}.items():
+            tree = tree.select(exp.Alias(this=value.copy(), alias=identifier(name)), copy=False)
+            fields.append(Field(name, _TRUTH))
+        if digest is not None:
+            tree = tree.select(digests.of_row(self.dataset, stored, place, digest), copy=False)
+            fields.append(digests.FIELD)
+        self.ahead.renew()
+        tree = by_key(self.ahead, self.dataset, stored, tree, after).limit(rows, copy=False)
+        batches = list(self.reader.stream(self.ahead, POSTGRES.sql(tree), fields))
+        return pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if len(batches) > 1 else batches[0]
+
+    def pour(
+        self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool
+    ) -> Iterator[bytes]:
+        """The same rows as the target takes them, in the order of the key; with `every` all of them, else only those
+        that are kept: not in doubt, wanted, and failing no condition.
+
+        `every` may be asked for only where a look ahead has shown that all of them are kept."""
+        self.pouring.renew()
+        answer = f"COPY ({POSTGRES.sql(self._poured(fields, after, rows, every=every))}) TO STDOUT (FORMAT binary)"
+        blocks = self.pouring.copy_out(answer, rows_max=_BLOCK_ROWS, bytes_max=BLOCK_BYTES)
+        try:
+            for block in blocks:
+                yield block
+                self.pouring.renew()
+        except GeneratorExit:
+            for _ in blocks:  # what is left of the answer must be taken in before the session can be asked again
+                self.pouring.renew()
+            raise
+
+    def _poured(
+        self, fields: Sequence[str], after: pa.RecordBatch | None, rows: int, *, every: bool
+    ) -> exp.Expression:
+        stored: Mapping[str, Column] = self.reader.columns(self.pouring, self.dataset)
+        place = self.reader.place(self.dataset)
+        values = [self.computing.values[name].copy() for name in fields]
+        if every:
+            tree = exp.Select(expressions=values).from_(place)
+            return by_key(self.pouring, self.dataset, stored, tree, after).limit(rows, copy=False)
+        inner = exp.Select(expressions=[exp.Star()]).from_(place)
+        inner = by_key(self.pouring, self.dataset, stored, inner, after).limit(rows, copy=False)
+        named = exp.Subquery(this=inner, alias=exp.TableAlias(this=place.this.copy()))
+        return exp.Select(expressions=values).from_(named).where(self.computing.keep.copy())
+
+
+@contextmanager
+def passage(sessions: tuple[Session, Session], reader: Reader, dataset: Dataset, found: Computing) -> Iterator[Passage]:
+    """One snapshot, seen by both sessions until the end."""
+    ahead, pouring = sessions
+    with ahead.reading(), pouring.reading():
+        snapshot = POSTGRES.sql(exp.Literal.string(str(ahead.rows(_EXPORT)[0][0])))
+        pouring.rows(f"SET TRANSACTION SNAPSHOT {snapshot}")
+        for session in sessions:
+            session.rows(_PLAIN)
+        yield Passage(ahead, pouring, reader, dataset, found)
+
+
+def take(
+    session: Session, place: exp.Table, dataset: Dataset, *, fields: Sequence[str], blocks: Iterable[bytes]
+) -> int:
+    """The rows taken into the table; the number that the server took.
+
+    Where it refuses one, `Refused` is raised, none of them is left, and the transaction can go on."""
+    into = exp.Schema(this=place.copy(), expressions=[identifier(name) for name in fields])
+    with translated(dataset.name, session.timeout_s), session.savepoint():
+        session.rows(_UNTIMED)
+        cursor = session.connection.cursor()
+        with cursor.copy(f"COPY {POSTGRES.sql(into)} FROM STDIN (FORMAT binary)".encode()) as copy:
+            for block in blocks:
+                copy.write(block)
+                session.renew()
+        session.rows(_TIMED, [session.statement_timeout])
+    return max(cursor.rowcount, 0)

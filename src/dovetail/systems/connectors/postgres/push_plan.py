@@ -1,0 +1,242 @@
+"""Everything that is asked of a row, made SQL of PostgreSQL; or why that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sqlglot import exp
+
+from dovetail.errors import DeclarationError
+from dovetail.expression.parse import Expression
+from dovetail.expression.types import resolve
+from dovetail.model.catalog import Dataset, DatasetKind
+from dovetail.model.type import Kind, Type
+from dovetail.systems.connectors.postgres.carry import FIELD_BYTES_MAX
+from dovetail.systems.connectors.postgres.declared import cast
+from dovetail.systems.connectors.postgres.push_casts import FIRST_DAY, LAST_DAY, fitted
+from dovetail.systems.connectors.postgres.push_piece import (
+    SQL,
+    Piece,
+    Unpushable,
+    any_of,
+    binary,
+    bound,
+    bytewise,
+    call,
+    choice,
+    constant,
+    doubts_of,
+    is_not_null,
+    negated,
+    number,
+    text,
+    too_fine,
+)
+from dovetail.systems.connectors.postgres.push_translate import translate
+from dovetail.systems.push import Asked, Computed, Landing, Lookup, Refusal, Wire
+from dovetail.systems.sql.quote import column
+
+FORMAT = "postgres-copy-binary"
+"""The rows as `COPY ... (FORMAT binary)` sends and takes them."""
+
+_FREE_WHOLE, _FREE_PLACES = 20, 18
+_WIRES: dict[Kind, tuple[str, ...]] = {
+    Kind.BOOLEAN: ("bool",),
+    Kind.INTEGER: ("int2", "int4", "int8"),
+    Kind.DECIMAL: ("numeric",),
+    Kind.FLOAT: ("float8",),
+    Kind.TEXT: ("text", "varchar", "bpchar", "enum"),
+    Kind.BYTES: ("bytea",),
+    Kind.DATE: ("date",),
+    Kind.TIME: ("time",),
+    Kind.TIMESTAMP: ("timestamp",),
+    Kind.INSTANT: ("timestamptz",),
+    Kind.UUID: ("uuid",),
+    Kind.JSON: ("json", "jsonb"),
+}
+"""The built-in types whose binary form is proved the same as what is read and written the general way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computing:
+    """The SQL of everything that was asked. `doubt` is true, never null, where a row must go the general way; where it
+    is false, each of `values` is exactly what belongs into the target's field of that name."""
+
+    doubt: SQL
+    flags: Mapping[str, SQL]
+    values: Mapping[str, SQL]
+    keep: SQL
+
+
+def computing(dataset: Dataset, place: exp.Table, asked: Asked, landing: Landing) -> Computing | Refusal:
+    """The SQL for rows that are selected from `place`."""
+    try:
+        return _computing(dataset, place, asked, landing)
+    except Unpushable as reason:
+        return Refusal(str(reason))
+    except (DeclarationError, RecursionError) as error:
+        return Refusal(f"an expression cannot be computed there: {error}")
+
+
+def _computing(dataset: Dataset, place: exp.Table, asked: Asked, landing: Landing) -> Computing:
+    if dataset.kind is not DatasetKind.TABLE:
+        raise Unpushable(f"{dataset.name} is no table")
+    if landing.format != FORMAT:
+        raise Unpushable(f"the target does not take {FORMAT}")
+    own = {name: field_piece(place, name, given) for name, given in asked.scope.items()}
+    doubts = [doubt for name in asked.reads for doubt in unreadable(column(name, place), asked.scope[name])]
+    where = _condition(asked.where, own, asked.scope) if asked.where is not None else None
+    shared = {one.name: _named(one, own, asked.scope) for one in asked.shared}
+    doubts += doubts_of(*shared.values())
+    known = {name: _trusted(piece) for name, piece in shared.items()}
+    known = {name: _followed(piece, asked.lookups.get(name)) for name, piece in known.items()}
+    scope = {name: piece.type for name, piece in known.items() if piece.type is not None}
+    asks = {one.name: _condition(one.expression, known, scope) for one in asked.asks}
+    outputs = {one.name: _landed(one, known, scope, landing) for one in asked.outputs}
+    doubts += doubts_of(*asks.values(), *outputs.values())
+    flags = {name: piece.value for name, piece in asks.items()}
+    doubt = any_of(list(dict.fromkeys(doubts)))
+    keep = [negated(exp.Is(this=flag.copy(), expression=exp.false())) for flag in flags.values()]
+    if where is not None:
+        is_wanted = exp.Paren(this=exp.Is(this=where.copy(), expression=exp.true()))
+        doubt = any_of([*where.doubts, binary(exp.And, is_wanted, doubt)])
+        keep.append(is_wanted.copy())
+    doubt = exp.Paren(this=exp.Is(this=doubt, expression=exp.true()))
+    kept = negated(doubt.copy())
+    for condition in keep:
+        kept = binary(exp.And, kept, condition)
+    if where is not None:
+        flags = {WHERE: where.value, **flags}
+    return Computing(doubt, flags, {name: piece.value for name, piece in outputs.items()}, kept)
+
+
+WHERE = "dovetail_where"
+"""Column of a look ahead: whether the row is wanted, where that was asked."""
+
+
+def field_piece(place: exp.Table, name: str, given: Type) -> Piece:
+    """A field of the dataset, as something to compute with."""
+    raw = column(name, place)
+    value: SQL = raw
+    if given.kind in (Kind.TEXT, Kind.UUID, Kind.JSON):
+        value = bytewise(raw.copy())
+    return Piece(value, given, (), bound(given), raw, given)
+
+
+def unreadable(held: SQL, given: Type) -> list[SQL]:
+    """When a value of the field cannot be carried, so that its row cannot be read the general way."""
+    match given.kind:
+        case Kind.DECIMAL if given.precision is not None:
+            return [binary(exp.EQ, held, cast(exp.Literal.string("NaN"), "numeric"))]
+        case Kind.DECIMAL:
+            is_small = binary(exp.LT, call("abs", held.copy()), constant(10**_FREE_WHOLE))
+            return [negated(is_small), too_fine(held, _FREE_PLACES)]
+        case Kind.TEXT | Kind.JSON if given.length is None:
+            return [_larger(bytewise(held))]
+        case Kind.BYTES:
+            return [_larger(held)]
+        case Kind.DATE | Kind.TIMESTAMP | Kind.INSTANT:
+            return [_far(held, given.kind)]
+        case Kind.TIME:
+            return [binary(exp.EQ, held, cast(exp.Literal.string("24:00:00"), "time"))]
+    return []
+
+
+def _larger(value: SQL) -> SQL:
+    return binary(exp.GT, call("octet_length", value), exp.Literal.number(FIELD_BYTES_MAX))
+
+
+def _far(held: SQL, kind: Kind) -> SQL:
+    name = {Kind.DATE: "date", Kind.TIMESTAMP: "timestamp"}.get(kind, "timestamptz")
+    tail = {Kind.DATE: "", Kind.TIMESTAMP: " 23:59:59.999999"}.get(kind, " 23:59:59.999999+00")
+    first = FIRST_DAY if kind is not Kind.INSTANT else f"{FIRST_DAY} 00:00:00+00"
+    low, high = (cast(exp.Literal.string(one), name) for one in (first, LAST_DAY + tail))
+    return negated(exp.Between(this=held, low=low, high=high))
+
+
+def _condition(expression: Expression, names: Mapping[str, Piece], scope: Mapping[str, Type]) -> Piece:
+    piece = _computed(expression, names, scope)
+    if piece.type is None:
+        return Piece(cast(exp.Null(), "boolean"), Type(Kind.BOOLEAN), piece.doubts)
+    return piece
+
+
+def _computed(expression: Expression, names: Mapping[str, Piece], scope: Mapping[str, Type]) -> Piece:
+    if expression.old_names:
+        raise Unpushable("a new row has no old values")
+    return translate(resolve(expression, scope), names)
+
+
+def _named(one: Computed, names: Mapping[str, Piece], scope: Mapping[str, Type]) -> Piece:
+    """A value that was asked for by name; its refusal names it."""
+    try:
+        piece = _computed(one.expression, names, scope)
+        return fitted(piece, one.fit) if one.fit is not None else piece
+    except Unpushable as reason:
+        raise Unpushable(f"{one.name}: {reason}") from None
+
+
+def _trusted(piece: Piece) -> Piece:
+    """The piece without its doubts, which are the row's anyway."""
+    given = piece.type or Type(Kind.TEXT)
+    return Piece(piece.value, given, (), piece.most, piece.raw, piece.origin)
+
+
+def _followed(piece: Piece, lookup: Lookup | None) -> Piece:
+    """What a reference leads to, by its list."""
+    if lookup is None:
+        return piece
+    if piece.kind not in (Kind.INTEGER, Kind.TEXT, Kind.UUID) or lookup.type.kind not in _KEYS:
+        raise Unpushable(f"{lookup.name}: a reference of {piece.type} is not followed there")
+    sought = piece.copy() if piece.kind is not Kind.INTEGER else number(piece)
+    keys = [text(key) if piece.kind is not Kind.INTEGER else constant(int(key)) for key in lookup.pairs]
+    named = _KEYS[lookup.type.kind]
+    if not keys:
+        return Piece(cast(exp.Null(), named), lookup.type, (is_not_null(piece.copy()),), Fraction(0))
+    values = [cast(exp.Literal.string(value), named) for value in lookup.pairs.values()]
+    arms = list(zip(keys, values, strict=True))
+    unknown = negated(exp.In(this=sought.copy(), expressions=[key.copy() for key in keys]))
+    return Piece(choice(arms, None, sought), lookup.type, (unknown,), bound(lookup.type))
+
+
+_KEYS = {Kind.INTEGER: "bigint", Kind.TEXT: "text", Kind.UUID: "text"}
+
+
+def _landed(one: Computed, names: Mapping[str, Piece], scope: Mapping[str, Type], landing: Landing) -> Piece:
+    wire = landing.wires.get(one.name)
+    if wire is None:
+        raise Unpushable(f"{one.name}: the target does not say how it travels")
+    piece = _named(Computed(one.name, one.expression, wire.type), names, scope)
+    try:
+        return _sent(piece, wire)
+    except Unpushable as reason:
+        raise Unpushable(f"{one.name}: {reason}") from None
+
+
+def _sent(piece: Piece, wire: Wire) -> Piece:
+    """The value in exactly the built-in type that the target takes."""
+    kind = wire.type.kind
+    if wire.name not in _WIRES.get(kind, ()):
+        raise Unpushable(f"a field of {wire.type.native or wire.name} is not proved equal there")
+    held = piece.raw.copy() if piece.raw is not None and kind is not Kind.TEXT else piece.copy()
+    doubts: Sequence[SQL] = piece.doubts
+    match kind:
+        case Kind.TEXT:
+            held = cast(held, "text")
+            if wire.name == "bpchar":
+                doubts = (*doubts, binary(exp.EQ, call("right", piece.copy(), exp.Literal.number(1)), text(" ")))
+        case Kind.DECIMAL if wire.type.precision is None:
+            held = call("trim_scale", cast(held, "numeric"))
+        case Kind.JSON:
+            held = _json(held, piece.origin, wire.name)
+        case _:
+            held = cast(held, wire.name)
+    return Piece(held, wire.type, tuple(doubts), piece.most)
+
+
+def _json(held: SQL, origin: Type | None, wire: str) -> SQL:
+    if origin is None or (origin.native, wire) not in (("json", "json"), ("jsonb", "jsonb"), ("jsonb", "json")):
+        raise Unpushable("this JSON is not proved equal there")
+    return held if origin.native == wire else cast(cast(held, "text"), wire)
