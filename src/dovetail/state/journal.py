@@ -12,7 +12,9 @@ from dovetail.model.change import Verb
 from dovetail.state import lossless
 from dovetail.state.database import Database, Keys, Row, Rows, listed, moment, stamp
 from dovetail.state.dialect import Load
+from dovetail.state.faults import misused
 from dovetail.state.seal import Seal
+from dovetail.state.shelf import Shelf
 
 ENTRIES_MAX = 200
 """Entries at most in one block."""
@@ -33,6 +35,7 @@ _HISTORY = """SELECT block, run_id, written_at, content FROM journal WHERE block
     SELECT block FROM journal_spans WHERE mapping = ? AND first_row <= ? AND last_row >= ?)
 ORDER BY block DESC"""
 _OF_RUN = "SELECT block, run_id, written_at, content FROM journal WHERE run_id = ? ORDER BY block DESC"
+_SEGMENT = "SELECT segment_id, mapping, chunk, first_row, last_row FROM segments WHERE part = ? AND chunk = ?"
 _PRUNE_ROWS = "DELETE FROM journal_rows WHERE block IN (SELECT block FROM journal WHERE written_at < ?)"
 _PRUNE_SPANS = "DELETE FROM journal_spans WHERE block IN (SELECT block FROM journal WHERE written_at < ?)"
 _PRUNE = "DELETE FROM journal WHERE written_at < ?"
@@ -81,9 +84,10 @@ class Journal:
     """Encrypted blocks that are only added, found by a keyed hash of the row; the state shows neither values nor whose
     they are."""
 
-    def __init__(self, database: Database, seal: Seal) -> None:
+    def __init__(self, database: Database, seal: Seal, shelf: Shelf) -> None:
         self._database = database
         self._seal = seal
+        self._shelf = shelf
 
     def append(self, run: str, mapping: str, entries: Sequence[JournalEntry]) -> None:
         """Add entries; they are durable when this returns, or when the surrounding transaction commits."""
@@ -102,6 +106,17 @@ class Journal:
                 some = links[start : start + CREATED_MAX]
                 document = {"mapping": mapping, "member": created.member, "chunk": created.chunk, "created": some}
                 self._database.run(_SPAN, mapping, some[0][0], some[-1][0], self._add(run, document))
+
+    def append_segment(self, run: str, partition: str, chunk: int, *, member: str) -> None:
+        """Add a bulk create at one member whose rows and keys a segment holds: whoever asks is answered from there. The
+        rows of a segment that was dropped were never written, and nothing is told of them."""
+        with self._database.transaction():
+            found = self._database.row(_SEGMENT, partition, chunk)
+            if found is None:
+                raise misused(self._database.place, f"no segment {chunk} of {partition} to journal")
+            number, mapping, _, first, last = found
+            document = {"mapping": mapping, "member": member, "chunk": chunk, "segment": number}
+            self._database.run(_SPAN, mapping, first, last, self._add(run, document))
 
     def _add(self, run: str, document: Mapping[str, object]) -> int:
         block = self._database.draw("block")
@@ -135,9 +150,15 @@ class Journal:
         for block, run, at, content in blocks:
             packed = self._seal.open(content, f"journal {block} {run}")
             document = lossless.read(zlib.decompressobj().decompress(packed, _PACKED_MAX).decode())
-            entries = _entries(document, row)
+            entries = self._in_segment(document, row) if "segment" in document else _entries(document, row)
             opened += [Journaled(document["mapping"], entry, run, moment(at)) for entry in reversed(entries)]
         return opened
+
+    def _in_segment(self, document: Mapping[str, Any], row: int | None) -> list[JournalEntry]:
+        found = self._shelf.created(document["segment"], document["member"], row)
+        return [
+            JournalEntry(number, document["member"], Verb.CREATE, key, chunk=document["chunk"]) for number, key in found
+        ]
 
 
 def _document(entry: JournalEntry) -> list[object]:

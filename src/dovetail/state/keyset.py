@@ -19,8 +19,13 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NUMBER = r"^(0|-?[1-9][0-9]{0,17})$"
 """Whole numbers as `model.key.encode` writes them; one of more digits stays a text."""
 
-Hashes = npt.NDArray[np.uint32]
-"""One short hash for each key."""
+_DIGITS_MAX = 20
+
+Hashes = npt.NDArray[np.uint64]
+"""One short hash for each key, of `HASH_BITS` bits."""
+
+HASH_BITS = 40
+"""Two keys of different text have the same hash once in 2 ** 40 times."""
 
 
 def strings(keys: object) -> pa.Array:
@@ -42,6 +47,8 @@ def whole_numbers(keys: pa.Array) -> pa.Array | None:
     """
     if pa.types.is_integer(keys.type):
         return pc.cast(keys, pa.int64())
+    if (pc.max(pc.binary_length(keys)).as_py() or 0) > _DIGITS_MAX:
+        return None
     try:
         numbers = pc.cast(keys, pa.int64())
     except pa.ArrowInvalid:
@@ -65,7 +72,7 @@ def hashes(keys: pa.Array) -> Hashes:
         keep = _ALL >> (np.uint64(64) - left * np.uint64(8))
         mixed = (value[some] ^ (words[starts[some] + at] & keep)) * _SECOND
         value[some] = (mixed ^ (mixed >> _THIRTY_TWO)) * _FIRST
-    return (value >> _THIRTY_TWO).astype(np.uint32)
+    return np.asarray(value >> np.uint64(64 - HASH_BITS))
 
 
 class KeySet:

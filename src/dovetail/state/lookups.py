@@ -11,9 +11,6 @@ from dovetail.state.keyset import KeySet
 from dovetail.state.planes import Numbers
 from dovetail.state.shelf import Extent, Shelf, among
 
-_FEW = 4096
-"""Keys at most whose hashes are looked at before a segment's texts are unpacked."""
-
 _ASK_BY_KEY = 64
 """Keys at most for which a segment with numbers in no order is searched for each alone."""
 
@@ -104,15 +101,11 @@ def _texts(shelf: Shelf, extent: Extent, keys: KeySet) -> Hits:
         return _NOTHING
     if bounds[1] < said.lowest_text or bounds[0] > said.highest_text:
         return _NOTHING
-    if len(keys) <= _FEW:
-        hashes, places = keys.hashes
-        kept = shelf.hashes(extent)
-        at = np.minimum(np.searchsorted(kept, hashes), len(kept) - 1)
-        places = places[kept[at] == hashes]
-        if not len(places):
-            return _NOTHING
-        return _matched(shelf.keys(extent).values, pc.take(keys.texts, pa.array(places)), places)
-    return _matched(shelf.keys(extent).values, keys.texts, np.arange(len(keys)))
+    hashes, places = keys.hashes
+    places = places[shelf.hashes(extent).among(hashes)]
+    if not len(places):
+        return _NOTHING
+    return _matched(shelf.keys(extent).values, pc.take(keys.texts, pa.array(places)), places)
 
 
 def _matched(held: pa.Array, wanted: pa.Array, places: npt.NDArray[np.intp]) -> Hits:

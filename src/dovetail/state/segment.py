@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
 from dovetail.merge.packed import CELL
 from dovetail.state.keyset import Hashes, hashes, strings, whole_numbers
-from dovetail.state.planes import Cells, Numbers, Packing, Unpacking, spread
+from dovetail.state.planes import Cells, Flags, Numbers, Packing, Unpacking, spread
+
+_TAIL_BITS = np.uint64(8)
 
 ROWS = "rows"
 BASE = "base"
@@ -152,6 +155,31 @@ def read_keys(content: bytes, count: int) -> Keys:
     return Keys(spread(pa.array(values), present), None, is_ascending)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyHashes:
+    """The hashes of a segment's texts, ascending, in five bytes each."""
+
+    heads: npt.NDArray[np.uint32]
+    tails: npt.NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes in memory."""
+        return self.heads.nbytes + self.tails.nbytes
+
+    def among(self, asked: Hashes) -> Flags:
+        """Which of the hashes asked for are here; they ascend."""
+        heads = (asked >> _TAIL_BITS).astype(np.uint32)
+        at = np.minimum(np.searchsorted(self.heads, heads), len(self.heads) - 1)
+        found = self.heads[at] == heads
+        places = np.flatnonzero(found)
+        if len(places):
+            whole = (self.heads.astype(np.uint64) << _TAIL_BITS) | self.tails
+            some = asked[places]
+            found[places] = whole[np.minimum(np.searchsorted(whole, some), len(whole) - 1)] == some
+        return found
+
+
 def hashes_part(found: Hashes) -> bytes:
     """Ascending hashes as bytes."""
     packing = Packing()
@@ -159,9 +187,10 @@ def hashes_part(found: Hashes) -> bytes:
     return packing.written()
 
 
-def read_hashes(content: bytes) -> Hashes:
+def read_hashes(content: bytes) -> KeyHashes:
     """The hashes again."""
-    return Unpacking(content).numbers("hashes").astype(np.uint32)
+    found = Unpacking(content).numbers("hashes").astype(np.uint64)
+    return KeyHashes((found >> _TAIL_BITS).astype(np.uint32), found.astype(np.uint8))
 
 
 def cells_part(cells: Cells) -> bytes:

@@ -15,10 +15,10 @@ from dovetail.state.base import Base
 from dovetail.state.crossref import Crossref, order_of
 from dovetail.state.database import Database
 from dovetail.state.dialect import Load
-from dovetail.state.faults import misused
+from dovetail.state.faults import misused, not_one_to_one
 from dovetail.state.keyset import strings
 from dovetail.state.planes import Numbers
-from dovetail.state.segment import BASE, ROWS, Keys, Segment, Summary
+from dovetail.state.segment import BASE, ROWS, Keys, Segment
 from dovetail.state.shelf import Shelf, part_of
 from dovetail.state.spans import as_numbers, linked
 
@@ -67,36 +67,43 @@ class Segments:
         """Keep what is about to be written; a pending one of the same number is replaced.
 
         A `StateFault` where rows or keys repeat, or where a link that stands already is in the way."""
-        rows = self._sound(segment)
-        keys = {member: kept.keys_of(given) for member, given in segment.keys.items()}
-        said = {member: kept.summary(own) for member, own in keys.items()}
         with self._database.transaction():
             self._make_room(partition, chunk)
-            number = self._database.draw("segment")
-            self._database.draw(order_of(segment.mapping), 0)
-            for member, own in keys.items():
-                if said[member][0].repeated:
-                    raise misused(self._database.place, f"{said[member][0].repeated} keys of {member} stand twice")
-                self._standing(segment.mapping, member, rows, own)
-            layout = None if segment.layout is None else self._base.layout(segment.mapping, segment.layout)
-            first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
-            counted = [linked(list(keys.values()), times) for times in (1, 2)]
-            self._database.run(
-                _PUT, number, segment.mapping, partition, chunk, first, last, len(rows), *counted, layout,
-                segment.place, json.dumps(dict(segment.counts)), self._database.now(),
-            )  # fmt: skip
-            parts = {ROWS: kept.rows_part(rows)}
-            for member, (about, found) in said.items():
-                self._describe(segment.mapping, member, number, about)
-                parts[part_of(member)] = kept.keys_part(keys[member])
-                if found is not None:
-                    parts[f"hashes {member}"] = kept.hashes_part(found)
-            if layout is not None:
-                parts[BASE] = kept.cells_part(segment.marks)
-            parts |= {f"digests {member}": kept.digests_part(own) for member, own in segment.digests.items()}
-            self._database.load(
-                _PARTS, ((number, name, kept.checksum(part, f"{number} {name}"), part) for name, part in parts.items())
-            )
+            self._write(self._database.draw("segment"), partition, chunk, segment)
+
+    def _write(self, number: int, partition: str, chunk: int, segment: Segment) -> None:
+        rows = self._sound(segment)
+        self._database.draw(order_of(segment.mapping), 0)
+        layout = None if segment.layout is None else self._base.layout(segment.mapping, segment.layout)
+        parts = {ROWS: kept.rows_part(rows)}
+        every = []
+        for member, given in segment.keys.items():
+            keys = kept.keys_of(given)
+            parts |= self._link(segment.mapping, member, number, rows=rows, keys=keys)
+            every.append(keys)
+        if layout is not None:
+            parts[BASE] = kept.cells_part(segment.marks)
+        parts |= {f"digests {member}": kept.digests_part(own) for member, own in segment.digests.items()}
+        self._database.load(
+            _PARTS, ((number, name, kept.checksum(part, f"{number} {name}"), part) for name, part in parts.items())
+        )
+        span = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
+        counted = (len(rows), linked(every, 1), linked(every, 2))
+        told = (segment.place, json.dumps(dict(segment.counts)), self._database.now())
+        self._database.run(_PUT, number, segment.mapping, partition, chunk, *span, *counted, layout, *told)
+
+    def _link(self, mapping: str, member: str, number: int, *, rows: Numbers, keys: Keys) -> dict[str, bytes]:
+        """Note the links of one member, and give back its parts; a `StateFault` where they are not one-to-one."""
+        said, found = kept.summary(keys)
+        if said.repeated:
+            raise not_one_to_one(f"{mapping}.{member}", said.repeated)
+        self._standing(mapping, member, rows, keys)
+        ends = (said.lowest, said.highest, said.lowest_text, said.highest_text)
+        self._database.run(_LINKS, mapping, member, number, said.count, *ends)
+        parts = {part_of(member): kept.keys_part(keys)}
+        if found is not None:
+            parts[f"hashes {member}"] = kept.hashes_part(found)
+        return parts
 
     def _sound(self, segment: Segment) -> Numbers:
         """The row numbers; raises unless they ascend and everything has as many places."""
@@ -115,10 +122,6 @@ class Segments:
         if found is not None:
             self._forget(found[0])
 
-    def _describe(self, mapping: str, member: str, number: int, about: Summary) -> None:
-        ends = (about.lowest, about.highest, about.lowest_text, about.highest_text)
-        self._database.run(_LINKS, mapping, member, number, about.count, *ends)
-
     def _standing(self, mapping: str, member: str, rows: Numbers, keys: Keys) -> Numbers:
         """The rows whose link stands already; a `StateFault` where another link is in the way."""
         held = np.asarray(keys.values.is_valid())
@@ -132,11 +135,11 @@ class Segments:
             found = self._database.row(_FIND, partition, chunk)
             if found is None or found[2]:
                 return found is not None
-            if len(without):
-                self.put(partition, chunk, self._read(found[0]).without(np.array(without, dtype=np.int64)))
-                found = self._database.row(_FIND, partition, chunk)
-                assert found is not None
             number, mapping, _ = found
+            if len(without):
+                rest = self._read(number).without(np.array(without, dtype=np.int64))
+                self._forget(number)
+                self._write(number, partition, chunk, rest)
             self._database.draw(order_of(mapping), 1)
             self._settle(number, mapping)
             self._database.run(_LIVE, number)

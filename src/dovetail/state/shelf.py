@@ -37,6 +37,7 @@ JOIN segment_parts p ON p.segment_id = s.segment_id AND p.name = 'base'
 WHERE s.mapping = ? AND s.is_live = 1 AND s.layout_id IS NOT NULL AND s.row_count > s.base_gone
 ORDER BY s.first_row, s.segment_id"""
 _PART = "SELECT checksum, content FROM segment_parts WHERE segment_id = ? AND name = ?"
+_IS_THERE = "SELECT 1 FROM segment_parts WHERE segment_id = ? AND name = ?"
 _GONE = "SELECT row_id FROM segment_gone WHERE segment_id = ? AND member = ? ORDER BY row_id"
 _GONE_SOME = """SELECT row_id FROM segment_gone WHERE segment_id = ? AND member = ? AND row_id IN BIGINTS(?)
 ORDER BY row_id"""
@@ -104,7 +105,7 @@ class Shelf:
         name = part_of(extent.member)
         return self._part(extent.segment, name, extent.part_sum, lambda content: kept.read_keys(content, extent.rows))
 
-    def hashes(self, extent: Extent) -> npt.NDArray[np.uint32]:
+    def hashes(self, extent: Extent) -> kept.KeyHashes:
         """The hashes of the keys, ascending; only of a segment whose keys are texts."""
         return self._part(extent.segment, f"hashes {extent.member}", extent.part_sum, kept.read_hashes)
 
@@ -142,6 +143,17 @@ class Shelf:
                 self._database.run(_LINKS_GONE, len(rows), extent.mapping, extent.member, extent.segment)
             else:
                 self._database.run(_BASE_GONE, len(rows), extent.segment)
+
+    def created(self, segment: int, member: str, row: int | None) -> list[tuple[int, str]]:
+        """The rows with a key at a member that a segment was put with, that one or all; nothing where the segment was
+        dropped."""
+        if self._database.row(_IS_THERE, segment, part_of(member)) is None:
+            return []
+        rows = self.opened(segment, ROWS, kept.read_rows)
+        keys = self.opened(segment, part_of(member), lambda content: kept.read_keys(content, len(rows)))
+        at = np.flatnonzero(rows == row) if row is not None else np.arange(len(rows))
+        links = zip(rows[at].tolist(), keys.taken(at).to_pylist(), strict=True)
+        return [(number, key) for number, key in links if key is not None]
 
     def content(self, segment: int, name: str) -> bytes:
         """The bytes of a part; a `StateFault` where they are not what was put."""

@@ -16,6 +16,7 @@ from dovetail.state.intents import Intents
 from dovetail.state.journal import Journal
 from dovetail.state.leases import Leases
 from dovetail.state.loads import Loads
+from dovetail.state.loads import Loads
 from dovetail.state.meta import Meta
 from dovetail.state.metrics import Metrics
 from dovetail.state.owed import Owed
@@ -48,10 +49,11 @@ class Store:
         self.crossref = Crossref(database, shelf)
         self.base = Base(database, shelf)
         self.segments = Segments(database, shelf, self.crossref, self.base)
+        self.loads = Loads(database)
         self.owed = Owed(database)
         self.queue = Queue(database)
         self.intents = Intents(database, seal)
-        self.journal = Journal(database, seal)
+        self.journal = Journal(database, seal, shelf)
         self.conflicts = Conflicts(database, seal)
         self.rejects = Rejects(database, seal)
         self.loads = Loads(database)
