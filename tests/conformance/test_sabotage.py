@@ -59,6 +59,33 @@ def with_fresh_keys(true, dataset, wanted):
     return pa.record_batch({dataset.key[0]: pa.array(range(1, wanted + 1), pa.int64())})
 
 
+def inclusive(true, dataset, fields, *, after=None, digest=False):
+    """Reads the row that marks the place once more."""
+    if after is not None:
+        after = after.set_column(0, "id", pc.subtract(after.column(0), 1)) if after.schema.names == ["id"] else after
+    return true(dataset, fields, after=after, digest=digest)
+
+
+def unordered(true, dataset, fields, *, after=None, digest=False):
+    """Reads in some other order."""
+    for one in true(dataset, fields, after=after, digest=digest):
+        yield one.take(pa.array(range(one.num_rows)[::-1], pa.int64()))
+
+
+def linear(true, dataset, fields):
+    """Digests that are a sum: what two rows swap is not seen."""
+    shape = [part for name in fields for part in (dataset.field(name),) if part]
+    batches = list(true.__self__.read(dataset, [*dataset.key, *(part.name for part in shape)]))
+    return sum(one.num_rows for one in batches), sum(
+        hash(value) for one in batches for c in one for value in c.to_pylist()
+    )
+
+
+def one_version(true, dataset):
+    """One version for all rows."""
+    return {"1": sum(true(dataset).values())} if true(dataset) else {}
+
+
 SPOILED: dict[str, tuple[Callable[[Target], Target], str]] = {
     "drops updates": (lambda s: spoil(s, apply=sabotage.ignores(Verb.UPDATE)), "an_update_sets_only_its_fields"),
     "ignores deletes": (lambda s: spoil(s, apply=sabotage.ignores(Verb.DELETE)), "rows_are_deleted"),
@@ -105,6 +132,18 @@ SPOILED: dict[str, tuple[Callable[[Target], Target], str]] = {
     "reserves keys twice": (lambda s: spoil(s, reserve=with_fresh_keys), "reserved_keys_are_nobody_elses"),
     "doubles rows on repeat": (doubling, "applying_twice_equals_once"),
     "keeps its ledger outside": (early_ledger, "an_exception_undoes_everything"),
+    "reads the place again": (lambda s: spoil(s, read_after=inclusive), "reading_goes_on_after_a_key"),
+    "reads backwards": (lambda s: spoil(s, read_after=unordered), "reading_goes_on_after_a_key"),
+    "forgets the place": (
+        lambda s: spoil(s, read_after=lambda true, d, f, *, after=None, digest=False: true(d, f, digest=digest)),
+        "a_place_need_not_be_there",
+    ),
+    "sums digests up": (lambda s: spoil(s, digest_total=linear), "a_digest_sees_every_change"),
+    "digests fewer fields": (
+        lambda s: spoil(s, digest_rows=lambda true, d, f: true(d, [name for name in f if name != "blob"])),
+        "a_digest_sees_every_change",
+    ),
+    "counts all rows as one version": (lambda s: spoil(s, versions=one_version), "versions_tell_who_wrote_last"),
     "lets old workers through": (lambda s: spoil(s, fence=sabotage.unfenced), "an_old_epoch_is_fenced"),
 }
 

@@ -37,7 +37,7 @@ def spoil(system: Target, **verbs: Callable[..., Any]) -> Target:
 
 
 def _otherwise(true: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda _, *arguments: otherwise(true, *arguments)
+    return lambda _, *arguments, **named: otherwise(true, *arguments, **named)
 
 
 @contextmanager

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
+from hashlib import blake2b
+from operator import xor
+from typing import Any
 
 import pyarrow as pa
 
 from dovetail.errors import Fenced, Overdue, Refused, SchemaDrift
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field
-from dovetail.model.change import Change, LedgerEntry, Receipt, Reject, Verb
+from dovetail.model.change import DIGEST, Change, LedgerEntry, Receipt, Reject, Verb
 from dovetail.model.type import Kind
 from dovetail.systems.protocol import Transaction
 from dovetail.systems.sql import refusal
@@ -30,6 +34,8 @@ class _Contents:
     drawn: dict[str, int] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     entries: dict[tuple[str, int], LedgerEntry] = field(default_factory=dict)
+    versions: dict[str, dict[_Key, str]] = field(default_factory=dict)
+    transactions: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +66,45 @@ class Connector:
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once, as they were when the first batch was asked for."""
         return self._batches(dataset, fields, list(self._rows(dataset).values()))
+
+    def read_after(
+        self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows after a key, as Python orders its parts."""
+        if not dataset.key:
+            raise Refused(f"{dataset.name} has no key by which it could be ordered", where=dataset.name)
+        place = None if after is None else _part(_plain(dataset, after)[0], dataset.key)
+        if place is not None and None in place:
+            raise Refused("a key with an empty part marks no place", where=dataset.name)
+        rows = sorted(self._rows(dataset).items(), key=lambda item: _rank(item[0]))
+        chosen = [row for key, row in rows if place is None or _rank(key) > _rank(place)]
+        for batch in self._batches(dataset, fields, chosen):
+            if digest:
+                part, chosen = chosen[: batch.num_rows], chosen[batch.num_rows :]
+                sums = pa.array([_digest(dataset, row, fields) for row in part], pa.int64())
+                yield batch.append_column(DIGEST, sums)
+            else:
+                yield batch
+
+    def digestible(self, dataset: Dataset, fields: Sequence[str]) -> bool:
+        """Always."""
+        return all(_field(dataset, name) for name in fields)
+
+    def digest_total(self, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
+        """The number of rows, and the exclusive-or of the digests of their keys and these fields."""
+        sums = [_digest(dataset, row, fields) for row in self._rows(dataset).values()]
+        return len(sums), reduce(xor, sums, 0)
+
+    def digest_rows(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The key of every row, and the digest of its key and these fields."""
+        rows = list(self._rows(dataset).values())
+        for batch in self._batches(dataset, dataset.key, rows):
+            part, rows = rows[: batch.num_rows], rows[batch.num_rows :]
+            yield batch.append_column(DIGEST, pa.array([_digest(dataset, row, fields) for row in part], pa.int64()))
+
+    def versions(self, dataset: Dataset) -> Mapping[str, int]:
+        """By the number of the transaction that wrote a row."""
+        return Counter(self._contents.versions.get(dataset.name, {}).values())
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys."""
@@ -142,10 +187,12 @@ class Connector:
         with self._locked():
             contents = self._contents
             rows, entries = {name: dict(held) for name, held in contents.rows.items()}, dict(contents.entries)
+            versions = {name: dict(held) for name, held in contents.versions.items()}
+            contents.transactions += 1
             try:
                 yield
             except BaseException:
-                contents.rows, contents.entries = rows, entries
+                contents.rows, contents.entries, contents.versions = rows, entries, versions
                 raise
 
     def _rows(self, dataset: Dataset) -> dict[_Key, _Row]:
@@ -163,7 +210,13 @@ class Connector:
     def _write(self, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
         contents = self._contents
         write = _Write(dataset, self._rows(dataset), drawn=contents.drawn, is_again=is_again)
-        return write.apply(change)
+        receipt, version = write.apply(change), str(contents.transactions)
+        versions = contents.versions.setdefault(dataset.name, {})
+        versions.update(dict.fromkeys(write.touched, version))
+        for key in write.gone:
+            versions.pop(key, None)
+        is_one = len(write.touched) == receipt.applied > 0 and change.verb is not Verb.DELETE
+        return replace(receipt, version=version) if is_one else receipt
 
 
 class _Write:
@@ -174,6 +227,8 @@ class _Write:
         self.rows = rows
         self.drawn = drawn
         self.is_again = is_again
+        self.touched: set[_Key] = set()
+        self.gone: set[_Key] = set()
         self.holders = {unique: {_part(row, unique): key for key, row in rows.items()} for unique in dataset.uniques}
 
     def apply(self, change: Change) -> Receipt:
@@ -241,6 +296,7 @@ class _Write:
             return None
         self._release(key)
         del self.rows[key]
+        self.gone.add(key)
         return key
 
     def _missing(self, at: int, whole: _Row) -> Reject | None:
@@ -258,6 +314,7 @@ class _Write:
                 return refusal.reject(at, refusal.DOUBLE, field=unique[0])
         self._release(key)
         self.rows[key] = whole
+        self.touched.add(key)
         for unique, holders in self.holders.items():
             holders[_part(whole, unique)] = key
         if self.dataset.key and isinstance(key[0], int):
@@ -315,6 +372,17 @@ def _values(column: pa.Array) -> list[object]:
 
 def _part(row: _Row, names: Sequence[str]) -> _Key:
     return tuple(row[name] for name in names)
+
+
+def _rank(key: _Key) -> tuple[tuple[bool, Any], ...]:
+    """Something that sorts as the key does; what is empty comes last."""
+    return tuple((part is None, part) for part in key)
+
+
+def _digest(dataset: Dataset, row: _Row, fields: Sequence[str]) -> int:
+    """64 bits of a hash over the key and those fields, in the order of the dataset."""
+    values = [(name, repr(row[name])) for name in dataset.names if name in {*dataset.key, *fields}]
+    return int.from_bytes(blake2b(repr(values).encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _agree(stands: _Row, wanted: _Row) -> bool:
