@@ -104,7 +104,9 @@ _SEGMENTS = (
     """CREATE TABLE segment_gone (
         segment_id BIGINT NOT NULL, member TEXT NOT NULL, row_id BIGINT NOT NULL,
         PRIMARY KEY (segment_id, member, row_id)) CLUSTERED""",
-    "CREATE TABLE loads (mapping TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL, moved_at TEXT NOT NULL) CLUSTERED",
+    """CREATE TABLE loads (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, load_id BIGINT NOT NULL, status TEXT NOT NULL,
+        opened_at TEXT NOT NULL, closed_at TEXT, document TEXT NOT NULL, PRIMARY KEY (mapping, member)) CLUSTERED""",
 )
 
 REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)
