@@ -8,7 +8,7 @@ decides what a run does. Every call ends within the connector's own deadline (`t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from dovetail.model.catalog import Catalog, Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.systems.push import Asked, Landing, Refusal
 
 
 @runtime_checkable
@@ -205,4 +206,52 @@ class SupportsDoctor(Protocol):
         """Lines of (topic, `ok` | `warn` | `bad`, words): version, encoding, time zone, clock offset, rights per
         dataset
         (tried with a scratch row that is rolled back), and for what is missing the statement that grants it."""
+        ...
+
+
+@runtime_checkable
+class Passage(Protocol):
+    """A dataset's rows on their way into a target, computed where they are, in one snapshot."""
+
+    def look(
+        self, *, after: pa.RecordBatch | None, rows: int, told: Sequence[str] = (), digest: Sequence[str] | None = None
+    ) -> pa.RecordBatch:
+        """The next rows after a key, as far as they must be known: key, fields `told`, `DOUBT`, answers, digest."""
+        ...
+
+    def pour(
+        self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool
+    ) -> Iterator[bytes]:
+        """The same rows in the landing's format; without `every` only those that are kept. Close it when left early."""
+        ...
+
+
+@runtime_checkable
+class SupportsPassage(Protocol):
+    """Can compute what a target is to hold, and give it out in a form that the target takes as it is."""
+
+    def refusal(self, dataset: Dataset, asked: Asked, landing: Landing) -> Refusal | None:
+        """Why that cannot be asked, or `None`; the plan shows it."""
+        ...
+
+    def passage(self, dataset: Dataset, asked: Asked, landing: Landing) -> AbstractContextManager[Passage]:
+        """Open until the end of the block; `Refused` where `refusal` would say why."""
+        ...
+
+
+@runtime_checkable
+class SupportsLanding(Protocol):
+    """Can take rows as another system gives them out; its transactions are `Takes`."""
+
+    def landing(self, dataset: Dataset, fields: Sequence[str]) -> Landing | Refusal:
+        """How values of these fields must arrive, or why they cannot."""
+        ...
+
+
+@runtime_checkable
+class Takes(Protocol):
+    """A transaction that takes rows as they come."""
+
+    def take(self, dataset: Dataset, fields: Sequence[str], blocks: Iterable[bytes]) -> int:
+        """How many rows were taken. Where one is refused, `Refused`: none is left, and the transaction can go on."""
         ...

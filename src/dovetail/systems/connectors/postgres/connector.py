@@ -13,7 +13,7 @@ import pyarrow as pa
 from dovetail.errors import DeclarationError
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
-from dovetail.systems.connectors.postgres import doctor, fence, parts
+from dovetail.systems.connectors.postgres import doctor, fence, parts, push_passage
 from dovetail.systems.connectors.postgres.address import Address, parse
 from dovetail.systems.connectors.postgres.describe import describe
 from dovetail.systems.connectors.postgres.digest import is_able
@@ -24,6 +24,7 @@ from dovetail.systems.connectors.postgres.session import Sessions
 from dovetail.systems.connectors.postgres.staged import Staged, copying
 from dovetail.systems.connectors.postgres.versions import versions
 from dovetail.systems.connectors.postgres.write import Writer
+from dovetail.systems.push import Asked, Landing, Refusal
 from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import POSTGRES
 
@@ -137,6 +138,22 @@ class Connector:
         with self._sessions.lend(dataset.name) as session, session.reading():
             return versions(session, self._reader.place(dataset)) if dataset.kind is DatasetKind.TABLE else {}
 
+    def refusal(self, dataset: Dataset, asked: Asked, landing: Landing) -> Refusal | None:
+        """Why these expressions cannot be computed by the server, or `None`."""
+        with self._sessions.lend(dataset.name) as session:
+            found = push_passage.prepared(session, self._reader, dataset, asked=asked, landing=landing)
+            return found if isinstance(found, Refusal) else None
+
+    @contextmanager
+    def passage(self, dataset: Dataset, asked: Asked, landing: Landing) -> Iterator[push_passage.Passage]:
+        """Over two connections that see one snapshot."""
+        with self._sessions.lend(dataset.name) as ahead, self._sessions.lend(dataset.name) as pouring:
+            found = push_passage.prepared(ahead, self._reader, dataset, asked=asked, landing=landing)
+            if isinstance(found, Refusal):
+                raise Refused(found.reason, where=dataset.name)
+            with push_passage.passage((ahead, pouring), self._reader, dataset, found) as opened:
+                yield opened
+
     def query(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement, in one snapshot; unqualified names are looked for in the default
         schema."""
@@ -165,6 +182,11 @@ class Connector:
         tree = with_draws(statements.create(self._names.table(dataset.name), dataset, dialect=POSTGRES), dataset)
         with self._sessions.lend(dataset.name) as session, session.writing():
             session.rows(tree)
+
+    def landing(self, dataset: Dataset, fields: Sequence[str]) -> Landing | Refusal:
+        """How rows arrive in a table: in the binary form of `COPY`."""
+        with self._sessions.lend(dataset.name) as session:
+            return push_passage.landing(session, self._reader, dataset, fields)
 
     @contextmanager
     def transaction(self) -> Iterator[fence.Transaction]:

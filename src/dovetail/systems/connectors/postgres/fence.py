@@ -4,7 +4,7 @@ needed."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -14,6 +14,7 @@ from dovetail.errors import AccessDenied, Fenced, Overdue
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.systems.connectors.postgres.faults import DENIED, LOCKED
+from dovetail.systems.connectors.postgres.push_passage import take
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import NAME, Session
 from dovetail.systems.connectors.postgres.write import Writer
@@ -54,6 +55,12 @@ class Transaction:
         """Carry a change out; not idempotent."""
         self.session.renew()
         return Writer(self.session, self.reader).apply(dataset, change)
+
+    def take(self, dataset: Dataset, fields: Sequence[str], blocks: Iterable[bytes]) -> int:
+        """Rows in the binary form of `COPY`, all or none of them; `Refused` leaves the transaction as it was."""
+        self.session.renew()
+        place = self.reader.place(dataset)
+        return take(self.session, place, dataset, fields=fields, blocks=blocks)
 
     def record(self, entries: Sequence[LedgerEntry]) -> None:
         """Put entries into the ledger."""
