@@ -164,7 +164,9 @@ class Many:
         import psycopg
 
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
             connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
             if schema == "public":
                 connection.execute("CREATE SCHEMA public")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from many import Many
 
-from dovetail.failpoints import Action, Point
 from dovetail.testing.kill import Campaign
-from dovetail.testing.trace import Place
 
 PAIRS = [("sqlite", "sqlite"), ("postgres", "postgres")]
 
