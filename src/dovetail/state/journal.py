@@ -35,7 +35,7 @@ _HISTORY = """SELECT block, run_id, written_at, content FROM journal WHERE block
     SELECT block FROM journal_spans WHERE mapping = ? AND first_row <= ? AND last_row >= ?)
 ORDER BY block DESC"""
 _OF_RUN = "SELECT block, run_id, written_at, content FROM journal WHERE run_id = ? ORDER BY block DESC"
-_SEGMENT = "SELECT segment_id, mapping, chunk, first_row, last_row FROM segments WHERE part = ? AND chunk = ?"
+_SEGMENT = "SELECT segment_id, mapping, first_row, last_row FROM segments WHERE part = ? AND chunk = ?"
 _PRUNE_ROWS = "DELETE FROM journal_rows WHERE block IN (SELECT block FROM journal WHERE written_at < ?)"
 _PRUNE_SPANS = "DELETE FROM journal_spans WHERE block IN (SELECT block FROM journal WHERE written_at < ?)"
 _PRUNE = "DELETE FROM journal WHERE written_at < ?"
@@ -114,7 +114,7 @@ class Journal:
             found = self._database.row(_SEGMENT, partition, chunk)
             if found is None:
                 raise misused(self._database.place, f"no segment {chunk} of {partition} to journal")
-            number, mapping, _, first, last = found
+            number, mapping, first, last = found
             document = {"mapping": mapping, "member": member, "chunk": chunk, "segment": number}
             self._database.run(_SPAN, mapping, first, last, self._add(run, document))
 

@@ -86,6 +86,17 @@ _BEGINNING = (
     "CREATE INDEX metrics_name ON metrics (name, measured_at)",
 )
 
+_SPANS_ANEW = (
+    # SQLite 3.40 takes a column that stands before one of the key for null when it examines a clustered table.
+    """CREATE TABLE journal_spans_anew (
+        mapping TEXT NOT NULL, first_row BIGINT NOT NULL, block BIGINT NOT NULL, last_row BIGINT NOT NULL,
+        PRIMARY KEY (mapping, first_row, block)) CLUSTERED""",
+    """INSERT INTO journal_spans_anew (mapping, first_row, block, last_row)
+        SELECT mapping, first_row, block, last_row FROM journal_spans""",
+    "DROP TABLE journal_spans",
+    "ALTER TABLE journal_spans_anew RENAME TO journal_spans",
+)
+
 _SEGMENTS = (
     """CREATE TABLE segments (
         segment_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, part TEXT NOT NULL, chunk BIGINT NOT NULL,
@@ -113,7 +124,7 @@ REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name 
 CLUSTERED"""
 """The table that says which steps were taken; made before the first of them."""
 
-MIGRATIONS = (Migration(1, "beginning", _BEGINNING), Migration(2, "segments", _SEGMENTS))
+MIGRATIONS = (Migration(1, "beginning", _BEGINNING), Migration(2, "segments", (*_SEGMENTS, *_SPANS_ANEW)))
 """Every step, in order."""
 
 FORMAT = MIGRATIONS[-1].number

@@ -87,7 +87,7 @@ class Segments:
         self._database.load(
             _PARTS, ((number, name, kept.checksum(part, f"{number} {name}"), part) for name, part in parts.items())
         )
-        span = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
+        span = (int(rows[0]), int(rows[-1])) if len(rows) else (0, 0)
         counted = (len(rows), linked(every, 1), linked(every, 2))
         told = (segment.place, json.dumps(dict(segment.counts)), self._database.now())
         self._database.run(_PUT, number, segment.mapping, partition, chunk, *span, *counted, layout, *told)
