@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from dovetail.errors import DeclarationError, SchemaDrift
-from dovetail.model.catalog import Catalog, Dataset, Field
+from dovetail.errors import DeclarationError
+from dovetail.model.catalog import Catalog, Dataset
 from dovetail.systems.connectors.csv.dialect import Wish, look
 from dovetail.systems.connectors.csv.shape import Habits, Shape, detect
 from dovetail.systems.connectors.csv.values import rows
 from dovetail.systems.files.declared import NOTHING, Declared
 from dovetail.systems.files.folder import Folder
+from dovetail.systems.files.known import Sign, known, sign_of
 
 ENDINGS = (".csv", ".tsv", ".txt")
 """The endings of files that are datasets."""
@@ -74,7 +75,7 @@ class Connector:
         return Folder(Path(self.path), ENDINGS)
 
     @cached_property
-    def _shapes(self) -> dict[str, tuple[tuple[int, ...], Shape]]:
+    def _shapes(self) -> dict[str, tuple[Sign, Shape]]:
         return {}
 
     @property
@@ -90,27 +91,19 @@ class Connector:
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every record once, in the order of the file."""
         path = self._folder.file(dataset.name)
-        known = self._shapes.get(dataset.name)
-        shape = known[1] if known is not None else self._look(dataset.name, path)
-        wanted = [_known(dataset, name) for name in fields]
+        seen = self._shapes.get(dataset.name)
+        shape = seen[1] if seen is not None else self._look(dataset.name, path)
+        wanted = [known(dataset, name) for name in fields]
         yield from rows(shape, wanted, self._habits, rows_max=self.batch_rows)
 
     def close(self) -> None:
         """Nothing is kept open."""
 
     def _look(self, name: str, path: Path) -> Shape:
-        status = path.stat()
-        sign = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        known = self._shapes.get(name)
-        if known is None or known[0] != sign:
+        sign = sign_of(path)
+        seen = self._shapes.get(name)
+        if seen is None or seen[0] != sign:
             wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
             found = detect(path, look(path, wish), self._habits, self.datasets.get(name, NOTHING))
-            self._shapes[name] = known = (sign, found)
-        return known[1]
-
-
-def _known(dataset: Dataset, name: str) -> Field:
-    found = dataset.field(name)
-    if found is None:
-        raise SchemaDrift(f"{dataset.name} has no field {name!r}", where=f"{dataset.name}.{name}")
-    return found
+            self._shapes[name] = seen = (sign, found)
+        return seen[1]

@@ -51,18 +51,10 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
         by_comma = {name: one for name, one in again.items() if one.type.kind is Kind.DECIMAL}
         found, sign = {**found, **by_comma}, "," if by_comma else "."
     spellings = {
-        name: Spelling(given[name], habits.nulls, sign, is_strict=False)
-        if name in given
-        else _with(found[name], habits)
+        name: Spelling(given[name], decimal=sign, is_strict=False) if name in given else found[name]
         for name in dialect.names
     }
     return Shape(path, dialect, spellings, _dataset(path, dialect, spellings, declared=declared, rows=rows, sign=sign))
-
-
-def made(path: Path, dialect: Dialect, dataset: Dataset, habits: Habits) -> Shape:
-    """The shape of a file that was made here, for a dataset whose types are known."""
-    spellings = {one.name: Spelling(one.type, habits.nulls, is_strict=False) for one in dataset.fields}
-    return Shape(path, dialect, spellings, dataset)
 
 
 def _see(
@@ -82,10 +74,6 @@ def _see(
         if not is_counting and not any(sight.kinds for sight in sights.values()):
             break
     return {name: sight.spelling() for name, sight in sights.items()}, rows
-
-
-def _with(found: Spelling, habits: Habits) -> Spelling:
-    return Spelling(found.type, (*found.nulls, *habits.nulls), found.decimal) if habits.nulls else found
 
 
 def _dataset(
