@@ -21,8 +21,13 @@ def flags(column: Column) -> Flags:
     >>> flags(pa.array([True, None, False])).tolist()
     [True, False, False]
     """
-    values: list[bool | None] = column.to_pylist()
-    return np.fromiter((value is True for value in values), dtype=np.bool_, count=len(values))
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if column.null_count == len(column):
+        return np.zeros(len(column), dtype=np.bool_)
+    known = column.fill_null(False) if column.null_count else column
+    answer: Flags = np.array(known.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return answer
 
 
 def taken(column: Column, positions: npt.NDArray[np.int64]) -> Any:
@@ -31,7 +36,9 @@ def taken(column: Column, positions: npt.NDArray[np.int64]) -> Any:
     >>> taken(pa.array([1, 2]), np.array([1, -1])).to_pylist()
     [2, None]
     """
-    return pc.take(column, pa.array(positions, mask=positions < 0, type=pa.int64()))
+    outside = positions < 0
+    chosen = pa.array(positions, mask=outside, type=pa.int64()) if outside.any() else pa.array(positions, pa.int64())
+    return pc.take(column, chosen)
 
 
 def listed(column: Column) -> list[Any]:
@@ -69,8 +76,11 @@ def differs(left: Column, right: Column) -> Flags:
     """
     if left.type != right.type:
         right = recast(right, left.type)
+    if left.equals(right):
+        return np.zeros(len(left), dtype=np.bool_)
     unequal = flags(pc.not_equal(left, right))
-    nulls = flags(pc.is_null(left)) ^ flags(pc.is_null(right))
+    if left.null_count or right.null_count:
+        unequal |= flags(pc.is_null(left)) ^ flags(pc.is_null(right))
     if pa.types.is_floating(left.type):
         unequal &= ~(flags(pc.is_nan(left)) & flags(pc.is_nan(right)))
-    return unequal | nulls
+    return unequal

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dovetail.engine.book import NO_ROW
 from dovetail.engine.put import Places, shared_column
 from dovetail.engine.rows import Problem
-from dovetail.engine.survey import NO_ROW, Survey
+from dovetail.engine.survey import Survey
 from dovetail.errors import UnknownName
 from dovetail.kernel.evaluate import Evaluated, Output, evaluate
 from dovetail.model.type import Kind, Type

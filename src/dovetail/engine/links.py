@@ -1,16 +1,24 @@
-"""The cross-reference in memory for the time of a run: which key of which member is which shared row."""
+"""The cross-reference for the time of a run: which key of which member is which shared row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping as Bindings
 from collections.abc import Sequence
 
-from dovetail.engine.arrays import listed
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dovetail.engine.arrays import taken
+from dovetail.engine.book import NO_ROW, Book, Numbers
 from dovetail.state.store import Store
 
 
 class Links:
-    """Keys and shared row numbers of every mapping, loaded when first asked for.
+    """Keys and shared row numbers of every mapping.
+
+    With `whole`, the links of a member are read once, when first asked for, and stay as they are but for what is linked
+    here. Without, the state is asked each time, for the keys or rows in question only; what is linked here outranks it.
 
     Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes
     nothing. `held` are shared rows that stand in quarantine in this run, `finished` mappings whose rows are all
@@ -18,42 +26,52 @@ class Links:
     what refers to a row of theirs that has no key must wait.
     """
 
-    def __init__(self, store: Store, members: Bindings[str, Sequence[str]], *, durable: bool) -> None:
+    def __init__(
+        self, store: Store, members: Bindings[str, Sequence[str]], *, durable: bool, whole: bool = True
+    ) -> None:
         self.held: set[tuple[str, int]] = set()
         self.finished: set[str] = set()
-        self._store = store
-        self._durable = durable
+        self.store = store
+        self.durable = durable
+        self._whole = whole
         self._members = members
-        self._rows: dict[tuple[str, str], dict[str, int]] = {}
-        self._keys: dict[tuple[str, str], dict[int, str]] = {}
+        self._books: dict[tuple[str, str], Book] = {}
         self._provisional = -1
 
-    def rows(self, mapping: str, member: str) -> dict[str, int]:
-        """Shared row number by key."""
-        place = (mapping, member)
-        if place not in self._rows:
-            table = self._store.crossref.load(mapping, member)
-            numbers, keys = listed(table.column("row")), listed(table.column("key"))
-            self._rows[place] = dict(zip(keys, numbers, strict=True))
-            self._keys[place] = dict(zip(numbers, keys, strict=True))
-        return self._rows[place]
+    def numbers(self, mapping: str, member: str, keys: pa.Array) -> Numbers:
+        """The shared row of each key; `NO_ROW` where the key is null or unknown."""
+        found, written = self._book(mapping, member).numbers(keys)
+        if self._whole or written.all():
+            return found
+        asked = np.flatnonzero(~written)
+        rows = self.store.crossref.rows(mapping, member, keys.take(pa.array(asked)))
+        numbers = rows.fill_null(NO_ROW).to_numpy(zero_copy_only=False).astype(np.int64)
+        _, moved = self._book(mapping, member).keys(numbers)
+        found[asked] = np.where(moved, NO_ROW, numbers)
+        return found
 
-    def keys(self, mapping: str, member: str) -> dict[int, str]:
-        """Key by shared row number."""
-        self.rows(mapping, member)
-        return self._keys[mapping, member]
+    def keys_of(self, mapping: str, member: str, numbers: Numbers) -> pa.Array:
+        """The key of each shared row at a member; null where it has none, and for `NO_ROW`."""
+        keys, written = self._book(mapping, member).keys(numbers)
+        asked = np.flatnonzero(~written & (numbers != NO_ROW))
+        if self._whole or not len(asked):
+            return keys
+        standing = self.store.crossref.keys(mapping, member, pa.array(numbers[asked]))
+        places = np.full(len(numbers), -1, dtype=np.int64)
+        places[asked] = np.arange(len(asked))
+        return pc.coalesce(keys, taken(standing, places))
 
-    def known(self, mapping: str) -> list[int]:
-        """Every shared row number of a mapping, in order."""
-        numbers: set[int] = set()
-        for member in self._members[mapping]:
-            numbers.update(self.rows(mapping, member).values())
-        return sorted(numbers)
+    def known(self, mapping: str) -> Numbers:
+        """Every shared row of a mapping that any member has a key of, in order; reads them all."""
+        rows = [self._book(mapping, member).rows() for member in self._members[mapping]]
+        if not self._whole:
+            rows += [_links(self.store, mapping, member)[0] for member in self._members[mapping]]
+        return np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.int64)
 
     def draw(self, mapping: str, count: int) -> range:
         """`count` numbers for new shared rows."""
-        if self._durable:
-            start = self._store.crossref.allocate(mapping, count) if count else 0
+        if self.durable:
+            start = self.store.crossref.allocate(mapping, count) if count else 0
             return range(start, start + count)
         first = self._provisional
         self._provisional -= count
@@ -61,15 +79,39 @@ class Links:
 
     def link(self, mapping: str, member: str, row: int, key: str) -> None:
         """Note that this key is this shared row, instead of what stood there before."""
-        rows, keys = self.rows(mapping, member), self.keys(mapping, member)
-        former = keys.get(row)
-        if former is not None and rows.get(former) == row:
-            del rows[former]
-        rows[key] = row
-        keys[row] = key
+        self.link_many(mapping, member, np.array([row], dtype=np.int64), pa.array([key], pa.string()))
+
+    def link_many(self, mapping: str, member: str, numbers: Numbers, keys: pa.Array) -> None:
+        """Note the key of each shared row, none of them null, instead of what stood there before."""
+        self._book(mapping, member).write(numbers, keys)
 
     def unlink(self, mapping: str, member: str, row: int) -> None:
         """Forget the key of a shared row at one member."""
-        key = self.keys(mapping, member).pop(row, None)
-        if key is not None:
-            self.rows(mapping, member).pop(key, None)
+        number = np.array([row], dtype=np.int64)
+        key = self.keys_of(mapping, member, number)
+        if key.null_count == 0:
+            book = self._book(mapping, member)
+            book.write(np.array([NO_ROW], dtype=np.int64), key)
+            book.write(number, pa.nulls(1, pa.string()))
+
+    def settled(self, mapping: str) -> None:
+        """Let go of what was linked here, now that the state knows it; only where the state is asked each time."""
+        if not self._whole:
+            for member in self._members[mapping]:
+                self._books.pop((mapping, member), None)
+
+    def _book(self, mapping: str, member: str) -> Book:
+        place = (mapping, member)
+        if place not in self._books:
+            book = Book()
+            if self._whole:
+                book.write(*_links(self.store, mapping, member))
+            self._books[place] = book
+        return self._books[place]
+
+
+def _links(store: Store, mapping: str, member: str) -> tuple[Numbers, pa.Array]:
+    """Every link of a member that the state knows."""
+    table = store.crossref.load(mapping, member).combine_chunks()
+    keys = table.column("key")
+    return table.column("row").to_numpy(), pa.concat_arrays(keys.chunks or [pa.array([], keys.type)])

@@ -9,15 +9,17 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.engine.arrays import flags, taken
+from dovetail.engine.book import NO_ROW
 from dovetail.engine.links import Links
-from dovetail.engine.survey import NO_ROW, Survey, parent_member
+from dovetail.engine.survey import Survey, parent_member
 from dovetail.expression.parse import Expression
 from dovetail.identity.pair import ABSENT
 from dovetail.kernel.evaluate import Failure, Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
-from dovetail.model.key import decode
+from dovetail.model.key import decode_first
 from dovetail.model.type import Kind, Type
 
 Places = npt.NDArray[np.int64]
@@ -121,6 +123,10 @@ class Putter:
         answer = evaluate([Output("wants", wants)], scope, _table(columns, len(places))).table.column("wants")
         return flags(answer)
 
+    def columns_written(self, *, create: bool) -> set[str]:
+        """The columns that are filled."""
+        return {output.name for output in self._outputs(create=create)}
+
     def _outputs(self, *, create: bool) -> list[Output]:
         filled = {fill.column for fill in self.member.fills if create or not fill.on_create_only}
         writes = [
@@ -166,23 +172,15 @@ class Putter:
         pending, orphaned = notes
         cell = self.member.cell(field)
         parent = self.parents[self.survey.parent_of(field)]
-        keys = self.links.keys(parent.name, parent_member(parent, self.member))
-        numbers = np.where(source >= 0, self.survey.referred[field][np.maximum(source, 0), places], NO_ROW).tolist()
-        texts: list[str | None] = []
-        for at, number in enumerate(numbers):
-            text = None if number == NO_ROW else keys.get(number)
-            if text is None and number != NO_ROW:
-                pending[at] = True
-                if parent.name in self.links.finished or (parent.name, number) in self.links.held:
-                    orphaned[at] = (field, number)
-            texts.append(text)
-        return _decoded(texts, cell.type if cell is not None else Type(Kind.TEXT))
-
-
-def _decoded(texts: list[str | None], kind: Type) -> pa.Array:
-    given = [text for text in texts if text is not None]
-    values = iter(decode(given, [kind])[0].to_pylist())
-    return pa.array([None if text is None else next(values) for text in texts], kind.arrow())
+        numbers = np.where(source >= 0, self.survey.referred[field][np.maximum(source, 0), places], NO_ROW)
+        keys = self.links.keys_of(parent.name, parent_member(parent, self.member), numbers)
+        missing = np.flatnonzero((numbers != NO_ROW) & flags(pc.is_null(keys)))
+        pending[missing] = True
+        for at in missing.tolist():
+            number = int(numbers[at])
+            if parent.name in self.links.finished or (parent.name, number) in self.links.held:
+                orphaned[at] = (field, number)
+        return decode_first(keys, cell.type if cell is not None else Type(Kind.TEXT))
 
 
 def _table(columns: Bindings[str, pa.Array | pa.ChunkedArray], rows: int) -> pa.Table:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import rows_of
+from dovetail.engine.arrays import rows_of, taken
 from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.rows import see
 from dovetail.identity.pair import ABSENT
@@ -119,7 +119,7 @@ def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Ch
         store.journal.append_created(run, survey.mapping.name, Created(member.name, number, numbers, keys))
         return
     position = survey.index[work.side, chunk.places]
-    keys = [survey.sides[work.side].keys[at] for at in position]
+    keys = taken(survey.sides[work.side].keys, position).to_pylist()
     before = rows_of(chunk.expected) if chunk.expected is not None else [None] * len(keys)
     after = rows_of(chunk.rows) if chunk.verb is Verb.UPDATE else [None] * len(keys)
     entries = [

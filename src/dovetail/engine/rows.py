@@ -14,7 +14,7 @@ from dovetail.engine.progress import Progress
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import UNREADABLE
-from dovetail.model.key import texts
+from dovetail.model.key import encode
 from dovetail.systems.protocol import Source
 
 _WHERE = "dovetail_where"
@@ -54,13 +54,17 @@ class MemberRows:
     member: CompiledMember
     own: pa.Table
     shared: pa.Table
-    keys: list[str]
+    keys: pa.Array
     wanted: npt.NDArray[np.bool_]
     gone: npt.NDArray[np.bool_]
     problems: dict[int, Problem] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def key(self, position: int) -> str:
+        """The encoded key of one row."""
+        return str(self.keys[int(position)].as_py())
 
 
 def read_member(source: Source, mapping: CompiledMapping, member: CompiledMember, progress: Progress) -> MemberRows:
@@ -73,7 +77,7 @@ def read_member(source: Source, mapping: CompiledMapping, member: CompiledMember
         for batch in source.read(member.dataset, columns):
             batches.append(batch)
             advance(batch.num_rows)
-    own, unreadable = _one_table(member, batches)
+    own, unreadable = one_table(member, batches)
     return see(mapping, member, own, unreadable)
 
 
@@ -87,7 +91,7 @@ def see(
         member=member,
         own=own,
         shared=evaluated.table.select([cell.field for cell in member.cells]),
-        keys=texts([own.column(part) for part in member.key]),
+        keys=encode([own.column(part) for part in member.key]),
         wanted=flags(evaluated.table.column(_WHERE)) if member.where else everywhere,
         gone=flags(evaluated.table.column(_GONE)) if member.gone else ~everywhere,
     )
@@ -108,7 +112,7 @@ def _outputs(mapping: CompiledMapping, member: CompiledMember) -> list[Output]:
     return outputs
 
 
-def _one_table(member: CompiledMember, batches: list[pa.RecordBatch]) -> tuple[pa.Table, pa.ChunkedArray | None]:
+def one_table(member: CompiledMember, batches: list[pa.RecordBatch]) -> tuple[pa.Table, pa.ChunkedArray | None]:
     """One table of the member's columns, and the column of unreadable values where any batch has one."""
     schema = pa.schema([(name, member.scope[name].arrow()) for name in member.columns])
     marked = any(UNREADABLE in batch.schema.names for batch in batches)
@@ -134,11 +138,13 @@ def _note_unreadable(rows: MemberRows, unreadable: pa.ChunkedArray | None) -> No
 
 def _note_doubles(rows: MemberRows) -> None:
     """A key that occurs twice identifies nothing: both rows are held."""
-    if len(set(rows.keys)) == len(rows.keys):
+    codes = np.asarray(rows.keys.dictionary_encode().indices)
+    counts = np.bincount(codes)
+    if len(counts) == len(codes):
         return
-    seen: dict[str, int] = {}
-    for position, key in enumerate(rows.keys):
-        other = seen.setdefault(key, position)
+    seen: dict[int, int] = {}
+    for position in np.flatnonzero(counts[codes] > 1).tolist():
+        other = seen.setdefault(int(codes[position]), position)
         if other != position:
             problem = Problem("DV-403", "several rows have this key", rows.member.name, ", ".join(rows.member.key))
             rows.problems.setdefault(other, problem)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping as Bindings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from dovetail.engine.arrays import listed
+from dovetail.engine.arrays import flags, taken
+from dovetail.engine.book import NO_ROW
 from dovetail.engine.links import Links
+from dovetail.engine.natural import Naturals, in_columns, pair_naturals
 from dovetail.engine.rows import MemberRows, Problem
 from dovetail.errors import DeclarationError
-from dovetail.identity.pair import ABSENT, Dispute, Pairing, Side, pair
+from dovetail.identity.columns import Paired, pair_columns
+from dovetail.identity.pair import ABSENT, Dispute
 from dovetail.mapping.compiled import CompiledCell, CompiledMapping, CompiledMember
-from dovetail.model.key import texts
+from dovetail.model.key import encode
 from dovetail.model.mapping import SharedField
-
-NO_ROW = np.iinfo(np.int64).min
-"""Stands for a null reference where shared row numbers are expected."""
 
 
 @dataclass(slots=True)
@@ -57,7 +60,7 @@ class Survey:
         for side, rows in enumerate(self.sides):
             position = self.index[side, place]
             if position != ABSENT:
-                return rows.member.name, rows.keys[position]
+                return rows.member.name, rows.key(int(position))
         return self.sides[0].member.name, ""
 
 
@@ -79,118 +82,111 @@ def parent_member(mapping: CompiledMapping, member: CompiledMember) -> str:
 
 
 def take_survey(
-    mapping: CompiledMapping, sides: Sequence[MemberRows], links: Links, parents: dict[str, CompiledMapping]
+    mapping: CompiledMapping, sides: Sequence[MemberRows], links: Links, parents: Bindings[str, CompiledMapping]
 ) -> Survey:
     """Pair all rows of a mapping and number the new ones; `parents` are all compiled mappings by name."""
     known = links.known(mapping.name)
     naturals = [_naturals(mapping, rows, links, parents) for rows in sides]
-    pairing = pair(
-        [
-            Side(
-                linked=[links.rows(mapping.name, rows.member.name).get(key) for key in rows.keys],
-                naturals=naturals[side],
-                held=frozenset(at for at in rows.problems if not naturals[side][at]),
-            )
-            for side, rows in enumerate(sides)
-        ],
-        known,
-        by_natural_key=mapping.mapping.match is not None,
-    )
-    survey = _assemble(mapping, sides, pairing, links)
-    for place in range(len(survey)):
-        for side, rows in enumerate(sides):
-            problem = rows.problems.get(int(survey.index[side, place])) if rows.problems else None
-            if problem is not None and rows.wanted[survey.index[side, place]]:
-                survey.hold(place, problem)
+    linked = [links.numbers(mapping.name, rows.member.name, rows.keys) for rows in sides]
+    if mapping.mapping.match is None:
+        nothing = [np.full(len(rows), -1, dtype=np.int64) for rows in sides]
+        paired = pair_columns(in_columns(sides, linked, nothing), known, by_natural_key=False)
+    else:
+        paired = pair_naturals(mapping.mapping.match.together, sides, (linked, naturals), known)
+    survey = _assemble(mapping, sides, paired, links)
+    _hold_problems(survey)
     return survey
 
 
-def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], pairing: Pairing, links: Links) -> Survey:
-    disputed = [(at, dispute) for dispute in pairing.disputes for at in dispute.rows]
-    alone = []
-    for (side, position), _ in disputed:
-        row = [ABSENT] * len(sides)
-        row[side] = position
-        alone.append(row)
-    fresh = pairing.fresh
-    drawn = [*links.draw(mapping.name, len(fresh) + len(alone))]
-    numbers = np.array([*pairing.known, *drawn], dtype=np.int64)
-    rows = [*pairing.known.values(), *fresh, *alone]
-    index = np.array(rows, dtype=np.int64).reshape(len(rows), len(sides)).T.copy()
+def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], paired: Paired, links: Links) -> Survey:
+    disputed = [(at, dispute) for dispute in paired.disputes for at in dispute.rows]
+    alone = np.full((len(sides), len(disputed)), ABSENT, dtype=np.int64)
+    for place, ((side, position), _) in enumerate(disputed):
+        alone[side, place] = position
+    index = np.hstack([paired.index, alone])
+    first_fresh, first_alone = len(paired.known), paired.index.shape[1]
+    drawn = links.draw(mapping.name, index.shape[1] - first_fresh)
+    numbers = np.concatenate([paired.known, np.arange(drawn.start, drawn.stop, drawn.step, dtype=np.int64)])
     vanished = np.zeros(index.shape, dtype=np.bool_)
     for side, given in enumerate(sides):
-        keys = links.keys(mapping.name, given.member.name)
-        for place, number in enumerate(pairing.known):
-            vanished[side, place] = index[side, place] == ABSENT and number in keys
+        gone = np.flatnonzero(index[side, :first_fresh] == ABSENT)
+        if len(gone):
+            former = links.keys_of(mapping.name, given.member.name, numbers[gone])
+            vanished[side, gone] = flags(pc.is_valid(former))
     survey = Survey(mapping, sides, numbers, index, vanished)
-    first_alone = len(rows) - len(alone)
-    for at, (_, dispute) in enumerate(disputed):
-        survey.hold(first_alone + at, _problem(dispute, sides, disputed[at][0]))
-    for place in range(len(pairing.known), first_alone):
-        for side, given in enumerate(sides):
-            if index[side, place] != ABSENT:
-                links.link(mapping.name, given.member.name, int(numbers[place]), given.keys[index[side, place]])
-    for number, side in pairing.attached:
-        position = pairing.known[number][side]
-        links.link(mapping.name, sides[side].member.name, number, sides[side].keys[position])
+    for at, (where, dispute) in enumerate(disputed):
+        survey.hold(first_alone + at, _problem(dispute, sides, where))
+    for side, given in enumerate(sides):
+        fresh = first_fresh + np.flatnonzero(index[side, first_fresh:first_alone] != ABSENT)
+        links.link_many(mapping.name, given.member.name, numbers[fresh], taken(given.keys, index[side, fresh]))
+    for place, side in paired.attached:
+        links.link(mapping.name, sides[side].member.name, int(numbers[place]), sides[side].key(index[side, place]))
     return survey
+
+
+def _hold_problems(survey: Survey) -> None:
+    """Hold the shared rows of which a member that wants them could not read something."""
+    found = []
+    for side, rows in enumerate(survey.sides):
+        if not rows.problems:
+            continue
+        at = np.flatnonzero(survey.index[side] != ABSENT)
+        place = dict(zip(survey.index[side, at].tolist(), at.tolist(), strict=True))
+        found += [
+            (place[position], side, problem)
+            for position, problem in rows.problems.items()
+            if position in place and rows.wanted[position]
+        ]
+    for at, _, problem in sorted(found, key=lambda one: one[:2]):
+        survey.hold(at, problem)
 
 
 def _problem(dispute: Dispute, sides: Sequence[MemberRows], at: tuple[int, int]) -> Problem:
-    names = [f"{sides[side].member.name} {sides[side].keys[position]}" for side, position in dispute.candidates]
+    names = [f"{sides[side].member.name} {sides[side].key(position)}" for side, position in dispute.candidates]
     candidates = f" (candidates: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''})" if len(names) > 1 else ""
     return Problem(dispute.code, dispute.reason + candidates, sides[at[0]].member.name, check="match")
 
 
 def _naturals(
-    mapping: CompiledMapping, rows: MemberRows, links: Links, parents: dict[str, CompiledMapping]
-) -> list[list[Hashable]]:
-    """The natural keys of every row: one of all match fields together, or one a field where any does."""
+    mapping: CompiledMapping, rows: MemberRows, links: Links, parents: Bindings[str, CompiledMapping]
+) -> Naturals:
+    """The fields by which rows may be paired, each as a column; a reference by the number of the row that it names."""
     match = mapping.mapping.match
-    if match is None:
-        return [[] for _ in range(len(rows))]
-    columns: list[list[Hashable]] = []
-    for name in match.fields:
+    columns: dict[str, pa.Array] = {}
+    for name in match.fields if match is not None else ():
         shared = mapping.mapping.field(name)
         cell = rows.member.cell(name)
         if shared is None or cell is None:
-            columns.append([None] * len(rows))
+            columns[name] = pa.nulls(len(rows))
         elif shared.ref is not None and shared.by is None:
             numbers = _referred(shared, cell, rows, links, parents)
             _park(shared, rows, numbers, parents[shared.ref])
-            columns.append(numbers)
+            columns[name] = pa.array(numbers, mask=numbers == NO_ROW)
         else:
-            columns.append(listed(rows.shared.column(name)))
-    if match.together:
-        return [[values] if None not in values else [] for values in zip(*columns, strict=True)]
-    return [
-        [(name, value) for name, value in zip(match.fields, values, strict=True) if value is not None]
-        for values in zip(*columns, strict=True)
-    ]
+            columns[name] = rows.shared.column(name).combine_chunks()
+    return columns
 
 
-def _park(shared: SharedField, rows: MemberRows, numbers: list[Hashable], parent: CompiledMapping) -> None:
+def _park(shared: SharedField, rows: MemberRows, numbers: npt.NDArray[np.int64], parent: CompiledMapping) -> None:
     """Rows that can only be paired by a parent which nobody knows wait for it."""
     column = rows.shared.column(shared.name)
-    keys, nulls = texts([column]), column.is_null().to_pylist()
-    for position, number in enumerate(numbers):
-        if number is None and not nulls[position]:
-            waits = (parent.name, parent_member(parent, rows.member), keys[position])
-            rows.problems.setdefault(position, _waiting(rows.member.name, shared.name, waits))
+    unknown = np.flatnonzero((numbers == NO_ROW) & flags(pc.is_valid(column)))
+    for position, key in zip(unknown.tolist(), encode([taken(column, unknown)]).to_pylist(), strict=True):
+        waits = (parent.name, parent_member(parent, rows.member), key)
+        rows.problems.setdefault(position, _waiting(rows.member.name, shared.name, waits))
 
 
 def _referred(
-    field: SharedField, cell: CompiledCell, rows: MemberRows, links: Links, parents: dict[str, CompiledMapping]
-) -> list[Hashable]:
+    field: SharedField, cell: CompiledCell, rows: MemberRows, links: Links, parents: Bindings[str, CompiledMapping]
+) -> npt.NDArray[np.int64]:
+    """The number of the row that each row's reference names; `NO_ROW` where it names none, or one nobody knows."""
     parent = parents[field.ref or ""]
-    known = links.rows(parent.name, parent_member(parent, rows.member))
     raw = rows.shared.column(cell.field)
-    keys = texts([raw])
-    nulls = raw.is_null().to_pylist()
-    return [None if null else known.get(key) for key, null in zip(keys, nulls, strict=True)]
+    numbers = links.numbers(parent.name, parent_member(parent, rows.member), encode([raw]))
+    return np.where(flags(pc.is_null(raw)), NO_ROW, numbers) if raw.null_count else numbers
 
 
-def follow_references(survey: Survey, links: Links, parents: dict[str, CompiledMapping]) -> None:
+def follow_references(survey: Survey, links: Links, parents: Bindings[str, CompiledMapping]) -> None:
     """Fill `referred`; a row whose parent nobody knows waits for it."""
     for shared in survey.mapping.mapping.fields:
         if shared.ref is None or shared.by is not None:
@@ -201,19 +197,16 @@ def follow_references(survey: Survey, links: Links, parents: dict[str, CompiledM
             cell = rows.member.cell(shared.name)
             if cell is None:
                 continue
-            numbers = _referred(shared, cell, rows, links, parents)
-            raw = texts([rows.shared.column(shared.name)])
-            nulls = rows.shared.column(shared.name).is_null().to_pylist()
-            for place in np.flatnonzero(survey.index[side] != ABSENT):
-                position = survey.index[side, place]
-                if nulls[position] or not rows.wanted[position]:
-                    continue
-                number = numbers[position]
-                if number is None:
-                    waits = (parent.name, parent_member(parent, rows.member), raw[position])
-                    survey.hold(int(place), _waiting(rows.member.name, shared.name, waits))
-                else:
-                    found[side, place] = number
+            column = rows.shared.column(shared.name)
+            places = np.flatnonzero(survey.index[side] != ABSENT)
+            places = places[(rows.wanted & flags(pc.is_valid(column)))[survey.index[side, places]]]
+            positions = survey.index[side, places]
+            found[side, places] = _referred(shared, cell, rows, links, parents)[positions]
+            unknown = np.flatnonzero(found[side, places] == NO_ROW)
+            names = encode([taken(column, positions[unknown])]).to_pylist()
+            for place, key in zip(places[unknown].tolist(), names, strict=True):
+                waits = (parent.name, parent_member(parent, rows.member), key)
+                survey.hold(place, _waiting(rows.member.name, shared.name, waits))
         survey.referred[shared.name] = found
 
 

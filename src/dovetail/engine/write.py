@@ -185,10 +185,8 @@ class Writer:
         self.written.counts[member.name, chunk.verb] += len(places)
         self.written.pending.update(chunk.places[good & chunk.pending].tolist())
         if chunk.verb is Verb.CREATE:
-            keys = created_keys(chunk, receipt, member.key)
-            for place, key, done in zip(chunk.places, keys.to_pylist(), good, strict=True):
-                if done:
-                    self.around.links.link(mapping.name, member.name, int(self.survey.numbers[place]), key)
+            keys = created_keys(chunk, receipt, member.key).filter(pa.array(good))
+            self.around.links.link_many(mapping.name, member.name, self.survey.numbers[places], keys)
 
     def _hold(self, place: int, problem: Problem) -> None:
         self.survey.hold(place, problem)

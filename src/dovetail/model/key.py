@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
+from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from dovetail.model.plain import plain
 from dovetail.model.type import Kind, Type
 
+Column: TypeAlias = "pa.Array | pa.ChunkedArray"
+
 _NULL = "\\N"
-_ESCAPES = {ord("\\"): "\\\\", ord("|"): "\\|", 0: "\\0"}
+_ESCAPES = {"\\": "\\\\", "|": "\\|", "\0": "\\0"}
+"""What a sign is written as; the backslash comes first."""
+_TRANSLATED = str.maketrans(_ESCAPES)
+_EXACT = Context(prec=80)
 
 
-def encode(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
+def encode(columns: Sequence[Column]) -> pa.Array:
     r"""One text for each row: the parts' canonical texts, joined by ``|``.
 
     ``\`` escapes ``\`` and ``|``; a null part is ``\N``, and ``\0`` the character that not every database can hold.
@@ -22,16 +31,37 @@ def encode(columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Array:
     >>> encode([pa.array([1, 2]), pa.array(["a|b", None])]).to_pylist()
     ['1|a\\|b', '2|\\N']
     """
-    return pa.array(texts(columns), pa.string())
+    parts = [_encoded(column) for column in columns]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "|")
 
 
-def texts(columns: Sequence[pa.Array | pa.ChunkedArray]) -> list[str]:
+def texts(columns: Sequence[Column]) -> list[str]:
     """The keys of `encode` as Python texts."""
-    parts = [[_text(part) for part in _values(column)] for column in columns]
-    return parts[0] if len(parts) == 1 else ["|".join(row) for row in zip(*parts, strict=True)]
+    keys: list[str] = encode(columns).to_pylist()
+    return keys
 
 
-def _values(column: pa.Array | pa.ChunkedArray) -> list[object]:
+def _encoded(column: Column) -> pa.Array:
+    """One part of each key: as a whole column where Arrow writes its values as we do, else value by value."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    texts = plain(whole)
+    if texts is None:
+        return pa.array([_text(part) for part in _values(whole)], pa.string())
+    if pa.types.is_string(whole.type):
+        texts = _escaped(texts)
+    return texts.fill_null(_NULL) if texts.null_count else texts
+
+
+def _escaped(texts: pa.Array) -> pa.Array:
+    content = texts.buffers()[2]
+    signs = np.frombuffer(content, dtype=np.uint8) if content is not None else np.array([], dtype=np.uint8)
+    for sign, written in _ESCAPES.items():
+        if (signs == ord(sign)).any():
+            texts = pc.replace_substring(texts, sign, written)
+    return texts
+
+
+def _values(column: pa.Array) -> list[object]:
     """The parts as Python knows them; times outside the years 1 to 9999 as Arrow writes them, those alone."""
     try:
         return list(column.to_pylist())
@@ -54,6 +84,24 @@ def decode(keys: Sequence[str], types: Sequence[Type]) -> list[pa.Array]:
     """
     rows = [split(key) for key in keys]
     return [pa.array([_value(row[at], kind) for row in rows], kind.arrow()) for at, kind in enumerate(types)]
+
+
+def decode_first(keys: pa.Array, kind: Type) -> pa.Array:
+    r"""The first part of each key, in the carrier of its type; a null key gives null.
+
+    >>> decode_first(pa.array(["1", "2|b", None]), Type(Kind.INTEGER)).to_pylist()
+    [1, 2, None]
+    """
+    if kind.kind in _PLAIN and not any(pc.any(pc.match_substring(keys, sign)).as_py() for sign in ("\\", "|")):
+        return keys.cast(kind.arrow())
+    known = keys.drop_null()
+    (values,) = decode(known.to_pylist(), [kind])
+    places = np.cumsum(np.asarray(keys.is_valid())) - 1
+    return values.take(pa.array(places, mask=np.asarray(keys.is_null()), type=pa.int64()))
+
+
+_PLAIN = (Kind.TEXT, Kind.UUID, Kind.JSON, Kind.OPAQUE, Kind.INTEGER)
+"""Kinds whose keys without escapes Arrow reads as we do."""
 
 
 def split(key: str) -> list[str | None]:
@@ -86,7 +134,7 @@ def _text(part: object) -> str:
     if part is None:
         return _NULL
     if isinstance(part, str):
-        return part.translate(_ESCAPES) if "\\" in part or "|" in part or "\0" in part else part
+        return part.translate(_TRANSLATED)
     if isinstance(part, bool):
         return "true" if part else "false"
     if isinstance(part, bytes):
@@ -94,7 +142,7 @@ def _text(part: object) -> str:
     if isinstance(part, dt.datetime):
         return part.isoformat(sep=" ")
     if isinstance(part, Decimal):
-        return format(part.normalize(), "f") if part else "0"
+        return format(part.normalize(_EXACT), "f") if part else "0"
     return str(part)
 
 
