@@ -134,6 +134,16 @@ def test_an_empty_member_is_tried_with_rows_made_of_the_others_values(project):
     assert refused.example["law"] == "CreateGet"
 
 
+def test_a_code_that_only_a_read_only_member_has_is_a_problem_too(project):
+    text = (project / "dovetail.yaml").read_text()
+    query = "queries: {all: {sql: 'SELECT * FROM item', key: [code]}}"
+    (project / "dovetail.yaml").write_text(text.replace("stock.db}", f"stock.db, {query}}}"))
+    (project / "mappings" / "product.yaml").write_text(MAPPING.replace("{dataset: item}", "{dataset: all}"))
+    tested = run(project, step.test)
+    assert ("DV-214", "stock", "active") in codes(tested)
+    assert not tested.ok
+
+
 def test_nothing_is_called_proved_where_nothing_was_tried(project):
     for name, table in (("stock.db", "item"), ("shop.db", "product")):
         with closing(sqlite3.connect(project / name)) as connection, connection:

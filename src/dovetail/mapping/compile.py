@@ -198,7 +198,8 @@ def _cell(field: SharedField, member: Member, dataset: Dataset, bindings: Bindin
         inverse = invert(read, shared=field.name, scope=scope)
     obstacle = _obstacle(dataset, [name for name, _ in inverse.writes])
     if obstacle:
-        return CompiledCell(field.name, read, kind, read.names, (), Reversibility.ONE_WAY, obstacle)
+        codes = tuple(asked for asked in inverse.profile if asked.code_map)
+        return CompiledCell(field.name, read, kind, read.names, (), Reversibility.ONE_WAY, obstacle, codes)
     filled = {fill.column for fill in member.fills if fill.on != "create"}
     writes, creates = (
         tuple((name, write) for name, write in written if name not in filled)

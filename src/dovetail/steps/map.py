@@ -67,7 +67,7 @@ def _sampled(
     workspace: Workspace, mapping: CompiledMapping, member: CompiledMember, rows: int
 ) -> tuple[MemberRows, list[Example]]:
     """Rows from everywhere in the dataset, and what the whole of it says to the questions of the cells."""
-    asked = [(cell, question) for cell in member.cells if cell.writes for question in cell.profile]
+    asked = [(cell, question) for cell in member.cells for question in cell.profile if cell.writes or question.code_map]
     kept: list[pa.RecordBatch] = []
     found: dict[int, tuple[int, tuple[tuple[str, str], ...]]] = {}
     every = max(1, -(-(member.dataset.rows or 0) // rows))
