@@ -122,7 +122,8 @@ class Base:
         order = np.argsort(numbers, kind="stable")
         with self._database.reading():
             found = [
-                (extent.layout, *self._held(extent, some)) for extent, some in self._touched(mapping, numbers[order])
+                (extent.layout or 0, *self._held(extent, some))
+                for extent, some in self._touched(mapping, numbers[order])
             ]
             alone = self._some(mapping, numbers)
         for layout in sorted({one for _, one, _ in alone}):
@@ -152,7 +153,8 @@ class Base:
         keep: Flags | None = visible
         if rows is not None:
             keep = among(own, rows) if visible is None else among(own, rows) & visible
-        cells = self._shelf.cells(extent).reshape(len(own), -1)
+        cells = self._shelf.cells(extent)
+        cells = cells.reshape(len(own), cells.shape[1] * cells.shape[2])
         return (own, cells) if keep is None else (own[keep], cells[keep])
 
     def count(self, mapping: str) -> int:

@@ -83,12 +83,14 @@ class Crossref:
         """Which of the links stand already; a `StateFault` where another one stands in the way of any."""
         of_rows = self.keys(mapping, member, pa.array(rows))
         of_keys = self.rows(mapping, member, keys)
-        other_key = pc.fill_null(pc.not_equal(of_rows, strings(keys)), False)
-        other_row = pc.fill_null(pc.not_equal(of_keys, pa.array(rows)), False)
-        wrong = int(pc.sum(pc.or_(other_key, other_row)).as_py() or 0)
-        if wrong:
-            raise not_one_to_one(f"{mapping}.{member}", wrong)
-        return np.asarray(pc.and_(of_rows.is_valid(), of_keys.is_valid()))
+        wrong = np.zeros(len(rows), dtype=np.bool_)
+        if of_rows.null_count < len(of_rows):
+            wrong |= np.asarray(pc.fill_null(pc.not_equal(of_rows, strings(keys)), False))
+        if of_keys.null_count < len(of_keys):
+            wrong |= np.asarray(pc.fill_null(pc.not_equal(of_keys, pa.array(rows)), False))
+        if wrong.any():
+            raise not_one_to_one(f"{mapping}.{member}", int(wrong.sum()))
+        return np.asarray(of_keys.is_valid())
 
     def _hold(self, mapping: str, member: str, links: list[tuple[int, str]]) -> None:
         """Raise unless every link stands exactly as asked."""
@@ -156,15 +158,16 @@ class Crossref:
         asked = KeySet(keys)
         with self._database.reading():
             answers = rows_in_segments(self._shelf, self._shelf.links(mapping, member), asked)
-            self._rows_alone(mapping, member, asked.texts, answers)
+            self._rows_alone(mapping, member, asked, answers)
         return answers.array(pa.int64())
 
-    def _rows_alone(self, mapping: str, member: str, keys: pa.Array, answers: Lookup) -> None:
-        places = np.flatnonzero(answers.is_open)
-        ((some,),) = self._database.rows(_SOME, mapping, member, len(places) + 1)
-        if not some or not len(places):
+    def _rows_alone(self, mapping: str, member: str, keys: KeySet, answers: Lookup) -> None:
+        still = int(answers.is_open.sum())
+        ((some,),) = self._database.rows(_SOME, mapping, member, still + 1)
+        if not some or not still:
             return
-        asked = keys.take(pa.array(places))
+        places = np.flatnonzero(answers.is_open)
+        asked = keys.texts.take(pa.array(places))
         if some > len(places):
             rows, found = as_links(self._database.rows(_BY_KEY, mapping, member, asked.drop_null().to_pylist()))
         else:
@@ -177,8 +180,8 @@ class Crossref:
         numbers = as_numbers(rows)
         with self._database.reading():
             answers = keys_in_segments(self._shelf, self._shelf.links(mapping, member), numbers)
-            places = np.flatnonzero(answers.is_open)
-            if self._is_between(mapping, member, numbers[places]):
+            if answers.is_open.any() and self._is_between(mapping, member, numbers):
+                places = np.flatnonzero(answers.is_open)
                 asked = numbers[places]
                 found, texts = as_links(self._database.rows(_BY_ROW, mapping, member, asked.tolist()))
                 at = pc.index_in(pa.array(asked), value_set=pa.array(found))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.state.database import Keys
 from dovetail.state.planes import Numbers, text_buffers
 
 _FIRST = np.uint64(0x9E3779B97F4A7C15)
@@ -28,13 +29,17 @@ HASH_BITS = 40
 """Two keys of different text have the same hash once in 2 ** 40 times."""
 
 
-def strings(keys: object) -> pa.Array:
-    """Keys as one array of texts; whole numbers become their decimal texts."""
+def as_array(keys: Keys) -> pa.Array:
+    """Keys as one array, of texts or of whole numbers that stand for their texts."""
     if isinstance(keys, pa.ChunkedArray):
-        keys = keys.combine_chunks()
-    if not isinstance(keys, pa.Array):
-        keys = pa.array(list(keys), pa.string())  # type: ignore[call-overload]
-    return keys if pa.types.is_string(keys.type) else pc.cast(keys, pa.string())
+        return keys.combine_chunks()
+    return keys if isinstance(keys, pa.Array) else pa.array(list(keys), pa.string())
+
+
+def strings(keys: Keys) -> pa.Array:
+    """Keys as one array of texts; whole numbers become their decimal texts."""
+    array = as_array(keys)
+    return array if pa.types.is_string(array.type) else pc.cast(array, pa.string())
 
 
 def whole_numbers(keys: pa.Array) -> pa.Array | None:
@@ -78,18 +83,21 @@ def hashes(keys: pa.Array) -> Hashes:
 class KeySet:
     """Keys in the order in which somebody asked for them."""
 
-    def __init__(self, keys: object) -> None:
-        self._given = keys if isinstance(keys, pa.Array) else None
-        self.texts = strings(keys)
+    def __init__(self, keys: Keys) -> None:
+        self.given = as_array(keys)
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.given)
+
+    @cached_property
+    def texts(self) -> pa.Array:
+        """The keys as texts."""
+        return strings(self.given)
 
     @cached_property
     def numbers(self) -> tuple[Numbers, npt.NDArray[np.intp]]:
         """Those of the keys that are whole numbers, ascending, and the place of each in the set."""
-        given = self._given if self._given is not None else self.texts
-        numbers = whole_numbers(given)
+        numbers = whole_numbers(self.given)
         if numbers is None:
             fits = pc.match_substring_regex(self.texts, _NUMBER)
             numbers = pc.cast(pc.if_else(fits, self.texts, pa.scalar(None, pa.string())), pa.int64())

@@ -65,7 +65,9 @@ def rows_in_segments(shelf: Shelf, extents: tuple[Extent, ...], keys: KeySet) ->
     """The row of each key, where a segment has it."""
     answers = Lookup(len(keys))
     for extent in extents:
-        places, at = _numbers(shelf, extent, keys) if extent.summary.lowest is not None else _texts(shelf, extent, keys)
+        places, at = (
+            _numbers(shelf, extent, keys) if extent.summary.lowest_text is None else _texts(shelf, extent, keys)
+        )
         if len(at):
             rows = shelf.rows(extent)[at]
             counts = ~among(rows, shelf.gone(extent, rows))
@@ -81,6 +83,8 @@ _NOTHING: Hits = (np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp))
 
 def _numbers(shelf: Shelf, extent: Extent, keys: KeySet) -> Hits:
     values, places = keys.numbers
+    assert extent.summary.lowest is not None
+    assert extent.summary.highest is not None
     low, high = np.searchsorted(values, extent.summary.lowest), np.searchsorted(values, extent.summary.highest, "right")
     if low == high:
         return _NOTHING

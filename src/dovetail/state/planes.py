@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Packing:
     is."""
 
     def __init__(self) -> None:
-        self._bodies: list[bytes] = []
+        self._bodies: list[bytes | memoryview] = []
         self._head: dict[str, Any] = {}
 
     def numbers(self, name: str, values: Numbers) -> None:
@@ -44,7 +45,7 @@ class Packing:
 
     def plain(self, name: str, values: Numbers) -> None:
         """Whole numbers as they are."""
-        self._head[name] = self._body(values.astype("<i8").tobytes(), squeeze=False)
+        self._head[name] = self._body(_bytes_of(values.astype("<i8", copy=False)), squeeze=False)
 
     def texts(self, name: str, values: pa.Array) -> None:
         """Texts without nulls."""
@@ -62,7 +63,7 @@ class Packing:
     def cells(self, name: str, cells: Cells) -> None:
         """Base cells: one plane for each field, member and part; a plane that another of its field repeats is stored
         once."""
-        planes = []
+        planes: list[dict[str, Any]] = []
         for part in ("mark", "agreement"):
             for field in range(cells.shape[1]):
                 seen: list[tuple[npt.NDArray[Any], int]] = []
@@ -97,9 +98,9 @@ class Packing:
             if np.array_equal(other, plane):
                 return {"as": number}
         seen.append((plane, at))
-        return {"body": self._body(plane.tobytes(), squeeze=squeeze)}
+        return {"body": self._body(_bytes_of(plane), squeeze=squeeze)}
 
-    def _body(self, raw: bytes, *, squeeze: bool) -> list[Any]:
+    def _body(self, raw: bytes | memoryview, *, squeeze: bool) -> list[Any]:
         """The place of a body in the list, its size unpacked, and whether it is squeezed."""
         self._bodies.append(_CODEC.compress(raw, asbytes=True) if squeeze and raw else raw)
         return [len(self._bodies) - 1, len(raw), int(squeeze and bool(raw))]
@@ -119,7 +120,7 @@ class Unpacking:
         if ends[-1] != len(content):
             raise ValueError("not as long as its head says")
         view = memoryview(content)
-        self._bodies = [view[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        self._bodies = [view[start:end] for start, end in pairwise(ends)]
 
     def holds(self, name: str) -> bool:
         """Whether a plane of that name is there."""
@@ -173,7 +174,7 @@ class Unpacking:
         if count * 8 > PLANE_BYTES_MAX:
             raise ValueError("more numbers than may be")
         if "step" in spec:
-            return first + spec["step"] * np.arange(count, dtype=np.int64)
+            return np.asarray(first + spec["step"] * np.arange(count, dtype=np.int64))
         steps = np.frombuffer(self._body(spec["steps"]), spec["width"])
         if len(steps) != count - 1:
             raise ValueError("numbers of another count")
@@ -191,6 +192,10 @@ class Unpacking:
         if len(unpacked) != size:
             raise ValueError("of another size")
         return unpacked
+
+
+def _bytes_of(plane: npt.NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(plane).data.cast("B") if plane.size else memoryview(b"")
 
 
 def text_buffers(values: pa.Array) -> tuple[npt.NDArray[np.int32], memoryview]:

@@ -177,7 +177,7 @@ class KeyHashes:
             whole = (self.heads.astype(np.uint64) << _TAIL_BITS) | self.tails
             some = asked[places]
             found[places] = whole[np.minimum(np.searchsorted(whole, some), len(whole) - 1)] == some
-        return found
+        return np.asarray(found)
 
 
 def hashes_part(found: Hashes) -> bytes:

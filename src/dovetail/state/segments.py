@@ -126,7 +126,7 @@ class Segments:
         """The rows whose link stands already; a `StateFault` where another link is in the way."""
         held = np.asarray(keys.values.is_valid())
         own, values = rows[held], keys.values.drop_null()
-        return own[self._crossref.standing(mapping, member, own, values)]
+        return np.asarray(own[self._crossref.standing(mapping, member, own, values)])
 
     def confirm(self, partition: str, chunk: int, *, without: Sequence[int] = ()) -> bool:
         """Let a segment live, without the rows at those positions; `False` where there is none. Doing it twice equals

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dovetail.state import segment as kept
-from dovetail.state.database import Database
+from dovetail.state.database import Database, Row
 from dovetail.state.dialect import Load
 from dovetail.state.faults import damaged
 from dovetail.state.planes import Cells, Numbers
@@ -65,7 +65,7 @@ class Extent:
     gone: int
     rows_sum: int
     part_sum: int
-    layout: int
+    layout: int | None
     summary: Summary
 
     @property
@@ -87,14 +87,12 @@ class Shelf:
     def links(self, mapping: str, member: str) -> tuple[Extent, ...]:
         """The segments that hold links of a member, by their first row."""
         found = self._database.rows(_LINKS, part_of(member), mapping, member)
-        return tuple(
-            Extent(mapping, member, *(number for number in row[:7]), row[7] or 0, Summary(*row[8:])) for row in found
-        )
+        return tuple(_extent((mapping, member, *row[:8], Summary(*row[8:]))) for row in found)
 
     def bases(self, mapping: str) -> tuple[Extent, ...]:
         """The segments that hold a base, by their first row."""
         found = self._database.rows(_BASES, mapping)
-        return tuple(Extent(mapping, "", *row, Summary(row[3])) for row in found)
+        return tuple(_extent((mapping, "", *row, Summary(row[3]))) for row in found)
 
     def rows(self, extent: Extent) -> Numbers:
         """The row numbers, ascending."""
@@ -190,6 +188,10 @@ class Shelf:
         while self._bytes > self._bytes_max:
             _, (_, freed) = self._cache.popitem(last=False)
             self._bytes -= freed
+
+
+def _extent(parts: Row) -> Extent:
+    return Extent(*parts)
 
 
 def part_of(member: str) -> str:

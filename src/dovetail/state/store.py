@@ -16,7 +16,6 @@ from dovetail.state.intents import Intents
 from dovetail.state.journal import Journal
 from dovetail.state.leases import Leases
 from dovetail.state.loads import Loads
-from dovetail.state.loads import Loads
 from dovetail.state.meta import Meta
 from dovetail.state.metrics import Metrics
 from dovetail.state.owed import Owed
