@@ -22,11 +22,19 @@ from tests.performance.choice import Choice, choice
 from tests.performance.customers import CUSTOMERS
 from tests.performance.server import SETTINGS, Server
 from tests.performance.shape import Shape
-from tests.performance.ways import anchor, dovetail
+from tests.performance.ways import anchor, dlt, dovetail, ingestr, pgloader, singer, sling
 from tests.performance.ways.task import Way
 
 SHAPES: dict[str, Shape] = {shape.name: shape for shape in (CUSTOMERS,)}
-WAYS: tuple[Way, ...] = (*anchor.WAYS, *dovetail.WAYS)
+WAYS: tuple[Way, ...] = (
+    *anchor.WAYS,
+    *dovetail.WAYS,
+    *ingestr.WAYS,
+    *sling.WAYS,
+    *dlt.WAYS,
+    *pgloader.WAYS,
+    *singer.WAYS,
+)
 _GB = 1024**3
 
 
@@ -38,14 +46,14 @@ def tell(text: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Measure what was chosen; the exit code is 1 where Dovetail failed or moved anything wrongly."""
     chosen = choice(sys.argv[1:] if arguments is None else arguments)
-    ways = [way for way in WAYS if way.family in chosen.only]
+    ways, absent = _present(chosen)
     folder = Path(tempfile.mkdtemp(prefix="dovetail-bench-"))
     folder.chmod(0o711)
     lines: list[Line] = []
     server = Server(folder / "server")
     try:
         server.start()
-        facts = _facts(chosen, server)
+        facts = _facts(chosen, server) | ({"left out": "; ".join(absent)} if absent else {})
         for rows in chosen.rows:
             for name in chosen.shapes:
                 for work in chosen.works:
@@ -59,6 +67,21 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.keep:
         print(_kept(server, folder))
     return int(any(line.failure or line.fault for line in lines if line.way == "Dovetail"))
+
+
+def _present(chosen: Choice) -> tuple[list[Way], list[str]]:
+    """The chosen ways that can run here, and why others cannot."""
+    ways, absent = [], []
+    for way in WAYS:
+        if way.family not in chosen.only:
+            continue
+        reason = way.missing(chosen.homes)
+        if reason:
+            absent.append(f"{way.name}: {reason}")
+            tell(f"left out: {absent[-1]}")
+        else:
+            ways.append(way)
+    return ways, absent
 
 
 def _measured(

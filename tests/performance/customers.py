@@ -75,15 +75,6 @@ CREATE TABLE partner (
 );
 """
 
-_STAGE = """
-DROP TABLE IF EXISTS stage_customer, stage_country;
-CREATE {kind} TABLE stage_customer (
-    id bigint, first_name text, last_name text, email text, phone text, street text, city text, country_id integer, status text,
-    credit_cents bigint, newsletter boolean, born date, created_at timestamp, remark text
-);
-CREATE {kind} TABLE stage_country (id integer, iso text, title text);
-"""
-
 _LITE = """
 CREATE TABLE country (id INTEGER PRIMARY KEY, iso TEXT NOT NULL UNIQUE, title TEXT NOT NULL);
 CREATE TABLE customer (
@@ -132,9 +123,25 @@ fields:
 deletes: {shop: ask, stock: ask}
 """
 
-_FIELDS = (
-    "id first_name last_name email phone street city country_id status credit_cents newsletter born created_at remark"
-)
+_TABLES = {
+    "country": {"id": "integer", "iso": "text", "title": "text"},
+    "customer": {
+        "id": "bigint",
+        "first_name": "text",
+        "last_name": "text",
+        "email": "text",
+        "phone": "text",
+        "street": "text",
+        "city": "text",
+        "country_id": "integer",
+        "status": "text",
+        "credit_cents": "bigint",
+        "newsletter": "boolean",
+        "born": "date",
+        "created_at": "timestamp",
+        "remark": "text",
+    },
+}
 
 CUSTOMERS = Shape(
     name="customers",
@@ -157,12 +164,11 @@ CUSTOMERS = Shape(
         "remark": "c.remark",
     },
     origin="customer AS c JOIN country AS l ON l.id = c.country_id",
-    fields=tuple(_FIELDS.split()),
-    beside={"country": ("id", "iso", "title")},
+    tables=_TABLES,
+    exact={"credit": "decimal(14,2)", "created_at": "timestamp_ntz"},
     source_ddl=_SOURCE,
     fill=_FILL,
     target_ddl=_TARGET,
-    stage_ddl=_STAGE,
     lite_ddl=_LITE,
     change="UPDATE customer SET credit_cents = credit_cents + 1, city = 'Neustadt' WHERE id % 100 = {part}",
     older={

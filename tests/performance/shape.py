@@ -24,16 +24,14 @@ class Shape:
     """The target's columns, each with the expression over the source that gives its value."""
     origin: str
     """What stands behind FROM: the source with its look-ups."""
-    fields: tuple[str, ...]
-    """The columns of the source's table, in order."""
-    beside: Mapping[str, tuple[str, ...]]
-    """Small tables of the source that are looked up, each with its columns."""
+    tables: Mapping[str, Mapping[str, str]]
+    """The source's tables, those that are looked up before the one that is read: columns with their types."""
+    exact: Mapping[str, str]
+    """Target columns whose type peers guess wrong, as `decimal(14,2)` or `timestamp_ntz`."""
     source_ddl: str
     fill: str
     """Fills the source with `{rows}` rows, the same ones every time."""
     target_ddl: str
-    stage_ddl: str
-    """Tables `stage_*` in the target, for ways that load a file as it is and compute afterwards."""
     lite_ddl: str
     change: str
     """Changes one row in a hundred, scattered: part `{part}` of 1 to 99; runs in SQLite, too."""
@@ -50,13 +48,21 @@ class Shape:
         cells = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
         return f"SELECT {cells} FROM {self.origin}"
 
+    def stage_ddl(self, kind: str) -> str:
+        """Tables `stage_*` in the target, for ways that load a file as it is and compute afterwards."""
+        return "".join(
+            f"CREATE {kind} TABLE stage_{table} ({', '.join(f'{name} {said}' for name, said in columns.items())});\n"
+            for table, columns in self.tables.items()
+        )
+
     def staged_select(self) -> str:
-        """The query over the staged copies of the source's tables."""
-        names = "SELECT " + ", ".join(f"{expression} AS {name}" for name, expression in self.columns.items())
+        """The query over the stage tables; each value is of its type, whatever was made of the tables meanwhile."""
+        cells = ", ".join(f"{expression} AS {name}" for name, expression in self.columns.items())
         origin = self.origin
-        for table in (self.source, *self.beside):
-            origin = origin.replace(f"{table} AS ", f"stage_{table} AS ")
-        return f"{names} FROM {origin}"
+        for table, columns in self.tables.items():
+            typed = ", ".join(f"{name}::{said}" for name, said in columns.items())
+            origin = origin.replace(f"{table} AS ", f"(SELECT {typed} FROM stage_{table}) AS ")
+        return f"SELECT {cells} FROM {origin}"
 
     def upsert(self, rows: str, *, differing: bool) -> str:
         """Put the rows of a query or table into the target; with `differing`, touch only what is another."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -64,14 +63,9 @@ def make_filled(server: Server, shape: Shape, source: str, target: str, *, older
     server.settle(target)
 
 
-def _tables(shape: Shape) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield from shape.beside.items()
-    yield shape.source, shape.fields
-
-
 def _write_csv(server: Server, shape: Shape, database: str, folder: Path) -> None:
     with psycopg.connect(server.url(database)) as reader:
-        for table, fields in _tables(shape):
+        for table, fields in shape.tables.items():
             order = ", ".join(shape.keys[table])
             query = f"COPY (SELECT {', '.join(fields)} FROM {table} ORDER BY {order}) TO STDOUT (FORMAT csv, HEADER)"
             with (folder / f"{table}.csv").open("wb") as file, reader.cursor().copy(query.encode()) as copy:
@@ -84,7 +78,7 @@ def _write_lite(server: Server, shape: Shape, database: str, folder: Path) -> No
     file.unlink(missing_ok=True)
     with closing(sqlite3.connect(file)) as lite, psycopg.connect(server.url(database)) as reader:
         lite.executescript(shape.lite_ddl)
-        for table, fields in _tables(shape):
+        for table, fields in shape.tables.items():
             order = ", ".join(shape.keys[table])
             marks = ", ".join("?" for _ in fields)
             with reader.cursor(name="whole") as cursor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tests.performance.ways.task import Steps, Task, Way
 
-_OPTIONS = 4
-
 
 def _shell(task: Task, script: str) -> Steps:
     """A script of the shell, with the programs and addresses that it names; psql reads no settings of the user's."""
@@ -62,9 +60,8 @@ def _file(*, differing: bool) -> Way:
         if task.work != "csv-pg" or (differing and task.load == "first"):
             return None
         shape = task.shape
-        lines = shape.stage_ddl.format(kind="TEMP").splitlines()
-        tables = (shape.source, *shape.beside)
-        lines += [f"\\copy stage_{table} FROM '{task.csv(table)}' (FORMAT csv, HEADER)" for table in tables]
+        lines = shape.stage_ddl("TEMP").splitlines()
+        lines += [f"\\copy stage_{table} FROM '{task.csv(table)}' (FORMAT csv, HEADER)" for table in shape.tables]
         select, names = shape.staged_select(), ", ".join(shape.columns)
         if task.load == "upsert" or differing:
             lines.append(shape.upsert(select + " WHERE true", differing=differing) + ";")
