@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from world import World
 
 from dovetail.engine import attempt, write
+from dovetail.errors import MissingDriver, Unreachable
+from dovetail.testing.servers.postgres import server
 
 _NUMBERS = count(1)
 _TOLD: list[tuple[str, str, float]] = []
@@ -39,13 +43,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[
 
 
 @pytest.fixture
-def told(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Notes an outcome for the table, with the time since the last note of this test."""
+def told(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Notes an outcome for the table, with the seconds given, or those since the last note of this test."""
     began = [time.monotonic()]
 
-    def note(fault: str, outcome: str) -> None:
+    def note(fault: str, outcome: str, seconds: float | None = None) -> None:
         now = time.monotonic()
-        _TOLD.append((fault, outcome, now - began[0]))
+        _TOLD.append((fault, outcome, now - began[0] if seconds is None else seconds))
         began[0] = now
 
     return note
@@ -69,6 +73,49 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt, "PAUSE_FIRST_S", 0.01)
     monkeypatch.setattr(write, "CHUNK_ROWS", 100)
     monkeypatch.setattr(write, "CREATE_ROWS", 100)
+
+
+@pytest.fixture(scope="module")
+def own():
+    """A server that may be killed; its commits are on disk before they are answered."""
+    try:
+        with server(durable=True) as running:
+            yield running
+    except (MissingDriver, Unreachable) as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def database(own, request):
+    """Makes empty databases on that server."""
+    names = []
+
+    def make():
+        names.append(f"d{len(names)}_{abs(hash(request.node.name)) % 10**6}")
+        return own.create(names[-1])
+
+    yield make
+    for name in names:
+        own.drop(name)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Makes a folder with little room."""
+    made = []
+
+    def make(megabytes):
+        folder = tmp_path / f"small{len(made)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("only root can make a small disk")
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

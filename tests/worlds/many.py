@@ -85,8 +85,12 @@ class Many:
         for name, text in MAPPINGS.items():
             world.map(name, text)
         self._fill()
-        self.program = Program(world.folder, world.environment, world.variables)
         self.loads: Sequence[Load] = [self._load(name) for name in MAPPINGS]
+
+    @property
+    def program(self) -> Program:
+        """The command over the systems as they are declared now."""
+        return Program(self.world.folder, self.world.environment, self.world.variables)
 
     def _fill(self) -> None:
         self.world.sql("left", LEFT)

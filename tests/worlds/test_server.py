@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import threading
 import time
 
@@ -12,34 +11,8 @@ from plain import Watch, add, arrived, count, fill
 from world import World
 
 from dovetail.engine import attempt
-from dovetail.errors import MissingDriver, Unreachable
-from dovetail.testing.servers.postgres import server
 
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-@pytest.fixture(scope="module")
-def own():
-    """A server that may be killed; its commits are on disk before they are answered."""
-    try:
-        with server(durable=True) as running:
-            yield running
-    except (MissingDriver, Unreachable) as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture
-def database(own, request):
-    """Makes empty databases on that server."""
-    names = []
-
-    def make():
-        names.append(f"d{len(names)}_{abs(hash(request.node.name)) % 10**6}")
-        return own.create(names[-1])
-
-    yield make
-    for name in names:
-        own.drop(name)
 
 
 def test_a_server_that_crashes_and_comes_back_in_mid_run(own, database, tmp_path, monkeypatch, told):
@@ -96,25 +69,6 @@ def test_the_state_dies_in_mid_run(own, database, tmp_path, told, chunks):
 
 
 # --------------------------------------------------------------------------------------------------------- disk full
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Makes a folder with little room."""
-    made = []
-
-    def make(megabytes):
-        folder = tmp_path / f"small{len(made)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(folder)]
-        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("only root can make a small disk")
-        made.append(folder)
-        return folder
-
-    yield make
-    for folder in made:
-        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
 def administer(own, *statements):

@@ -36,13 +36,14 @@ class Break:
 
     It waits until `armed_by` has passed towards the server, then for `at` (words towards the server) or, without it,
     until `after_bytes` more bytes went there. With `delivered` the words at which it breaks still arrive, so only the
-    answer is lost."""
+    answer is lost. With `from_server` the bytes counted are those that come back, once it is armed."""
 
     how: How = How.RESET
     after_bytes: int = 0
     at: bytes = b""
     armed_by: bytes = b""
     delivered: bool = False
+    from_server: bool = False
     late_s: float = 1.0
 
 
@@ -129,7 +130,7 @@ class Proxy:
                 pair.end(How.CLOSE)
             if not piece:
                 return
-            due, passes = self._judge(piece) if to_server else (None, len(piece))
+            due, passes = self._judge(piece, to_server=to_server)
             if pair.is_stalled:
                 continue
             pair.is_stalled = due is not None  # before the words pass: their answer must not be quicker than the break
@@ -143,17 +144,19 @@ class Proxy:
             pair.is_late = True
             threading.Timer(due.late_s, pair.finish, (piece[passes:],)).start()
 
-    def _judge(self, piece: bytes) -> tuple[Break | None, int]:
+    def _judge(self, piece: bytes, *, to_server: bool) -> tuple[Break | None, int]:
         """Whether it breaks here, and how many bytes of the piece still pass."""
         with self._lock:
-            self.carried_bytes += len(piece)
+            self.carried_bytes += len(piece) if to_server else 0
             what = self._break
             if what is None:
                 return None, len(piece)
-            if not self._is_armed:
+            if to_server and not self._is_armed:
                 self._is_armed = what.armed_by in piece
                 if not self._is_armed or what.at not in piece.split(what.armed_by)[-1]:
                     return None, len(piece)
+            if what.from_server is to_server or not self._is_armed:
+                return None, len(piece)
             self._counted += len(piece)
             if what.at not in piece or (not what.at and self._counted < what.after_bytes):
                 return None, len(piece)
