@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from dovetail.engine.decision import Decision
-from dovetail.engine.reconcile import Pass
 from dovetail.engine.rows import Problem
 from dovetail.engine.survey import Survey
 from dovetail.engine.write import Written
@@ -22,13 +21,12 @@ FINDINGS_MAX = 1_000
 """Findings listed at most in one summary; the counts are always whole."""
 
 
-def account(summary: Summary, looked: Pass) -> None:
+def account(summary: Summary, decisions: Sequence[Decision], written: Mapping[str, Written]) -> None:
     """Fill a summary from what was decided, and, where something was written, from what was written."""
-    for decision in looked.decisions:
+    for decision in decisions:
         name = decision.survey.mapping.name
-        written = looked.written.get(name)
-        summary.mappings[name] = count(decision, written)
-        for finding in findings(decision, written):
+        summary.mappings[name] = count(decision, written.get(name))
+        for finding in findings(decision, written.get(name)):
             if len(summary.findings) < FINDINGS_MAX:
                 summary.findings.append(finding)
 
@@ -144,5 +142,5 @@ def _finding(survey: Survey, place: int, code: str, message: str, *, field: str,
 def key_parts(survey: Survey, side: int, place: int) -> tuple[tuple[str, str], ...]:
     """The names and texts of a row's key at one member."""
     rows = survey.sides[side]
-    texts = split(rows.keys[survey.index[side, place]])
+    texts = split(rows.key(survey.index[side, place]))
     return tuple((name, text or "") for name, text in zip(rows.member.key, texts, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,6 +20,7 @@ from dovetail.engine.record import journal, settle_base
 from dovetail.failpoints import Point, failpoint
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.key import encode
+from dovetail.state.segment import Segment
 from dovetail.state.store import Store
 
 BULK_ROWS_MIN = 500
@@ -65,7 +67,6 @@ class Delivery:
             and chunk.keys is not None
             and len(numbers) >= BULK_ROWS_MIN
             and partition.is_exact
-            and hasattr(desk.store, "segments")
             and bool((np.diff(numbers) > 0).all())
         )
 
@@ -133,7 +134,7 @@ class Delivery:
         assert sent.claim is not None
         self.partition.confirm(sent.number, sent.claim, note=note)
 
-    def _segment(self) -> "Segment":
+    def _segment(self) -> Segment:
         """The rows as the state keeps them together, on the assumption that the target takes them all as they are."""
         decision, chunk = self.decision, self.chunk
         whole = np.ones(len(chunk.places), dtype=np.bool_)
@@ -151,7 +152,10 @@ class Delivery:
     def _keys(self, side: int) -> pa.Array:
         if side == self.work.side and self.chunk.keys is not None:
             return self.chunk.keys
-        return taken(pa.array(self.decision.survey.sides[side].keys, pa.string()), self.decision.survey.index[side, self.chunk.places])
+        return taken(
+            pa.array(self.decision.survey.sides[side].keys, pa.string()),
+            self.decision.survey.index[side, self.chunk.places],
+        )
 
     def _intent(self) -> bytes:
         """What is about to be written: enough to know the rows, no values."""
@@ -186,17 +190,13 @@ class Delivery:
     def _all_keys(self, receipt: Receipt, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
         """The keys of the rows that were written, at every member."""
         keep = pa.array(done)
-        keys = {
-            rows.member.name: self._keys(side).filter(keep) for side, rows in enumerate(self.decision.survey.sides)
-        }
+        keys = {rows.member.name: self._keys(side).filter(keep) for side, rows in enumerate(self.decision.survey.sides)}
         if self.chunk.verb is Verb.CREATE:
             member = self.decision.survey.sides[self.work.side].member
             keys[member.name] = created_keys(self.chunk, receipt, member.key).filter(keep)
         return keys
 
-    def _claim_of(
-        self, places: npt.NDArray[np.int64], keys: dict[str, pa.Array], *, removed: bool
-    ) -> Claim:
+    def _claim_of(self, places: npt.NDArray[np.int64], keys: dict[str, pa.Array], *, removed: bool) -> Claim:
         survey, agreed = self.decision.survey, self.decision.agreed
         return Claim(
             installation=self.desk.installation,

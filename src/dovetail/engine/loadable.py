@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dovetail.engine.agreed import Agreed
 from dovetail.engine.workspace import Workspace
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
@@ -23,6 +24,9 @@ from dovetail.model.type import Kind, Type
 from dovetail.plan.route import references
 from dovetail.quality.check import declared, questions
 from dovetail.systems.protocol import Source, SupportsOrder
+
+PAIR = 2
+"""Members of a mapping that can be streamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,65 @@ class Loadable:
         return self.mapping.members[self.target]
 
 
+def streams(workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]]) -> dict[str, Loadable]:
+    """The mappings that are streamed, by name. One to which a mapping refers that must be decided whole, before the
+    first write, is decided whole as well."""
+    ways: dict[str, Loadable] = {}
+    for group in groups:
+        for mapping in group:
+            way = _way(mapping, group, workspace)
+            if isinstance(way, Loadable):
+                ways[mapping.name] = way
+    mappings = [mapping for group in groups for mapping in group]
+    whole = {mapping.name for mapping in mappings} - ways.keys()
+    while True:
+        asked = {name for mapping in mappings if mapping.name in whole for name in _asks(mapping)} & ways.keys()
+        if not asked:
+            return ways
+        for name in asked:
+            del ways[name]
+        whole |= asked
+
+
+def _asks(mapping: CompiledMapping) -> set[str]:
+    """The mappings that must be known before this one is decided."""
+    scope = {field.name: mapping.types.get(field.name, Type(Kind.INTEGER)) for field in mapping.mapping.fields}
+    needs = {asked.needs.mapping for asked in questions(declared(mapping.mapping), scope) if asked.needs is not None}
+    return references(mapping.mapping) | needs
+
+
+def _way(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Loadable | str:
+    """How a mapping is streamed, or why not."""
+    store = workspace.store
+    for way in _ways(mapping) if len(mapping.members) == PAIR else ():
+        begun = store.loads.get(mapping.name, way.taker.name)
+        if begun is None or not begun.is_open:
+            continue
+        if begun.document["layout"] == Agreed(mapping, np.zeros(0, dtype=np.int64)).layout:
+            return way
+        store.loads.close(mapping.name, way.taker.name)
+        return "it was declared otherwise when its load was broken off"
+    if store.crossref.count(mapping.name):
+        return "rows of it are linked already"
+    way_or_reason = direction(mapping, group, workspace)
+    if isinstance(way_or_reason, str):
+        return way_or_reason
+    return doubles(way_or_reason, workspace.connector(way_or_reason.giver.member.system)) or way_or_reason
+
+
+def _ways(mapping: CompiledMapping) -> tuple[Loadable, Loadable]:
+    return Loadable(mapping, 0, 1), Loadable(mapping, 1, 0)
+
+
 def direction(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Loadable | str:
     """How the mapping could be streamed, as far as its declaration and the emptiness of its members tell; else why
     not."""
     reason = _rows_hang_together(mapping, group)
     if reason:
         return reason
-    for source, target in ((0, 1), (1, 0)):
-        way = Loadable(mapping, source, target)
+    if len({member.member.system for member in mapping.members}) == 1:
+        return "both members are in one system"
+    for way in _ways(mapping):
         if not _gives_only(way.giver) or not way.taker.receives or way.taker.member.creates == "never":
             continue
         if is_empty(workspace.connector(way.taker.member.system), way.taker):
@@ -61,7 +116,7 @@ def direction(mapping: CompiledMapping, group: Sequence[CompiledMapping], worksp
 
 def _rows_hang_together(mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> str:
     """Why a row of this mapping cannot be decided without others; empty where it can."""
-    if len(mapping.members) != 2:
+    if len(mapping.members) != PAIR:
         return f"{len(mapping.members)} members take part"
     if len(group) > 1 or mapping.name in references(mapping.mapping):
         return "its rows refer to each other"

@@ -100,7 +100,7 @@ class Partition:
         with store.transaction():
             for intent in store.intents.list(self.name):
                 store.intents.done(self.name, intent.chunk)
-            for chunk in store.segments.pending(self.name) if hasattr(store, "segments") else ():
+            for chunk in store.segments.pending(self.name):
                 store.segments.drop(self.name, chunk)
             store.sequence.set(self.name, self._chunk)
         failpoint(Point.CLOSE_AFTER)
@@ -177,8 +177,7 @@ class Partition:
         if isinstance(claim, Bulk):
             self._store.segments.confirm(self.name, chunk, without=claim.without)
             return
-        if hasattr(self._store, "segments"):
-            self._store.segments.drop(self.name, chunk)
+        self._store.segments.drop(self.name, chunk)
         if claim.numbers:
             confirm(self._store, claim)
 

@@ -19,9 +19,9 @@ from dovetail.state.rejects import Parent, Refusal
 from dovetail.state.store import Store
 
 
-def record(store: Store, run: str, decision: Decision) -> None:
-    """Bring the quarantine and the conflicts of a mapping up to date; call after a pass that looked at every row of
-    it."""
+def record(store: Store, run: str, decision: Decision, *, is_whole: bool = True) -> None:
+    """Bring the quarantine and the conflicts of a mapping up to date; after a pass that looked at every row of it
+    (`is_whole`), what was not met again is closed."""
     survey = decision.survey
     name = survey.mapping.name
     failpoint(Point.QUARANTINE_BEFORE)
@@ -29,9 +29,11 @@ def record(store: Store, run: str, decision: Decision) -> None:
         store.rejects.record(
             run, name, [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()]
         )
-        store.rejects.close_absent(run, name)
+        if is_whole:
+            store.rejects.close_absent(run, name)
         store.conflicts.record(run, name, list(_disputes(decision)))
-        store.conflicts.close_absent(run, name)
+        if is_whole:
+            store.conflicts.close_absent(run, name)
     failpoint(Point.QUARANTINE_AFTER)
 
 
@@ -42,7 +44,7 @@ def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
     value = _value(survey, rows, position, problem.field)
     return Refusal(
         member=rows.member.name,
-        key=rows.keys[position],
+        key=rows.key(position),
         code=problem.code,
         reason=problem.reason,
         field=problem.field,
@@ -72,7 +74,7 @@ def is_known(survey: Survey, place: int, known: set[tuple[str, str, str, str]]) 
     """Whether this held row already stands in quarantine for the same reason."""
     problem = survey.problems[place][0]
     side, position = _where(survey, place, problem)
-    return (survey.sides[side].member.name, survey.sides[side].keys[position], problem.field, problem.code) in known
+    return (survey.sides[side].member.name, survey.sides[side].key(position), problem.field, problem.code) in known
 
 
 def known_rejects(store: Store, mapping: str) -> set[tuple[str, str, str, str]]:
@@ -96,7 +98,7 @@ def is_open(survey: Survey, contest: Contest, known: set[tuple[str, str, str]]) 
     """Whether this contest already stands as an open conflict."""
     side = int((survey.index[:, contest.place] != ABSENT).argmax())
     rows = survey.sides[side]
-    return (rows.member.name, rows.keys[survey.index[side, contest.place]], contest.field) in known
+    return (rows.member.name, rows.key(survey.index[side, contest.place]), contest.field) in known
 
 
 def _where(survey: Survey, place: int, problem: Problem) -> tuple[int, int]:
@@ -113,7 +115,7 @@ def _disputes(decision: Decision) -> Iterator[Dispute]:
     for contest in decision.contests:
         place = contest.place
         keys = {
-            rows.member.name: rows.keys[survey.index[side, place]]
+            rows.member.name: rows.key(survey.index[side, place])
             for side, rows in enumerate(survey.sides)
             if survey.index[side, place] != ABSENT
         }

@@ -14,6 +14,8 @@ from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.deliver import Desk
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.links import Links
+from dovetail.engine.load import Load, Loaded
+from dovetail.engine.loadable import Loadable, streams
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.quiet import keep_quiet
@@ -40,6 +42,7 @@ class Pass:
 
     decisions: list[Decision]
     written: dict[str, Written] = field(default_factory=dict)
+    loaded: dict[str, Loaded] = field(default_factory=dict)
     moved: list[PlannedRow] = field(default_factory=list)
 
 
@@ -60,11 +63,21 @@ class Reconcile:
         chosen = set(only) or set(self.mappings)
         for name in chosen - set(self.mappings):
             raise UnknownName(f"no mapping is named {name!r}", hint="declared mappings: " + ", ".join(self.mappings))
-        self.groups = [
-            [self.mappings[mapping.name] for mapping in group if mapping.name in chosen]
-            for group in routes([compiled.mapping for compiled in self.mappings.values()])
-        ]
+        groups = routes([compiled.mapping for compiled in self.mappings.values()])
+        picked = [[self.mappings[mapping.name] for mapping in group if mapping.name in chosen] for group in groups]
+        self.groups = [group for group in picked if group]
         self.partitions: dict[tuple[str, str], Partition] = {}
+        self.streams: dict[str, Loadable] = {}
+        self.loaded: dict[str, Loaded] = {}
+
+    @property
+    def order(self) -> list[str]:
+        """The chosen mappings in the order in which they are written."""
+        return [mapping.name for group in self.groups for mapping in group]
+
+    def choose(self) -> None:
+        """Stream what can be streamed; everything else is decided whole before the first write."""
+        self.streams = streams(self.workspace, self.groups)
 
     def look(self) -> Pass:
         """Read and decide everything; nothing is written."""
@@ -73,9 +86,10 @@ class Reconcile:
         around = Surroundings(links, self.mappings, self.workspace.store.meta.seed)
         decisions: list[Decision] = []
         for group in self.groups:
-            decisions += self._decide_group(group, around)
+            if group[0].name not in self.streams:
+                decisions += self._decide_group(group, around)
         self._around = around
-        return Pass(decisions)
+        return Pass(decisions, loaded=self.loaded)
 
     def _decide_group(self, group: Sequence[CompiledMapping], around: Surroundings) -> list[Decision]:
         surveys: list[Survey] = []
@@ -119,25 +133,44 @@ class Reconcile:
         """Carry decisions out, mapping by mapping; with a plan only what it shows, exactly as it shows it."""
         store = self.workspace.store
         desk = Desk(store, store.meta.installation, run, self._around.seed)
-        for decision in looked.decisions:
-            refresh(decision, self._around)
-            if plan is not None:
-                looked.moved += _keep_planned(decision, plan)
-            writer = Writer(decision, self._around, desk, progress=self.progress)
-            for work in decision.work:
-                name = decision.survey.sides[work.side].member.name
-                partition = self.partitions.get((decision.survey.mapping.name, name))
-                if partition is not None:
-                    writer.write(work, partition)
-            looked.written[decision.survey.mapping.name] = writer.written
-            self._settle_quiet(decision)
+        whole = {decision.survey.mapping.name: decision for decision in looked.decisions}
+        for mapping in [mapping for group in self.groups for mapping in group]:
+            way = self.streams.get(mapping.name)
+            if way is None:
+                self._write_whole(whole[mapping.name], looked, desk, plan)
+            elif mapping.name not in self.loaded:
+                self.loaded[mapping.name] = self._load(way, desk)
             self._finish(looked)
+
+    def _write_whole(self, decision: Decision, looked: Pass, desk: Desk, plan: Plan | None) -> None:
+        """Write what was decided about a whole mapping."""
+        refresh(decision, self._around)
+        if plan is not None:
+            looked.moved += _keep_planned(decision, plan)
+        writer = Writer(decision, self._around, desk, progress=self.progress)
+        for work in decision.work:
+            name = decision.survey.sides[work.side].member.name
+            partition = self.partitions.get((decision.survey.mapping.name, name))
+            if partition is not None:
+                writer.write(work, partition)
+        looked.written[decision.survey.mapping.name] = writer.written
+        self._settle_quiet(decision)
+
+    def _load(self, way: Loadable, desk: Desk) -> Loaded:
+        return Load(
+            way,
+            self._around,
+            desk,
+            source=self.workspace.connector(way.giver.member.system),
+            partition=self.partitions[way.mapping.name, way.taker.name],
+            progress=self.progress,
+        ).carry_out()
 
     def _finish(self, looked: Pass) -> None:
         """Note the mappings that no later one of their cycle can still give keys."""
         for group in self.groups:
             names = {mapping.name for mapping in group}
-            if names <= looked.written.keys():
+            if names <= looked.written.keys() | looked.loaded.keys():
                 self._around.links.finished |= names
 
     def _settle_quiet(self, decision: Decision) -> None:

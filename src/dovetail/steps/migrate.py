@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dovetail.engine.account import account
+from dovetail.engine.account import FINDINGS_MAX, account
 from dovetail.engine.decision import Decision
 from dovetail.engine.progress import Progress
 from dovetail.engine.quarantine import record
@@ -68,6 +68,7 @@ def _execute(
     progress: Progress | None = None,
     allowed: int | None = None,
     plan: Plan | None = None,
+    streams: bool = True,
 ) -> Summary:
     started = time.monotonic()
     store = workspace.store
@@ -76,11 +77,14 @@ def _execute(
     summary = Summary(command=command, run=run)
     try:
         recovered = reconcile.recover()
+        if plan is None and streams:
+            reconcile.choose()
         looked = reconcile.look()
         if plan is None:
             _guard(looked.decisions, allowed)
         reconcile.write(looked, run, plan=plan)
-        account(summary, looked)
+        account(summary, looked.decisions, looked.written)
+        _add_loaded(summary, looked, reconcile.order)
         _again(reconcile, looked, run, plan)
         for decision in looked.decisions:
             record(store, run, decision)
@@ -94,6 +98,14 @@ def _execute(
         summary.seconds = time.monotonic() - started
         store.runs.finish(run, ok=summary.ok, summary=summary.document())
     return summary
+
+
+def _add_loaded(summary: Summary, looked: Pass, order: Sequence[str]) -> None:
+    """Add what was streamed, and put all mappings into the order in which they were written."""
+    for name, loaded in looked.loaded.items():
+        summary.mappings[name] = loaded.count
+        summary.findings += loaded.findings[: max(FINDINGS_MAX - len(summary.findings), 0)]
+    summary.mappings = {name: summary.mappings[name] for name in order}
 
 
 def _recovery(chunks: int) -> Finding:

@@ -60,7 +60,7 @@ def plan(
     summary = Summary(command="plan", run=f"{now:%Y%m%dT%H%M%S}-plan")
     reconcile = Reconcile(workspace, only=only, durable=False, progress=progress)
     looked = reconcile.look()
-    account(summary, looked)
+    account(summary, looked.decisions, looked.written)
     target = path or workspace.folder / ".dovetail" / "plan"
     write_file(workspace, summary, looked.decisions, target)
     summary.plan = str(target)

@@ -1,0 +1,338 @@
+"""A history load as a stream: read in the order of the key, decided and written scope by scope, in bounded memory.
+
+Each scope goes through the same survey, decision and write as a whole mapping does. While one scope is being written,
+the next is decided and the one after it is read. What the state knows of a load moves on in the transaction that
+confirms a scope, so a load that was broken off goes on after the last scope that it confirmed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from dovetail.engine.account import FINDINGS_MAX, count, findings
+from dovetail.engine.agreed import Agreed
+from dovetail.engine.attempt import PATIENCE_S, TRIES_MAX, pause_s, persist
+from dovetail.engine.decide import decide
+from dovetail.engine.decision import Decision, Surroundings, Work
+from dovetail.engine.deliver import Delivery, Desk
+from dovetail.engine.loadable import Loadable
+from dovetail.engine.partition import Partition
+from dovetail.engine.pipeline import Lane, ahead
+from dovetail.engine.progress import Advance, Progress
+from dovetail.engine.quarantine import record
+from dovetail.engine.quiet import keep_quiet
+from dovetail.engine.rows import MemberRows, one_table, see
+from dovetail.engine.scoped import ScopeLinks
+from dovetail.engine.survey import follow_references, take_survey
+from dovetail.engine.write import Writer
+from dovetail.errors import DovetailError, Remedy
+from dovetail.model.finding import Finding
+from dovetail.model.key import decode, encode
+from dovetail.model.run import OUTCOMES, MappingCount
+from dovetail.systems.protocol import Source, SupportsOrder
+
+SCOPE_ROWS = 65_536
+"""Rows that are read, decided and written together."""
+AHEAD = 1
+"""Scopes that wait at most between reading and deciding."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """Some rows on their way: what was decided about them, what carries it out, where their last key stands,
+    and how many chunks of them are not confirmed yet."""
+
+    decision: Decision
+    writer: Writer
+    place: str
+    chunks: int = 0
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a load did."""
+
+    count: MappingCount
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Load:
+    """One mapping, streamed from the member that holds its rows into the member that holds none."""
+
+    def __init__(
+        self,
+        way: Loadable,
+        around: Surroundings,
+        desk: Desk,
+        *,
+        source: Source,
+        partition: Partition,
+        progress: Progress,
+    ) -> None:
+        self.way = way
+        self.around = around
+        self.desk = desk
+        self.progress = progress
+        self._source = source
+        self._partition = partition
+        self._lane: Lane[None] = Lane()
+        self._flying: tuple[Scope, Delivery] | None = None
+        self._loaded = Loaded(MappingCount())
+        self._begun = Begun.of(way, desk)
+        self._held: list[tuple[str, int, str]] = []
+
+    def carry_out(self) -> Loaded:
+        """Load everything that is not loaded yet. The connectors of both members are in use until it ends."""
+        mapping, giver = self.way.mapping, self.way.giver
+        name = f"load {mapping.name} from {giver.name} to {self.way.taker.name}"
+        self._note_earlier()
+        try:
+            with (
+                self.progress.task(name, total=giver.dataset.rows) as advance,
+                ahead(self._scopes, depth=AHEAD) as scopes,
+            ):
+                for rows in scopes:
+                    self._carry(self._decide(rows), advance)
+                self._land(advance)
+                persist(self._partition.tidy, self.progress)
+        finally:
+            self._lane.close()
+        self._end()
+        return self._loaded
+
+    def _note_earlier(self) -> None:
+        """Count what an interrupted load did, and say so."""
+        add(self._loaded.count, self._begun.count)
+        if self._begun.place is not None:
+            rows = self._begun.count.rows
+            words = f"goes on where an interrupted load ended; its {rows:,} rows were not read again"
+            self._loaded.findings.append(Finding("DV-454", words, mapping=self.way.mapping.name, severity="note"))
+
+    def _scopes(self) -> Iterator[MemberRows]:
+        """The giving member's rows, scope by scope, in the shared shape."""
+        waiting: list[pa.RecordBatch] = []
+        with closing(self._batches()) as batches:
+            for batch in batches:
+                waiting.append(batch)
+                if sum(one.num_rows for one in waiting) >= SCOPE_ROWS:
+                    yield self._seen(waiting)
+                    waiting = []
+        if any(batch.num_rows for batch in waiting):
+            yield self._seen(waiting)
+
+    def _seen(self, batches: list[pa.RecordBatch]) -> MemberRows:
+        own, unreadable = one_table(self.way.giver, batches)
+        return see(self.way.mapping, self.way.giver, own, unreadable)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        """Batches in the order of the key; after a failure that passes, from the last key that was given."""
+        source, member = self._source, self.way.giver
+        if not isinstance(source, SupportsOrder):
+            yield from source.read(member.dataset, member.columns)
+            return
+        dataset = replace(member.dataset, key=member.key)
+        after = self._begun.after(self.way)
+        failed, limit = 0, time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                for batch in source.read_after(dataset, member.columns, after=after):
+                    yield batch
+                    if batch.num_rows:
+                        after = batch.select(list(member.key)).slice(batch.num_rows - 1, 1)
+                        failed, limit = 0, time.monotonic() + PATIENCE_S
+            except DovetailError as error:
+                failed += 1
+                pause = pause_s(error, failed)
+                if error.remedy is not Remedy.RETRY or failed == TRIES_MAX or time.monotonic() + pause > limit:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+    def _decide(self, rows: MemberRows) -> Scope:
+        """Decide some rows, as if they were the whole mapping."""
+        mapping = self.way.mapping
+        place = str(encode([rows.own.column(part).slice(len(rows) - 1, 1) for part in rows.member.key])[0].as_py())
+        fresh = self._without_loaded(rows)
+        none = self.way.taker
+        empty = pa.schema([(name, none.scope[name].arrow()) for name in none.columns]).empty_table()
+        sides = [fresh, see(mapping, none, empty)]
+        if self.way.source:
+            sides.reverse()
+        links = ScopeLinks(self.around.links, mapping)
+        around = replace(self.around, links=links)
+        survey = take_survey(mapping, sides, links, around.mappings)
+        follow_references(survey, links, around.mappings)
+        decision = decide(survey, Agreed(mapping, survey.numbers), around)
+        writer = Writer(decision, around, self.desk, progress=self.progress)
+        return Scope(decision, writer, place)
+
+    def _without_loaded(self, rows: MemberRows) -> MemberRows:
+        """Leave out what an interrupted load has written: at most one scope where the source gives rows in order."""
+        if not self._begun.is_resumed:
+            return rows
+        numbers = self.desk.store.crossref.rows(self.way.mapping.name, rows.member.name, rows.keys)
+        is_new = numbers.is_null()
+        if is_new.true_count == len(rows):
+            self._begun.is_resumed = not isinstance(self._source, SupportsOrder)
+            return rows
+        known = len(rows) - is_new.true_count
+        add(self._loaded.count, MappingCount(rows=known, unchanged=known))
+        return see(self.way.mapping, rows.member, rows.own.filter(is_new))
+
+    def _carry(self, scope: Scope, advance: Advance) -> None:
+        """Send a scope on its way, behind the one that is being written."""
+        work = self._work(scope.decision)
+        chunks = []
+        if work is not None and len(work.creates):
+            if self._draws_keys(work):
+                self._land(advance)
+            chunks = list(scope.writer.creates(work, self._partition))
+        if work is None or not chunks:
+            self._land(advance)
+            self._finish(scope, advance)
+            return
+        scope.chunks = len(chunks)
+        for chunk in chunks:
+            delivery = Delivery(self.desk, scope.decision, work, self._partition, chunk)
+            delivery.intend()
+            self._land(advance, then=delivery)
+            self._flying = (scope, delivery)
+
+    def _work(self, decision: Decision) -> Work | None:
+        return next((work for work in decision.work if work.side == self.way.target), None)
+
+    def _draws_keys(self, work: Work) -> bool:
+        """Whether the target gives the keys: it is asked while nothing else is under way there."""
+        return not set(self.way.taker.key) <= work.putter.columns_written(create=True)
+
+    def _land(self, advance: Advance, then: Delivery | None = None) -> None:
+        """Wait for the chunk that is being written, begin the next one, and let the state know of the first."""
+        landed, self._flying = self._flying, None
+        if landed is not None:
+            try:
+                self._lane.take()
+            except DovetailError as error:
+                if error.remedy is not Remedy.RETRY:
+                    raise
+                persist(landed[1].attempt, self.progress)
+        if then is not None:
+            if not then.is_intended:
+                then.intend()
+            self._lane.give(then.send)
+        if landed is not None:
+            scope, delivery = landed
+            scope.writer.note(delivery)
+            scope.chunks -= 1
+            delivery.confirm(note=None if scope.chunks else lambda: self._keep(scope))
+            if not scope.chunks:
+                self._account(scope, advance)
+
+    def _finish(self, scope: Scope, advance: Advance) -> None:
+        """A scope of which nothing was to be written."""
+        with self.desk.store.transaction():
+            self._partition.hold()
+            self._keep(scope)
+        self._account(scope, advance)
+
+    def _keep(self, scope: Scope) -> None:
+        """Bring into the state, inside its transaction, what a scope leaves besides its writes, and how far the load
+        is."""
+        decision = scope.decision
+        keep_quiet(self.desk.store, decision)
+        record(self.desk.store, self.desk.run, decision, is_whole=False)
+        add(self._begun.count, _earlier(count(decision, scope.writer.written)))
+        self._begun.place = scope.place
+        self.desk.store.loads.note(self.way.mapping.name, self.way.taker.name, self._begun.document())
+
+    def _account(self, scope: Scope, advance: Advance) -> None:
+        decision, written = scope.decision, scope.writer.written
+        add(self._loaded.count, count(decision, written))
+        survey = decision.survey
+        for at in survey.problems:
+            member, key = survey.key_of(at)
+            self._held.append((member, int(survey.numbers[at]), key))
+        room = FINDINGS_MAX - len(self._loaded.findings)
+        self._loaded.findings += [finding for finding, _ in zip(findings(decision, written), range(room), strict=False)]
+        advance(len(decision.survey))
+
+    def _end(self) -> None:
+        """Everything is loaded: what stood in quarantine before and was not met again is closed."""
+        store, name = self.desk.store, self.way.mapping.name
+        with store.transaction():
+            if not self._begun.was_broken_off:
+                store.rejects.close_absent(self.desk.run, name)
+                store.conflicts.close_absent(self.desk.run, name)
+            store.loads.close(name, self.way.taker.name)
+        for member, number, key in self._held:
+            self.around.links.link(name, member, number, key)
+            self.around.links.held.add((name, number))
+        self.around.links.finished.add(name)
+
+
+@dataclass(slots=True)
+class Begun:
+    """How far a load is: the key of the last row that was dealt with, and what became of the rows up to there."""
+
+    layout: str
+    place: str | None = None
+    count: MappingCount = field(default_factory=MappingCount)
+    is_resumed: bool = False
+    was_broken_off: bool = False
+
+    @classmethod
+    def of(cls, way: Loadable, desk: Desk) -> Begun:
+        """What the state knows of the load of this mapping."""
+        layout = Agreed(way.mapping, np.zeros(0, dtype=np.int64)).layout
+        begun = cls(layout)
+        earlier = desk.store.loads.get(way.mapping.name, way.taker.name)
+        if earlier is not None and earlier.is_open:
+            begun.place = earlier.document["place"]
+            begun.count = MappingCount(**earlier.document["count"])
+            begun.is_resumed = begun.was_broken_off = True
+        else:
+            desk.store.loads.begin(way.mapping.name, way.taker.name, begun.document())
+        return begun
+
+    def document(self) -> dict[str, object]:
+        """As the state keeps it."""
+        counts = {name: getattr(self.count, name) for name in ("rows", *OUTCOMES)}
+        return {"layout": self.layout, "place": self.place, "count": counts}
+
+    def after(self, way: Loadable) -> pa.RecordBatch | None:
+        """The last key, as a source is asked for what follows it."""
+        if self.place is None:
+            return None
+        key = way.giver.key
+        parts = decode([self.place], [way.giver.scope[name] for name in key])
+        return pa.RecordBatch.from_arrays(parts, names=list(key))
+
+
+def _earlier(done: MappingCount) -> MappingCount:
+    """What a later run says of rows that this one dealt with: what was written then is unchanged."""
+    written = done.created + done.updated + done.deleted
+    return MappingCount(
+        rows=done.rows,
+        unchanged=done.unchanged + written,
+        filtered=done.filtered,
+        quarantined=done.quarantined,
+        conflicts=done.conflicts,
+    )
+
+
+def add(total: MappingCount, part: MappingCount) -> None:
+    """Add the counts of some rows to those of others."""
+    for name in ("rows", *OUTCOMES, "different"):
+        setattr(total, name, getattr(total, name) + getattr(part, name))
+    for member, rows in part.read.items():
+        total.read[member] = total.read.get(member, 0) + rows
+    for member, counts in part.members.items():
+        known = total.members.setdefault(member, type(counts)())
+        known.created += counts.created
+        known.updated += counts.updated
+        known.deleted += counts.deleted
