@@ -2,7 +2,7 @@
 
 A block that begins with three backquotes and `sh` is run line by line; `# exit N` at a line's end promises another exit
 code than 0.
-`sh fragment` marks a block that only shows.
+`sh fragment` marks a block that only shows; `sh` with another word is run by the test that has that world.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAUNCHER = "#!/bin/sh\nexec {python} -c 'import sys; from dovetail.cli.main impo
 
 def lines_of(text: str) -> list[str]:
     """The commands of a page, in order."""
-    blocks = [block for language, block in BLOCK.findall(text) if "fragment" not in language]
+    blocks = [block for language, block in BLOCK.findall(text) if language.strip() == "sh"]
     return [line for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")]
 
 
