@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from dovetail.model.change import Receipt, Verb
 from dovetail.systems.connectors.postgres.attempt import Attempt, held
@@ -42,7 +43,7 @@ def _run(session: Session, attempt: Attempt, *, is_delete: bool) -> None:
     else:
         sql = POSTGRES.sql(staged.update() if staged.sets else staged.standing(lock=True))
 
-    def write(positions: list[int]) -> None:
+    def write(positions: Sequence[int]) -> None:
         with session.savepoint():
             hits = [at for (at,) in session.rows(sql, staged.parameters(positions))]
             if len(set(hits)) < len(hits):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -12,18 +12,19 @@ from dovetail.errors import Refused
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.model.change import Change, Receipt, Reject, Verb
 from dovetail.model.key import encode
-from dovetail.systems.connectors.postgres.bind import bind, conform
+from dovetail.systems.connectors.postgres.bind import Values, bind, conform
 from dovetail.systems.connectors.postgres.declared import logical
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.staged import Staged
 from dovetail.systems.connectors.postgres.stored import Column, Habits, found, habits
 from dovetail.systems.sql import refusal
+from dovetail.systems.sql.dialect import POSTGRES
 
 
 @dataclass(slots=True)
 class Attempt:
-    """The rows of a change in the server's texts (`columns`, `expected`), their keys in our carriers, and what became
+    """The rows of a change as the server stores them (`columns`, `expected`), their keys in our carriers, and what became
     of them.
 
     `statements` counts those that wrote. A row that is neither `written`, nor `done` (it stood there already as it should), nor rejected, was missed."""
@@ -33,8 +34,8 @@ class Attempt:
     place: exp.Table
     stored: dict[str, Column]
     habits: Habits
-    columns: dict[str, pa.Array] = field(default_factory=dict)
-    expected: dict[str, pa.Array] = field(default_factory=dict)
+    columns: Values
+    expected: Mapping[str, pa.Array] = field(default_factory=dict)
     keys: dict[str, pa.Array] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
     written: set[int] = field(default_factory=set)
@@ -47,8 +48,10 @@ class Attempt:
         """Rows of the change."""
         return int(self.change.rows.num_rows)
 
-    def todo(self) -> list[int]:
+    def todo(self) -> Sequence[int]:
         """The positions still to be written."""
+        if not (self.done or self.written or self.moved or self.rejects):
+            return range(self.size)
         settled = self.done | self.written | self.moved | self.rejects.keys()
         return [at for at in range(self.size) if at not in settled]
 
@@ -69,23 +72,29 @@ class Attempt:
         """The keys of the rows that were written or stood there, row for row; nulls for the others."""
         if not self.dataset.key:
             return None
-        good = self.done | self.written
-        kept = pa.array([at if at in good else None for at in range(self.size)], pa.int64())
-        arrays = [self.keys[part].take(kept) for part in self.dataset.key]
+        good = self.done | self.written if self.done else self.written
+        arrays = [self.keys[part] for part in self.dataset.key]
+        if len(good) < self.size:
+            kept = pa.array([at if at in good else None for at in range(self.size)], pa.int64())
+            arrays = [array.take(kept) for array in arrays]
         return pa.RecordBatch.from_arrays(arrays, list(self.dataset.key))
 
     def receipt(self, held: pa.RecordBatch | None = None) -> Receipt:
         """The answer."""
-        good = self.done | self.written
-        missed = tuple(at for at in range(self.size) if at not in good and at not in self.rejects)
+        good = self.done | self.written if self.done else self.written
+        missed: tuple[int, ...] = ()
+        if len(good) + len(self.rejects) < self.size:
+            missed = tuple(at for at in range(self.size) if at not in good and at not in self.rejects)
         rejects = tuple(self.rejects[at] for at in sorted(self.rejects))
         keys = self.known_keys() if self.change.verb is Verb.CREATE else None
         return Receipt(len(good), missed, rejects, keys=keys, held=held)
 
 
 def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) -> Attempt:
-    """The change in the server's texts; what the table could not hold exactly is rejected, what it cannot hold as a key
-    is missed."""
+    """The change as the server stores it; what the table could not hold exactly is rejected, what it cannot hold as a key
+    is missed.
+
+    A table that gets new rows is locked as the writing itself would lock it, so that its columns stay as they are."""
     if dataset.kind is not DatasetKind.TABLE:
         raise Refused(f"{dataset.name} is a {dataset.kind}; only tables can be written", where=dataset.name)
     names = list(change.rows.schema.names)
@@ -93,13 +102,14 @@ def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) ->
     if not is_create and (not dataset.key or not set(dataset.key) <= set(names)):
         raise Refused(f"{dataset.name} has no key by which a row could be named", where=dataset.name)
     place = reader.place(dataset)
+    if is_create:
+        session.rows(f"LOCK TABLE ONLY {POSTGRES.sql(place)} IN ROW EXCLUSIVE MODE")
     stored = reader.columns(session, dataset)
     for name in names:
         if known(dataset, name).computed or found(stored, dataset, name).is_generated:
             raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
-    attempt = Attempt(dataset, change, place, stored, habits(session, place))
     bound = bind(stored, change.rows, names)
-    attempt.columns = bound.columns
+    attempt = Attempt(dataset, change, place, stored, habits(session, place), bound.columns)
     for at, words in bound.rejects.items():
         if is_create or words.field not in dataset.key:
             attempt.rejects[at] = words

@@ -1,8 +1,8 @@
-"""From Arrow columns to PostgreSQL's own texts: exactly what will be stored, or a reason why it cannot be."""
+"""From Arrow columns to what PostgreSQL stores: checked in their carriers, then spelled where texts are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,33 +21,78 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 _DETOUR_DIGITS = 76
 _DAY_US = 86_400_000_000
+_DECIMALS_MAX = 6
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-_Texts = tuple[pa.Array, Mapping[int, str]]
+_Checked = tuple[pa.Array, Mapping[int, str]]
+
+
+class Values(Mapping[str, pa.Array]):
+    """Columns by name, in the texts that the server reads as the same values; spelled when they are asked for.
+
+    `carried` are the same values in the carriers of their types."""
+
+    def __init__(self, stored: Mapping[str, Column]) -> None:
+        self._stored = stored
+        self._spelled: dict[str, pa.Array] = {}
+        self.carried: dict[str, pa.Array] = {}
+
+    def put(self, name: str, carried: pa.Array) -> None:
+        """Take a column in; what its type could not hold must be null already."""
+        self.carried[name] = carried
+        self._spelled.pop(name, None)
+
+    def __getitem__(self, name: str) -> pa.Array:
+        if name not in self._spelled:
+            self._spelled[name] = spell(self.carried[name], self._stored[name])
+        return self._spelled[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.carried)
+
+    def __len__(self) -> int:
+        return len(self.carried)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.carried
 
 
 @dataclass(slots=True)
 class Bound:
-    """Columns of texts, as the server reads them; `rejects` names rows that it would not store exactly."""
+    """Columns as the server stores them; `rejects` names rows that it would not store exactly."""
 
-    columns: dict[str, pa.Array] = field(default_factory=dict)
+    columns: Values
     rejects: dict[int, Reject] = field(default_factory=dict)
 
 
 def bind(stored: Mapping[str, Column], rows: pa.RecordBatch, names: Sequence[str]) -> Bound:
-    """Those columns of `rows`, in the texts that the server reads as the same values."""
-    bound = Bound()
+    """Those columns of `rows`, as far as the server stores them exactly."""
+    bound = Bound(Values(stored))
     for name in names:
-        bound.columns[name], unfit = texts(rows.column(name), stored[name])
+        carried, unfit = check(rows.column(name), stored[name])
+        bound.columns.put(name, carried)
         for position, detail in unfit.items():
             bound.rejects.setdefault(position, refusal.reject(position, refusal.UNFIT, field=name, detail=detail))
     return bound
 
 
-def texts(array: pa.Array, column: Column) -> _Texts:
+def texts(array: pa.Array, column: Column) -> _Checked:
     """The values as texts, and what a column could not hold exactly; those values are null."""
+    carried, unfit = check(array, column)
+    return spell(carried, column), unfit
+
+
+def check(array: pa.Array, column: Column) -> _Checked:
+    """The values in their carrier, and what a column could not hold exactly; those values are null."""
     conformed, unfit = conform(array, column)
-    written, more = _WRITERS[column.stored.kind](conformed, column)
-    return written, {**more, **unfit}
+    found = _CHECKS.get(column.stored.kind)
+    kept, more = found(conformed, column) if found else (conformed, {})
+    return kept, {**more, **unfit}
+
+
+def spell(carried: pa.Array, column: Column) -> pa.Array:
+    """Values that were checked, as the texts that the server reads as the same."""
+    found = _SPELLINGS.get(column.stored.kind)
+    return found(carried, column) if found else carried.cast(pa.string())
 
 
 def array_literal(column: pa.Array) -> str:
@@ -107,7 +152,7 @@ def _cast(array: pa.Array, carrier: pa.DataType) -> pa.Array:
     return array.cast(carrier)
 
 
-def _one_by_one(array: pa.Array, carrier: pa.DataType) -> _Texts:
+def _one_by_one(array: pa.Array, carrier: pa.DataType) -> _Checked:
     unfit: dict[int, str] = {}
     parts = []
     for position in range(len(array)):
@@ -120,8 +165,8 @@ def _one_by_one(array: pa.Array, carrier: pa.DataType) -> _Texts:
     return pa.concat_arrays(parts), unfit
 
 
-def _found(array: pa.Array, tests: pa.Array, words: str) -> _Texts:
-    """The texts with those rows taken out where a test is true."""
+def _found(array: pa.Array, tests: pa.Array, words: str) -> _Checked:
+    """The values with those rows taken out where a test is true."""
     if not pc.any(tests, min_count=0).as_py():
         return array, {}
     is_unfit = pc.fill_null(tests, fill_value=False)
@@ -129,102 +174,98 @@ def _found(array: pa.Array, tests: pa.Array, words: str) -> _Texts:
     return pc.if_else(is_unfit, pa.scalar(None, array.type), array), unfit
 
 
-def _plain(array: pa.Array, column: Column) -> _Texts:
-    return array.cast(pa.string()), {}
-
-
-def _integers(array: pa.Array, column: Column) -> _Texts:
+def _integers(array: pa.Array, column: Column) -> _Checked:
     kind = logical(column.stored)
-    written = array.cast(pa.string())
     if kind.minimum is None or kind.maximum is None:
-        return written, {}
-    outside = pc.or_(pc.less(array, kind.minimum), pc.greater(array, kind.maximum))
-    return _found(written, outside, f"beyond the range of {column.stored.native}")
+        return array, {}
+    return _found(array, _outside(array, kind.minimum, kind.maximum), f"beyond the range of {column.stored.native}")
 
 
-def _decimals(array: pa.Array, column: Column) -> _Texts:
-    written = array.cast(pa.string())
-    if logical(column.stored).precision is None:
-        written = pc.replace_substring_regex(written, r"^(-?\d+)\.0+$|^(-?\d+\.\d*[1-9])0+$", r"\1\2")
-    return written, {}
-
-
-def _floats(array: pa.Array, column: Column) -> _Texts:
-    written = array.cast(pa.string())
+def _floats(array: pa.Array, column: Column) -> _Checked:
     if column.stored.base != "float4":
-        return written, {}
+        return array, {}
     back = array.cast(pa.float32(), safe=False).cast(pa.float64())
     changes = pc.and_(pc.not_equal(back, array), pc.invert(pc.is_nan(array)))
-    return _found(written, changes, "more digits than a 32-bit float keeps")
+    return _found(array, changes, "more digits than a 32-bit float keeps")
 
 
-def _strings(array: pa.Array, column: Column) -> _Texts:
+def _strings(array: pa.Array, column: Column) -> _Checked:
     kind = logical(column.stored)
-    written, unfit = _found(array, pc.match_substring(array, "\0"), "a text with the character NUL")
+    kept, unfit = _found(array, pc.match_substring(array, "\0"), "a text with the character NUL")
     if kind.length is not None:
-        written, more = _found(
-            written, pc.greater(pc.utf8_length(written), kind.length), f"longer than {kind.length} characters"
+        kept, more = _found(
+            kept, pc.greater(pc.utf8_length(kept), kind.length), f"longer than {kind.length} characters"
         )
         unfit = {**more, **unfit}
     if column.stored.base == "bpchar":
-        written, more = _found(
-            written, pc.ends_with(written, " "), f"{column.stored.native} keeps no blanks at the end"
-        )
+        kept, more = _found(kept, pc.ends_with(kept, " "), f"{column.stored.native} keeps no blanks at the end")
         unfit = {**more, **unfit}
-    return written, unfit
+    return kept, unfit
 
 
-def _uuids(array: pa.Array, column: Column) -> _Texts:
+def _uuids(array: pa.Array, column: Column) -> _Checked:
     return _found(array, pc.invert(pc.match_substring_regex(array, _UUID)), "not a UUID in lower case with hyphens")
 
 
-def _bytes(array: pa.Array, column: Column) -> _Texts:
-    return pa.array([None if value is None else f"\\x{value.hex()}" for value in array.to_pylist()], pa.string()), {}
+def _dates(array: pa.Array, column: Column) -> _Checked:
+    return _found(array, _outside(array.cast(pa.int32()), _FIRST_DAY, _LAST_DAY), "beyond the years 1 to 9999")
 
 
-def _dates(array: pa.Array, column: Column) -> _Texts:
-    days = array.cast(pa.int32())
-    kept, unfit = _found(array, _outside(days, _FIRST_DAY, _LAST_DAY), "beyond the years 1 to 9999")
-    return kept.cast(pa.string()), unfit
+def _timestamps(array: pa.Array, column: Column) -> _Checked:
+    outside = _outside(array.cast(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
+    kept, unfit = _found(array, outside, "beyond the years 1 to 9999")
+    kept, more = _fine(kept, column)
+    return kept, {**more, **unfit}
 
 
-def _times(array: pa.Array, column: Column) -> _Texts:
-    return _found(array.cast(pa.string()), _too_fine(array, column), f"finer than {column.stored.native} keeps")
-
-
-def _timestamps(array: pa.Array, column: Column) -> _Texts:
+def _fine(array: pa.Array, column: Column) -> _Checked:
+    """Times with no more decimal places than the column keeps."""
+    if column.stored.decimals == _DECIMALS_MAX:
+        return array, {}
+    step = 10 ** (_DECIMALS_MAX - column.stored.decimals)
     micros = array.cast(pa.int64())
-    outside = _outside(micros, _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
-    kept, unfit = _found(micros, outside, "beyond the years 1 to 9999")
-    kept, more = _found(kept, _too_fine(kept, column), f"finer than {column.stored.native} keeps")
-    written = kept.cast(pa.timestamp("us")).cast(pa.string())
-    if column.stored.kind is Kind.INSTANT:
-        written = pc.binary_join_element_wise(written, "+00", "")
-    return written, {**more, **unfit}
-
-
-def _too_fine(array: pa.Array, column: Column) -> pa.Array:
-    step = 10 ** (6 - column.stored.decimals)
-    micros = array.cast(pa.int64())
-    return pc.not_equal(pc.multiply(pc.divide(micros, step), step), micros)
+    is_finer = pc.not_equal(pc.multiply(pc.divide(micros, step), step), micros)
+    return _found(array, is_finer, f"finer than {column.stored.native} keeps")
 
 
 def _outside(numbers: pa.Array, least: int, most: int) -> pa.Array:
     return pc.or_(pc.less(numbers, least), pc.greater(numbers, most))
 
 
-_WRITERS: dict[Kind, Callable[[pa.Array, Column], _Texts]] = {
-    Kind.BOOLEAN: _plain,
+def _decimal_texts(array: pa.Array, column: Column) -> pa.Array:
+    written = array.cast(pa.string())
+    if logical(column.stored).precision is None:
+        written = pc.replace_substring_regex(written, r"^(-?\d+)\.0+$|^(-?\d+\.\d*[1-9])0+$", r"\1\2")
+    return written
+
+
+def _byte_texts(array: pa.Array, column: Column) -> pa.Array:
+    return pa.array([None if value is None else f"\\x{value.hex()}" for value in array.to_pylist()], pa.string())
+
+
+def _timestamp_texts(array: pa.Array, column: Column) -> pa.Array:
+    return array.cast(pa.timestamp("us")).cast(pa.string())
+
+
+def _instant_texts(array: pa.Array, column: Column) -> pa.Array:
+    return pc.binary_join_element_wise(array.cast(pa.timestamp("us")).cast(pa.string()), "+00", "")
+
+
+_CHECKS: dict[Kind, Callable[[pa.Array, Column], _Checked]] = {
     Kind.INTEGER: _integers,
-    Kind.DECIMAL: _decimals,
     Kind.FLOAT: _floats,
     Kind.TEXT: _strings,
-    Kind.BYTES: _bytes,
     Kind.DATE: _dates,
-    Kind.TIME: _times,
+    Kind.TIME: _fine,
     Kind.TIMESTAMP: _timestamps,
     Kind.INSTANT: _timestamps,
     Kind.UUID: _uuids,
     Kind.JSON: _strings,
     Kind.OPAQUE: _strings,
+}
+_SPELLINGS: dict[Kind, Callable[[pa.Array, Column], pa.Array]] = {
+    Kind.DECIMAL: _decimal_texts,
+    Kind.BYTES: _byte_texts,
+    Kind.TIMESTAMP: _timestamp_texts,
+    Kind.INSTANT: _instant_texts,
 }

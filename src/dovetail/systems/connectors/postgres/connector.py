@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from dovetail.errors import DeclarationError
+from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.connectors.postgres import doctor, fence, parts, push_passage
@@ -28,6 +28,7 @@ from dovetail.systems.push import Asked, Landing, Refusal
 from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import POSTGRES
 
+_CARRIERS = ("binary", "text")
 _NO_ROWS = pa.array([], pa.string())
 
 
@@ -48,6 +49,8 @@ class Connector:
     """Seconds that one call may take at most, waiting for locks included; while rows are read, until the next batch."""
     batch_rows: int = 64_000
     """Rows in one batch at most."""
+    carrier: str = "binary"
+    """How many new rows travel: `binary`, the server's own form of values, or `text`, which takes longer."""
     timezone: str | None = None
     """The zone of stamps that are stored without one, such as `Europe/Berlin`; they are carried as they stand."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -57,6 +60,8 @@ class Connector:
         parse(self.url)
         if self.timeout_s <= 0 or self.batch_rows < 1 or not self._names.schemas:
             raise DeclarationError("timeout_s and batch_rows must be positive, and a schema named", code="DV-315")
+        if self.carrier not in _CARRIERS:
+            raise DeclarationError(f"carrier is one of: {', '.join(_CARRIERS)}", where="carrier", code="DV-315")
         if self.timezone is not None:
             _zone(self.timezone)
 
@@ -77,7 +82,7 @@ class Connector:
 
     @cached_property
     def _reader(self) -> Reader:
-        return Reader(self._names, self.batch_rows, self.queries)
+        return Reader(self._names, self.batch_rows, self.queries, is_binary=self.carrier == _CARRIERS[0])
 
     # --------------------------------------------------------------------------------------------------------- read
 

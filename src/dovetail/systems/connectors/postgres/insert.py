@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,8 +11,9 @@ from sqlglot import exp
 
 from dovetail.model.change import Receipt
 from dovetail.model.type import Kind
+from dovetail.systems.connectors.postgres import wire
 from dovetail.systems.connectors.postgres.attempt import Attempt, held
-from dovetail.systems.connectors.postgres.bind import csv_text, texts
+from dovetail.systems.connectors.postgres.bind import check, csv_text
 from dovetail.systems.connectors.postgres.declared import logical
 from dovetail.systems.connectors.postgres.draw import draw
 from dovetail.systems.connectors.postgres.read import Reader
@@ -32,11 +35,11 @@ def create(session: Session, reader: Reader, attempt: Attempt) -> Receipt:
     if dataset.key and frozenset(dataset.key) not in attempt.habits.uniques:
         _refuse_taken(session, attempt)
     if not has_triggers or not dataset.key:
-        _load(session, attempt)
+        _load(session, attempt, is_binary=reader.is_binary)
         return attempt.receipt(held(session, reader, attempt, is_rewritten=False))
     before = dict(attempt.rejects)
     session.rows("SAVEPOINT dovetail_rows")
-    _load(session, attempt)
+    _load(session, attempt, is_binary=reader.is_binary)
     if attempt.written and len(_standing(session, attempt, sorted(attempt.written))) < len(attempt.written):
         # A trigger left rows out, or gave them other keys: only one at a time tells which.
         session.rows("ROLLBACK TO SAVEPOINT dovetail_rows")
@@ -59,7 +62,7 @@ def _complete(session: Session, attempt: Attempt) -> bool:
         drawn = draw(session, attempt.place, stored, attempt.size)
         if drawn is not None:
             attempt.keys[part] = drawn if given is None else pc.coalesce(given, drawn)
-            attempt.columns[part] = texts(attempt.keys[part], stored)[0]
+            attempt.columns.put(part, check(attempt.keys[part], stored)[0])
         elif given is not None and not attempt.habits.has_insert_triggers:
             attempt.refuse(empty, refusal.MISSING, field=part, detail=part)
         else:
@@ -76,26 +79,24 @@ def _refuse_taken(session: Session, attempt: Attempt) -> None:
     attempt.refuse(_standing(session, attempt, attempt.todo()), refusal.TAKEN, field=attempt.dataset.key[0])
 
 
-def _standing(session: Session, attempt: Attempt, positions: list[int]) -> set[int]:
+def _standing(session: Session, attempt: Attempt, positions: Sequence[int]) -> set[int]:
     staged = attempt.staged(values=False)
     return {at for (at,) in session.rows(staged.standing(), staged.parameters(positions))} if positions else set()
 
 
-def _load(session: Session, attempt: Attempt) -> None:
+def _load(session: Session, attempt: Attempt, *, is_binary: bool) -> None:
     """All rows by `COPY`; by `INSERT` where row security forbids that."""
-    names = list(attempt.columns)
-    copy = copying(attempt.place, names)
-    staged = attempt.staged()
-    insert = POSTGRES.sql(staged.insert(()))
+    send = (
+        _inserting(session, attempt)
+        if attempt.habits.is_row_secured
+        else _copying(session, attempt, is_binary=is_binary)
+    )
 
-    def write(positions: list[int]) -> None:
+    def write(positions: Sequence[int]) -> None:
         if not positions:
             return
         with session.savepoint():
-            if attempt.habits.is_row_secured:
-                session.rows(insert, staged.parameters(positions))
-            else:
-                session.copy_in(copy, csv_text([_taken(attempt.columns[name], positions) for name in names]))
+            send(positions)
         attempt.written.update(positions)
         attempt.statements += 1
 
@@ -111,6 +112,35 @@ def _load(session: Session, attempt: Attempt) -> None:
         if not sieve.blames_row(error):
             raise
     attempt.rejects |= sieve.sift(attempt.todo(), write, retry_orphans=refers_to_itself)
+
+
+def _inserting(session: Session, attempt: Attempt) -> Callable[[Sequence[int]], None]:
+    """How rows are sent with a statement of their own."""
+    staged = attempt.staged()
+    insert = POSTGRES.sql(staged.insert(()))
+
+    def send(positions: Sequence[int]) -> None:
+        session.rows(insert, staged.parameters(positions))
+
+    return send
+
+
+def _copying(session: Session, attempt: Attempt, *, is_binary: bool) -> Callable[[Sequence[int]], None]:
+    """How rows are sent in bulk: in binary form where every column has one, else as text."""
+    names = list(attempt.columns)
+    columns = [attempt.stored[name] for name in names]
+    is_binary = is_binary and bool(names) and all(map(wire.is_carried, columns))
+    copy = copying(attempt.place, names, is_binary=is_binary)
+
+    def send(positions: Sequence[int]) -> None:
+        if is_binary:
+            session.copy_in(
+                copy, wire.rows(columns, [_taken(attempt.columns.carried[name], positions) for name in names])
+            )
+        else:
+            session.copy_in(copy, [csv_text([_taken(attempt.columns[name], positions) for name in names])])
+
+    return send
 
 
 def _insert_each(session: Session, attempt: Attempt) -> None:
@@ -144,5 +174,5 @@ def _insert_each(session: Session, attempt: Attempt) -> None:
         attempt.keys[part] = pc.coalesce(fresh, attempt.keys[part]) if part in attempt.keys else fresh
 
 
-def _taken(column: pa.Array, positions: list[int]) -> pa.Array:
+def _taken(column: pa.Array, positions: Sequence[int]) -> pa.Array:
     return column if len(positions) == len(column) else column.take(pa.array(positions, pa.int64()))

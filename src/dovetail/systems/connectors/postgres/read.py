@@ -47,6 +47,7 @@ class Reader:
     names: Names
     batch_rows: int
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    is_binary: bool = True
 
     def place(self, dataset: Dataset) -> exp.Table:
         """Where the dataset's rows are selected from."""

@@ -7,7 +7,7 @@ import contextlib
 import select
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -199,12 +199,13 @@ class Session:
         if rows:
             yield b"".join(rows)
 
-    def copy_in(self, sql: str, text: pa.Buffer) -> int:
+    def copy_in(self, sql: str, parts: Iterable[pa.Buffer]) -> int:
         """Send `COPY ... FROM STDIN` its rows; the number that the server took."""
         cursor = self.connection.cursor()
         failpoint(Point.POSTGRES_COPY_BEFORE)
         with cursor.copy(sql.encode()) as copy:
-            copy.write(memoryview(text))
+            for part in parts:
+                copy.write(memoryview(part))
             failpoint(Point.POSTGRES_COPY_SENT)
         failpoint(Point.POSTGRES_COPY_AFTER)
         return max(cursor.rowcount, 0)

@@ -13,7 +13,7 @@ from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Habits
 from dovetail.systems.sql import refusal
 
-Attempt = Callable[[list[int]], None]
+Attempt = Callable[[Sequence[int]], None]
 """Writes the rows at those positions in one statement, or raises and leaves nothing behind."""
 
 _LINE = re.compile(r"^COPY .*, line (\d+)", re.MULTILINE)
@@ -65,10 +65,10 @@ class Sieve:
                 break
         return refused
 
-    def _sift(self, positions: list[int], attempt: Attempt) -> dict[int, Reject]:
+    def _sift(self, positions: Sequence[int], attempt: Attempt) -> dict[int, Reject]:
         refused: dict[int, Reject] = {}
         window = max(len(positions), 1)
-        todo = [positions] if positions else []
+        todo = [list(positions)] if positions else []
         while todo:
             some = todo.pop()
             if len(some) > window:

@@ -22,14 +22,14 @@ _STAGED = "dovetail_staged"
 _POSITION = "position"
 
 
-def copying(place: exp.Table, fields: Sequence[str]) -> str:
+def copying(place: exp.Table, fields: Sequence[str], *, is_binary: bool = False) -> str:
     """The statement by which many new rows come in.
 
-    >>> copying(table("item", "public"), ["id", "name"])
-    'COPY "public"."item" ("id", "name") FROM STDIN (FORMAT csv)'
+    >>> copying(table("item", "public"), ["id", "name"], is_binary=True)
+    'COPY "public"."item" ("id", "name") FROM STDIN (FORMAT binary)'
     """
     into = exp.Schema(this=place.copy(), expressions=[identifier(name) for name in fields])
-    return f"COPY {POSTGRES.sql(into)} FROM STDIN (FORMAT csv)"
+    return f"COPY {POSTGRES.sql(into)} FROM STDIN (FORMAT {'binary' if is_binary else 'csv'})"
 
 
 @dataclass(frozen=True, slots=True)

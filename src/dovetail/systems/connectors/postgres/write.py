@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dovetail.model.catalog import Dataset
@@ -46,13 +47,13 @@ class Writer:
             receipt, is_plain = amend(self.session, self.reader, attempt), not attempt.habits.has_update_triggers
         return replace(receipt, version=written(self.session, attempt)) if is_plain else receipt
 
-    def _skip_done(self, attempt: Attempt, positions: list[int]) -> None:
+    def _skip_done(self, attempt: Attempt, positions: Sequence[int]) -> None:
         """Note the rows that stand there as they should, or are gone as they should."""
         staged = replace(attempt.staged(), expected={})
         sql = POSTGRES.sql(staged.standing())
         standing: set[int] = set()
 
-        def look(some: list[int]) -> None:
+        def look(some: Sequence[int]) -> None:
             with self.session.savepoint():
                 standing.update(at for (at,) in self.session.rows(sql, staged.parameters(some)))
 
