@@ -224,14 +224,14 @@ def test_segments_are_as_if_written_one_by_one_in_a_file(tmp_path):
     class InFile(Machine):
         address = str(tmp_path)
 
-    play(InFile, examples=60)
+    play(InFile, examples=40)
 
 
 def test_segments_are_as_if_written_one_by_one_on_a_server(states_url):
     class OnServer(Machine):
         address = f"{states_url}{'&' if '?' in states_url else '?'}schema=machine_"
 
-    play(OnServer, examples=6)
+    play(OnServer, examples=5)
 
 
 def play(machine, *, examples):

@@ -40,7 +40,6 @@ UNION
 SELECT k.member FROM segment_links k JOIN segments s ON s.segment_id = k.segment_id
 WHERE k.mapping = ? AND s.is_live = 1 AND k.link_count > k.gone
 ORDER BY member"""
-_ORDER = "SELECT next_value FROM counters WHERE name = ? FOR SHARE"
 
 
 class Crossref:
@@ -69,9 +68,9 @@ class Crossref:
         a `StateFault`."""
         numbers, texts = as_numbers(rows), strings(keys)
         with self._database.transaction():
-            self._database.rows(_ORDER, order_of(mapping))
+            self._database.draw(order_of(mapping))
             if self._shelf.links(mapping, member) and len(numbers) == len(texts):
-                new = ~self.standing(mapping, member, numbers, texts)
+                new = ~self.standing(mapping, member, numbers, KeySet(texts))
                 numbers, texts = numbers[new], texts.filter(pa.array(new))
             listing, spoken = numbers.tolist(), texts.to_pylist()
             links = [(mapping, member, row, key) for row, key in zip(listing, spoken, strict=False)]
@@ -79,13 +78,13 @@ class Crossref:
             if inserted < len(listing) or len(listing) != len(spoken):
                 self._hold(mapping, member, list(zip(listing, spoken, strict=True)))
 
-    def standing(self, mapping: str, member: str, rows: Numbers, keys: pa.Array) -> Flags:
+    def standing(self, mapping: str, member: str, rows: Numbers, keys: KeySet) -> Flags:
         """Which of the links stand already; a `StateFault` where another one stands in the way of any."""
         of_rows = self.keys(mapping, member, pa.array(rows))
-        of_keys = self.rows(mapping, member, keys)
+        of_keys = self._rows(mapping, member, keys)
         wrong = np.zeros(len(rows), dtype=np.bool_)
         if of_rows.null_count < len(of_rows):
-            wrong |= np.asarray(pc.fill_null(pc.not_equal(of_rows, strings(keys)), False))
+            wrong |= np.asarray(pc.fill_null(pc.not_equal(of_rows, keys.texts), False))
         if of_keys.null_count < len(of_keys):
             wrong |= np.asarray(pc.fill_null(pc.not_equal(of_keys, pa.array(rows)), False))
         if wrong.any():
@@ -155,7 +154,9 @@ class Crossref:
 
     def rows(self, mapping: str, member: str, keys: Keys) -> pa.Array:
         """The row of each key (int64), key for key; null where a key has none."""
-        asked = KeySet(keys)
+        return self._rows(mapping, member, KeySet(keys))
+
+    def _rows(self, mapping: str, member: str, asked: KeySet) -> pa.Array:
         with self._database.reading():
             answers = rows_in_segments(self._shelf, self._shelf.links(mapping, member), asked)
             self._rows_alone(mapping, member, asked, answers)
@@ -210,5 +211,6 @@ class Crossref:
 
 
 def order_of(mapping: str) -> str:
-    """The name of the counter that segments and links of a mapping take turns by."""
+    """The name of the counter that grows with every new link of a mapping: who draws from it, alone may link until its
+    transaction ends, and who finds it unchanged knows that nothing was linked meanwhile."""
     return f"links {mapping}"

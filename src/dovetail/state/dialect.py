@@ -33,7 +33,7 @@ def sqlite_sql(sql: str) -> str:
     >>> sqlite_sql("SELECT 1 FROM owed WHERE row_id IN BIGINTS(?)")
     'SELECT 1 FROM owed WHERE row_id IN (SELECT value FROM json_each(?))'
     """
-    return _LIST.sub("(SELECT value FROM json_each(?))", sql).replace(" FOR UPDATE", "").replace(" FOR SHARE", "")
+    return _LIST.sub("(SELECT value FROM json_each(?))", sql).replace(" FOR UPDATE", "")
 
 
 @cache

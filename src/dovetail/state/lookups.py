@@ -7,10 +7,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.state.keyset import KeySet
+from dovetail.state.keyset import Hashes, KeySet
 from dovetail.state.planes import Numbers
 from dovetail.state.shelf import Extent, Shelf, among
 
+_MANY_KEYS = 2000
+_MANY_SEGMENTS = 4
 _ASK_BY_KEY = 64
 """Keys at most for which a segment with numbers in no order is searched for each alone."""
 
@@ -64,10 +66,11 @@ def keys_in_segments(shelf: Shelf, extents: tuple[Extent, ...], rows: Numbers) -
 def rows_in_segments(shelf: Shelf, extents: tuple[Extent, ...], keys: KeySet) -> Lookup:
     """The row of each key, where a segment has it."""
     answers = Lookup(len(keys))
-    for extent in extents:
-        places, at = (
-            _numbers(shelf, extent, keys) if extent.summary.lowest_text is None else _texts(shelf, extent, keys)
-        )
+    of_texts = [extent for extent in extents if extent.summary.lowest_text is not None and _meets(extent, keys)]
+    hashed = _hashed(shelf, of_texts, keys) if of_texts else _NO_HASHES
+    for extent in [*(extent for extent in extents if extent.summary.lowest is not None), *of_texts]:
+        is_text = extent.summary.lowest_text is not None
+        places, at = _texts(shelf, extent, keys, hashed) if is_text else _numbers(shelf, extent, keys)
         if len(at):
             rows = shelf.rows(extent)[at]
             counts = ~among(rows, shelf.gone(extent, rows))
@@ -78,6 +81,10 @@ def rows_in_segments(shelf: Shelf, extents: tuple[Extent, ...], keys: KeySet) ->
 Hits = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 """Places among what was asked, and the places in the segment where they were found."""
 
+Hashed = tuple[Hashes, npt.NDArray[np.intp]]
+"""Hashes, ascending, and the place of each among what was asked."""
+
+_NO_HASHES: Hashed = (np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.intp))
 _NOTHING: Hits = (np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp))
 
 
@@ -99,13 +106,25 @@ def _numbers(shelf: Shelf, extent: Extent, keys: KeySet) -> Hits:
     return _matched(held.numbers, pa.array(values), places)
 
 
-def _texts(shelf: Shelf, extent: Extent, keys: KeySet) -> Hits:
+def _meets(extent: Extent, keys: KeySet) -> bool:
+    """Whether any of the keys may stand between the lowest and the highest of a segment."""
     bounds, said = keys.bounds, extent.summary
-    if bounds is None or said.lowest_text is None or said.highest_text is None:
-        return _NOTHING
-    if bounds[1] < said.lowest_text or bounds[0] > said.highest_text:
-        return _NOTHING
+    assert said.lowest_text is not None
+    assert said.highest_text is not None
+    return bounds is not None and bounds[0] <= said.highest_text and bounds[1] >= said.lowest_text
+
+
+def _hashed(shelf: Shelf, extents: list[Extent], keys: KeySet) -> Hashed:
+    """The keys' hashes, ascending, without those that no segment has as a first look tells, where that pays."""
     hashes, places = keys.hashes
+    if len(keys) > _MANY_KEYS and len(extents) > _MANY_SEGMENTS:
+        passing = shelf.sieve(extents).passing(hashes)
+        return hashes[passing], places[passing]
+    return hashes, places
+
+
+def _texts(shelf: Shelf, extent: Extent, keys: KeySet, hashed: Hashed) -> Hits:
+    hashes, places = hashed
     places = places[shelf.hashes(extent).among(hashes)]
     if not len(places):
         return _NOTHING

@@ -102,7 +102,7 @@ _SEGMENTS = (
         segment_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, part TEXT NOT NULL, chunk BIGINT NOT NULL,
         is_live BIGINT NOT NULL, first_row BIGINT NOT NULL, last_row BIGINT NOT NULL, row_count BIGINT NOT NULL,
         linked BIGINT NOT NULL, paired BIGINT NOT NULL, layout_id BIGINT, base_gone BIGINT NOT NULL,
-        place BYTES NOT NULL, counts TEXT NOT NULL, put_at TEXT NOT NULL, UNIQUE (part, chunk))""",
+        turn BIGINT, place BYTES NOT NULL, counts TEXT NOT NULL, put_at TEXT NOT NULL, UNIQUE (part, chunk))""",
     "CREATE INDEX segments_mapping ON segments (mapping, first_row)",
     """CREATE TABLE segment_parts (
         segment_id BIGINT NOT NULL, name TEXT NOT NULL, checksum BIGINT NOT NULL, content BYTES NOT NULL,

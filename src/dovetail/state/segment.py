@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
 from dovetail.merge.packed import CELL
-from dovetail.state.keyset import Hashes, hashes, strings, whole_numbers
+from dovetail.state.keyset import Hashes, KeySet, strings, whole_numbers
 from dovetail.state.planes import Cells, Flags, Numbers, Packing, Unpacking, spread
 
 _TAIL_BITS = np.uint64(8)
@@ -125,17 +125,21 @@ def keys_of(given: pa.Array) -> Keys:
     return Keys(numbers, None, is_whole and bool((values[1:] > values[:-1]).all()))
 
 
-def summary(keys: Keys) -> tuple[Summary, Hashes | None]:
+def asked(keys: Keys) -> KeySet:
+    """The keys that there are, to be looked up."""
+    return KeySet(keys.values.drop_null())
+
+
+def summary(keys: Keys, present: KeySet) -> tuple[Summary, Hashes | None]:
     """What is said of the keys, and the hashes of texts, ascending."""
-    present = keys.values.drop_null()
-    bounds = pc.min_max(present).as_py()
+    bounds = pc.min_max(present.given).as_py()
     if keys.numbers is not None:
-        repeated = 0 if keys.is_ascending else len(present) - int(pc.count_distinct(present).as_py())
+        repeated = 0 if keys.is_ascending else len(present) - int(pc.count_distinct(present.given).as_py())
         return Summary(len(present), bounds["min"], bounds["max"], repeated=repeated), None
-    found = np.sort(hashes(present))
+    found, _ = present.hashes
     repeated = 0
     if (found[1:] == found[:-1]).any():
-        repeated = len(present) - int(pc.count_distinct(present).as_py())
+        repeated = len(present) - int(pc.count_distinct(present.given).as_py())
     return Summary(len(present), None, None, bounds["min"], bounds["max"], repeated), found
 
 

@@ -16,14 +16,15 @@ from dovetail.state.crossref import Crossref, order_of
 from dovetail.state.database import Database
 from dovetail.state.dialect import Load
 from dovetail.state.faults import misused, not_one_to_one
-from dovetail.state.keyset import strings
+from dovetail.state.keyset import KeySet, strings
 from dovetail.state.planes import Numbers
 from dovetail.state.segment import BASE, ROWS, Keys, Segment
 from dovetail.state.shelf import Shelf, part_of
 from dovetail.state.spans import as_numbers, linked
 
 _PUT = """INSERT INTO segments (segment_id, mapping, part, chunk, is_live, first_row, last_row, row_count, linked, paired,
-    layout_id, base_gone, place, counts, put_at) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"""
+    layout_id, base_gone, turn, place, counts, put_at) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"""
+_TURN = "SELECT turn FROM segments WHERE segment_id = ?"
 _PARTS = Load(
     "segment_parts", (("segment_id", "BIGINT"), ("name", "TEXT"), ("checksum", "BIGINT"), ("content", "BYTES"))
 )
@@ -73,14 +74,15 @@ class Segments:
 
     def _write(self, number: int, partition: str, chunk: int, segment: Segment) -> None:
         rows = self._sound(segment)
-        self._database.draw(order_of(segment.mapping), 0)
+        turn: int | None = self._database.draw(order_of(segment.mapping), 0)
         layout = None if segment.layout is None else self._base.layout(segment.mapping, segment.layout)
         parts = {ROWS: kept.rows_part(rows)}
-        every = []
-        for member, given in segment.keys.items():
-            keys = kept.keys_of(given)
-            parts |= self._link(segment.mapping, member, number, rows=rows, keys=keys)
-            every.append(keys)
+        every = {member: kept.keys_of(given) for member, given in segment.keys.items()}
+        for member, keys in every.items():
+            present = kept.asked(keys)
+            if len(self._standing(segment.mapping, member, rows, (keys, present))):
+                turn = None
+            parts |= self._link(segment.mapping, member, number, keys=keys, present=present)
         if layout is not None:
             parts[BASE] = kept.cells_part(segment.marks)
         parts |= {f"digests {member}": kept.digests_part(own) for member, own in segment.digests.items()}
@@ -88,16 +90,15 @@ class Segments:
             _PARTS, ((number, name, kept.checksum(part, f"{number} {name}"), part) for name, part in parts.items())
         )
         span = (int(rows[0]), int(rows[-1])) if len(rows) else (0, 0)
-        counted = (len(rows), linked(every, 1), linked(every, 2))
+        counted = (len(rows), linked(list(every.values()), 1), linked(list(every.values()), 2))
         told = (segment.place, json.dumps(dict(segment.counts)), self._database.now())
-        self._database.run(_PUT, number, segment.mapping, partition, chunk, *span, *counted, layout, *told)
+        self._database.run(_PUT, number, segment.mapping, partition, chunk, *span, *counted, layout, turn, *told)
 
-    def _link(self, mapping: str, member: str, number: int, *, rows: Numbers, keys: Keys) -> dict[str, bytes]:
-        """Note the links of one member, and give back its parts; a `StateFault` where they are not one-to-one."""
-        said, found = kept.summary(keys)
+    def _link(self, mapping: str, member: str, number: int, *, keys: Keys, present: KeySet) -> dict[str, bytes]:
+        """Note the links of one member, and give back its parts; a `StateFault` where a key stands twice."""
+        said, found = kept.summary(keys, present)
         if said.repeated:
             raise not_one_to_one(f"{mapping}.{member}", said.repeated)
-        self._standing(mapping, member, rows, keys)
         ends = (said.lowest, said.highest, said.lowest_text, said.highest_text)
         self._database.run(_LINKS, mapping, member, number, said.count, *ends)
         parts = {part_of(member): kept.keys_part(keys)}
@@ -122,11 +123,10 @@ class Segments:
         if found is not None:
             self._forget(found[0])
 
-    def _standing(self, mapping: str, member: str, rows: Numbers, keys: Keys) -> Numbers:
+    def _standing(self, mapping: str, member: str, rows: Numbers, keys: tuple[Keys, KeySet]) -> Numbers:
         """The rows whose link stands already; a `StateFault` where another link is in the way."""
-        held = np.asarray(keys.values.is_valid())
-        own, values = rows[held], keys.values.drop_null()
-        return np.asarray(own[self._crossref.standing(mapping, member, own, values)])
+        own = rows[np.asarray(keys[0].values.is_valid())]
+        return np.asarray(own[self._crossref.standing(mapping, member, own, keys[1])])
 
     def confirm(self, partition: str, chunk: int, *, without: Sequence[int] = ()) -> bool:
         """Let a segment live, without the rows at those positions; `False` where there is none. Doing it twice equals
@@ -140,20 +140,22 @@ class Segments:
                 rest = self._read(number).without(np.array(without, dtype=np.int64))
                 self._forget(number)
                 self._write(number, partition, chunk, rest)
-            self._database.draw(order_of(mapping), 1)
-            self._settle(number, mapping)
+            self._settle(number, mapping, self._database.draw(order_of(mapping)))
             self._database.run(_LIVE, number)
         return True
 
-    def _settle(self, number: int, mapping: str) -> None:
-        """Give what stands alone or in other segments up to this one, so that everything stands in one place."""
+    def _settle(self, number: int, mapping: str, turn: int) -> None:
+        """Give what stands alone or in other segments up to this one, so that everything stands in one place.
+
+        Nothing stands in its way where nothing was linked since it was put."""
         rows = self._shelf.opened(number, ROWS, kept.read_rows)
         names = [name for (name,) in self._database.rows(_NAMES, number)]
-        for member in [name.removeprefix(part_of("")) for name in names if name.startswith(part_of(""))]:
-            own = self._shelf.opened(number, part_of(member), lambda part: kept.read_keys(part, len(rows)))
-            standing = self._standing(mapping, member, rows, own)
-            if len(standing):
-                self._crossref.unlink(mapping, pa.array(standing), member=member)
+        if self._database.row(_TURN, number) != (turn,):
+            for member in [name.removeprefix(part_of("")) for name in names if name.startswith(part_of(""))]:
+                own = self._shelf.opened(number, part_of(member), lambda part: kept.read_keys(part, len(rows)))
+                standing = self._standing(mapping, member, rows, (own, kept.asked(own)))
+                if len(standing):
+                    self._crossref.unlink(mapping, pa.array(standing), member=member)
         if BASE in names:
             self._base.replace(mapping, rows)
 

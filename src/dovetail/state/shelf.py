@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from dovetail.state.dialect import Load
 from dovetail.state.faults import damaged
 from dovetail.state.planes import Cells, Numbers
 from dovetail.state.segment import BASE, ROWS, Keys, Summary
+from dovetail.state.sieve import Sieve
 
 CACHE_BYTES_MAX = 64 * 1024 * 1024
 """Bytes at most of unpacked parts that are kept in memory."""
@@ -83,6 +84,7 @@ class Shelf:
         self._bytes_max = cache_bytes_max
         self._cache: OrderedDict[tuple[int, str, int], tuple[Any, int]] = OrderedDict()
         self._bytes = 0
+        self._sieves: dict[tuple[str, str], Sieve] = {}
 
     def links(self, mapping: str, member: str) -> tuple[Extent, ...]:
         """The segments that hold links of a member, by their first row."""
@@ -106,6 +108,14 @@ class Shelf:
     def hashes(self, extent: Extent) -> kept.KeyHashes:
         """The hashes of the keys, ascending; only of a segment whose keys are texts."""
         return self._part(extent.segment, f"hashes {extent.member}", extent.part_sum, kept.read_hashes)
+
+    def sieve(self, extents: Sequence[Extent]) -> Sieve:
+        """What is known at once of the keys of all those segments, which are one member's."""
+        sieve = self._sieves.setdefault((extents[0].mapping, extents[0].member), Sieve())
+        by_part = {(extent.segment, extent.part_sum): extent for extent in extents}
+        for part in sieve.missing(by_part):
+            sieve.tell(part, self.hashes(by_part[part]).heads)
+        return sieve
 
     def cells(self, extent: Extent) -> Cells:
         """The base, row by row."""
