@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,15 @@ import pyarrow as pa
 
 from dovetail.errors import DeclarationError
 from dovetail.model.catalog import Catalog, Dataset
-from dovetail.systems.connectors.csv.dialect import Wish, look
-from dovetail.systems.connectors.csv.shape import Habits, Shape, detect
-from dovetail.systems.connectors.csv.values import rows
-from dovetail.systems.files.declared import NOTHING, Declared
+from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.systems.connectors.csv.dialect import Wish
+from dovetail.systems.connectors.csv.format import CSV
+from dovetail.systems.connectors.csv.shape import Habits
+from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.folder import Folder
-from dovetail.systems.files.known import Sign, known, sign_of
+from dovetail.systems.files.store import Store
+from dovetail.systems.files.system import Files
+from dovetail.systems.protocol import Transaction
 
 ENDINGS = (".csv", ".tsv", ".txt")
 """The endings of files that are datasets."""
@@ -71,39 +75,47 @@ class Connector:
             raise DeclarationError(words, where=where, code="DV-315")
 
     @cached_property
-    def _folder(self) -> Folder:
-        return Folder(Path(self.path), ENDINGS)
-
-    @cached_property
-    def _shapes(self) -> dict[str, tuple[Sign, Shape]]:
-        return {}
-
-    @property
-    def _habits(self) -> Habits:
-        return Habits(self.decimal, tuple(self.nulls), self.quoted_empty == "null", self.sample_rows)
-
-    # --------------------------------------------------------------------------------------------------------- read
+    def _files(self) -> Files:
+        wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
+        habits = Habits(self.decimal, tuple(self.nulls), self.quoted_empty == "null", self.sample_rows)
+        store = Store(Folder(Path(self.path), ENDINGS), "csv", self.timeout_s)
+        return Files(store, CSV(wish, habits, self.datasets, self.batch_rows))
 
     def describe(self) -> Catalog:
         """One dataset a file, by name; types are detected again where a file is another than it was."""
-        return Catalog(tuple(self._look(name, path).dataset for name, path in self._folder.files().items()))
+        return self._files.describe()
 
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Every record once, in the order of the file."""
-        path = self._folder.file(dataset.name)
-        seen = self._shapes.get(dataset.name)
-        shape = seen[1] if seen is not None else self._look(dataset.name, path)
-        wanted = [known(dataset, name) for name in fields]
-        yield from rows(shape, wanted, self._habits, rows_max=self.batch_rows)
+        """Every row once, as the file was when the first batch was asked for."""
+        return self._files.read(dataset, fields)
+
+    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys; the whole file is read for them."""
+        return self._files.lookup(dataset, fields, keys)
+
+    def create(self, dataset: Dataset) -> None:
+        """A file without rows, if there is none yet; its types and rules are remembered beside it."""
+        self._files.create(dataset)
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """The change; the file is replaced as a whole, and no other writer is let in."""
+        return self._files.apply(dataset, change)
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """The only writer until its end; files and ledger are committed by one renaming."""
+        return self._files.transaction()
+
+    def raise_epoch(self, partition: str) -> int:
+        """The next epoch, once no transaction is open."""
+        return self._files.raise_epoch(partition)
+
+    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
+        """The entries of a partition, by chunk."""
+        return self._files.ledger(partition)
+
+    def forget(self, partition: str, chunk: int) -> None:
+        """Remove the entries up to and with `chunk`."""
+        self._files.forget(partition, chunk)
 
     def close(self) -> None:
         """Nothing is kept open."""
-
-    def _look(self, name: str, path: Path) -> Shape:
-        sign = sign_of(path)
-        seen = self._shapes.get(name)
-        if seen is None or seen[0] != sign:
-            wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
-            found = detect(path, look(path, wish), self._habits, self.datasets.get(name, NOTHING))
-            self._shapes[name] = seen = (sign, found)
-        return seen[1]

@@ -28,16 +28,15 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A file as it was when it was looked at: how it is written, and how the values of each field are."""
+    """A file, how it is written, and how the values of each field are."""
 
     path: Path
     dialect: Dialect
     spellings: Mapping[str, Spelling]
-    dataset: Dataset
 
 
-def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> Shape:
-    """The shape of a file, from its values and from what is declared."""
+def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> tuple[Dataset, Mapping[str, Spelling]]:
+    """What a file holds and how it is spelled, from its values and from what is declared."""
     where = path.name
     check_names(declared.key, dialect.names, where)
     check_names(tuple(declared.types), dialect.names, where)
@@ -54,7 +53,7 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
         name: Spelling(given[name], decimal=sign, is_strict=False) if name in given else found[name]
         for name in dialect.names
     }
-    return Shape(path, dialect, spellings, _dataset(path, dialect, spellings, declared=declared, rows=rows, sign=sign))
+    return _dataset(path, dialect, spellings, declared=declared, rows=rows, sign=sign), spellings
 
 
 def _see(

@@ -25,17 +25,18 @@ class Stream:
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
-        """At most so many bytes; none at the end."""
-        while not self._rest:
+        """So many bytes; fewer at the end alone, for Arrow takes what it is given for one block."""
+        parts, missing = [self._rest], size - len(self._rest)
+        while missing > 0 or size < 0:
             found = next(self._blocks, None)
             if found is None:
-                return b""
-            self._rest = found
-        if 0 <= size < len(self._rest):
-            given, self._rest = self._rest[:size], self._rest[size:]
-            return given
-        given, self._rest = self._rest, b""
-        return given
+                break
+            parts.append(found)
+            missing -= len(found)
+        whole = b"".join(parts)
+        cut = len(whole) if size < 0 else size
+        self._rest = whole[cut:]
+        return whole[:cut]
 
     def close(self) -> None:
         """Close the file."""
@@ -64,7 +65,7 @@ def blocks(path: Path, dialect: Dialect) -> Iterator[bytes]:
         last = part[-1:]
         yield part
     marks = dialect.delimiter.join([MARK] * len(dialect.names))
-    yield (b"" if last in b"\r\n" else b"\n") + marks.encode() + b"\n"
+    yield (b"" if last in b"\r\n" else dialect.line_end.encode()) + marks.encode() + b"\n"
 
 
 def _decoded(path: Path, dialect: Dialect) -> Iterator[bytes]:

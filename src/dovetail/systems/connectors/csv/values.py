@@ -9,13 +9,32 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from dovetail.errors import SchemaDrift
+from dovetail.errors import SchemaDrift, SystemFault
 from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
 from dovetail.systems.connectors.csv.read import texts
 from dovetail.systems.connectors.csv.records import record_lines
 from dovetail.systems.connectors.csv.shape import Habits, Shape
 from dovetail.systems.files.carry import Spelling, carry
+
+
+def ordered(shape: Shape, fields: Sequence[Field], habits: Habits, *, rows_max: int) -> Iterator[pa.RecordBatch]:
+    """As `rows`, in the order of the file; a file with a record of too many or too few cells is refused."""
+    ragged: list[tuple[int, int]] = []
+    seen = _Seen(shape, tuple(fields), tuple(spelling_of(shape, one, habits) for one in fields))
+    names = [one.name for one in fields]
+    for found in texts(shape.path, shape.dialect, names, habits.nulls) if shape.dialect.names else ():
+        ragged += found.ragged
+        for at in range(0, len(found.columns), rows_max) if not ragged else ():
+            yield seen.batch(found.columns.slice(at, rows_max), found.before + at)
+    if ragged:
+        number, cells = ragged[0]
+        raise SystemFault(
+            f"a record has {cells} cells instead of {len(shape.dialect.names)}, so the file cannot be written",
+            where=seen.place(number),
+            hint="mend the record",
+            code="DV-340",
+        )
 
 
 def rows(shape: Shape, fields: Sequence[Field], habits: Habits, *, rows_max: int) -> Iterator[pa.RecordBatch]:
@@ -25,7 +44,7 @@ def rows(shape: Shape, fields: Sequence[Field], habits: Habits, *, rows_max: int
     for name in names:
         if name not in shape.dialect.names:
             raise SchemaDrift(f"the file has no field {name!r}", where=f"{shape.path.stem}.{name}")
-    seen = _Seen(shape, tuple(fields), tuple(_spelling(shape, one, habits) for one in fields))
+    seen = _Seen(shape, tuple(fields), tuple(spelling_of(shape, one, habits) for one in fields))
     is_empty = True
     for found in texts(shape.path, shape.dialect, names, habits.nulls) if shape.dialect.names else ():
         seen.ragged += [number for number, _ in found.ragged]
@@ -39,7 +58,8 @@ def rows(shape: Shape, fields: Sequence[Field], habits: Habits, *, rows_max: int
         yield pa.RecordBatch.from_arrays([pa.array([], one.type.arrow()) for one in fields], names)
 
 
-def _spelling(shape: Shape, one: Field, habits: Habits) -> Spelling:
+def spelling_of(shape: Shape, one: Field, habits: Habits) -> Spelling:
+    """How the values of a field are written in a file, read as the type that is asked for."""
     known = shape.spellings.get(one.name, Spelling(one.type))
     nulls = (*known.nulls, "") if habits.is_empty_null else known.nulls
     return replace(known, type=one.type, nulls=nulls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -87,9 +87,9 @@ def is_float(number: Decimal) -> bool:
     return number == Decimal(repr(float(number)))
 
 
-def detect(path: Path, declared: Declared, sample_rows: int | None) -> Dataset:
-    """The dataset that a file is, from its values and from what is declared."""
-    found: dict[str, Values] = {}
+def detect(path: Path, declared: Declared, sample_rows: int | None, made: Dataset | None = None) -> Dataset:
+    """The dataset that a file is, from its values, from what is declared, and from how it was made here."""
+    found: dict[str, Values] = {name: Values() for name in made.names} if made is not None else {}
     rows: int | None = 0
     for part in lines(path):
         room = len(part) if sample_rows is None else sample_rows - (rows or 0)
@@ -102,9 +102,11 @@ def detect(path: Path, declared: Declared, sample_rows: int | None) -> Dataset:
     check_names(tuple(declared.types), list(found), path.name)
     given = {name: declared_type(words, f"{path.name}: {name}") for name, words in declared.types.items()}
     fields = tuple(
-        Field(name, given.get(name) or values.type(), nullable=name not in declared.key)
+        (made and made.field(name)) or Field(name, given.get(name) or values.type(), nullable=name not in declared.key)
         for name, values in found.items()
     )
+    if made is not None:
+        return replace(made, fields=fields, key=declared.key or made.key, rows=rows)
     return Dataset(path.stem, DatasetKind.TABLE, fields, declared.key, rows=rows, comment="JSON lines, UTF-8")
 
 

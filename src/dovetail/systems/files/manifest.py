@@ -1,0 +1,138 @@
+"""What a system of files remembers beside its data: fences, ledger, how its files were made, and what was committed last.
+
+It is one file that is replaced as a whole: its renaming is the moment at which data and ledger are committed together.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dovetail.errors import SystemFault
+from dovetail.model.catalog import Dataset, DatasetKind, Field
+from dovetail.model.change import LedgerEntry
+from dovetail.model.type import Kind, Type
+from dovetail.systems.files.carry import Spelling
+from dovetail.systems.files.folder import faults
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A dataset as it was when it was made or first written here: later values do not change its types.
+
+    `style` is what its format must know besides, such as a delimiter."""
+
+    dataset: Dataset
+    spellings: Mapping[str, Spelling] = field(default_factory=dict)
+    style: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Manifest:
+    """Everything that is remembered. `pending` names, by dataset, files that were committed and may still have to be
+    put in their places."""
+
+    generation: int = 0
+    epochs: dict[str, int] = field(default_factory=dict)
+    entries: dict[tuple[str, int], LedgerEntry] = field(default_factory=dict)
+    pinned: dict[str, Pinned] = field(default_factory=dict)
+    pending: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def load(path: Path) -> Manifest:
+    """The manifest; an empty one where there is none."""
+    try:
+        with faults(path.name):
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return _decoded(json.loads(text)) if text else Manifest()
+    except (ValueError, KeyError, TypeError) as error:
+        words = "the file in which Dovetail remembers what it wrote is damaged"
+        raise SystemFault(words, where=path.name, hint="bring it back from a backup", code="DV-339") from error
+
+
+def save(path: Path, manifest: Manifest) -> None:
+    """Replace the manifest durably: after this it is the new one, before it the old one, whatever dies."""
+    beside = path.with_name(f"{path.name}.new")
+    with faults(path.name):
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(_encoded(manifest), file, ensure_ascii=True)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renamings in a folder durable."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _encoded(manifest: Manifest) -> dict[str, object]:
+    return {
+        "dovetail": _VERSION,
+        "generation": manifest.generation,
+        "epochs": manifest.epochs,
+        "entries": [
+            [one.partition, one.chunk, one.run, base64.b64encode(one.content).decode()]
+            for one in manifest.entries.values()
+        ],
+        "pinned": {name: _encoded_pin(pinned) for name, pinned in manifest.pinned.items()},
+        "pending": manifest.pending,
+    }
+
+
+def _decoded(found: dict[str, object]) -> Manifest:
+    if found["dovetail"] != _VERSION:
+        raise ValueError(found["dovetail"])
+    entries = [LedgerEntry(one[0], one[1], one[2], base64.b64decode(one[3])) for one in found["entries"]]  # type: ignore[attr-defined]
+    return Manifest(
+        generation=int(str(found["generation"])),
+        epochs=dict(found["epochs"]),  # type: ignore[call-overload]
+        entries={(one.partition, one.chunk): one for one in entries},
+        pinned={name: _decoded_pin(one) for name, one in found["pinned"].items()},  # type: ignore[attr-defined]
+        pending={name: (one[0], one[1]) for name, one in found["pending"].items()},  # type: ignore[attr-defined]
+    )
+
+
+def _encoded_pin(pinned: Pinned) -> dict[str, object]:
+    dataset = pinned.dataset
+    return {
+        "name": dataset.name,
+        "fields": [{**asdict(one), "type": asdict(one.type)} for one in dataset.fields],
+        "key": dataset.key,
+        "uniques": dataset.uniques,
+        "comment": dataset.comment,
+        "style": dict(pinned.style),
+        "spellings": {name: {**asdict(one), "type": asdict(one.type)} for name, one in pinned.spellings.items()},
+    }
+
+
+def _decoded_pin(found: dict[str, object]) -> Pinned:
+    fields = tuple(Field(**{**one, "type": _type(one["type"])}) for one in found["fields"])  # type: ignore[attr-defined]
+    dataset = Dataset(
+        str(found["name"]),
+        DatasetKind.TABLE,
+        fields,
+        tuple(found["key"]),  # type: ignore[arg-type]
+        tuple(tuple(one) for one in found["uniques"]),  # type: ignore[attr-defined]
+        comment=str(found["comment"]),
+    )
+    spellings = {
+        name: Spelling(**{**one, "type": _type(one["type"]), "nulls": tuple(one["nulls"])})
+        for name, one in found["spellings"].items()  # type: ignore[attr-defined]
+    }
+    return Pinned(dataset, spellings, dict(found["style"]))  # type: ignore[call-overload]
+
+
+def _type(found: dict[str, object]) -> Type:
+    return Type(**{**found, "kind": Kind(found["kind"])})  # type: ignore[arg-type]

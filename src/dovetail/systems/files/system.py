@@ -1,0 +1,170 @@
+"""The verbs that all connectors of files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from dovetail.errors import Fenced, SchemaDrift
+from dovetail.model.catalog import Catalog, Dataset, Field
+from dovetail.model.change import UNREADABLE, Change, LedgerEntry, Receipt
+from dovetail.systems.files.amend import Amendment, cast
+from dovetail.systems.files.format import Format
+from dovetail.systems.files.known import known
+from dovetail.systems.files.manifest import Pinned
+from dovetail.systems.files.plain import among, plain
+from dovetail.systems.files.store import Store, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A system of files of one format."""
+
+    store: Store
+    format: Format
+    _seen: dict[str, Pinned] = field(default_factory=dict)
+
+    def describe(self) -> Catalog:
+        """One dataset a file, by name."""
+        found = self.store.manifest()
+        home = self.store.folder.home
+        waiting = (name for name, (beside, _) in found.pending.items() if (home / beside).exists())
+        names = {*self.store.folder.files(), *waiting}
+        return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in sorted(names)))
+
+    def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Every row once."""
+        wanted = [known(dataset, name) for name in fields]
+        yield from self.format.rows(self.store.file(dataset.name), self._known(dataset), wanted)
+
+    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys: all are read, the others left out."""
+        wanted = cast(dataset, keys)
+        parts = wanted.schema.names
+        keyed = set(zip(*map(plain, wanted.columns), strict=True))
+        asked = list(dict.fromkeys([*fields, *parts]))
+        for batch in self.read(dataset, asked):
+            near = batch.take(among(batch.column(parts[0]), wanted.column(0)))
+            rows = zip(*(plain(near.column(part)) for part in parts), strict=True)
+            hits = near.filter(pa.array([None not in row and row in keyed for row in rows], pa.bool_()))
+            names = [*fields, *([UNREADABLE] if UNREADABLE in hits.schema.names else [])]
+            if len(hits):
+                yield hits.select(names)
+
+    def create(self, dataset: Dataset) -> None:
+        """The file, if it is not there yet."""
+        plain_dataset = replace(dataset, fields=tuple(replace(one, drawn=False) for one in dataset.fields))
+        with self.store.writing() as work:
+            if dataset.name in self.store.folder.files():
+                return
+            self.store.folder.new(dataset.name)
+            beside = work.beside()
+            work.manifest.pinned[dataset.name] = self.format.make(beside, plain_dataset)
+            work.stage(dataset.name, beside)
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """The change in a transaction of its own; what stands already as asked is counted as applied."""
+        with self.store.writing() as work:
+            return self.write(work, dataset, change, is_again=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[FileTransaction]:
+        """The only writer until its end."""
+        with self.store.writing() as work:
+            yield FileTransaction(self, work)
+
+    def raise_epoch(self, partition: str) -> int:
+        """The next epoch, once no transaction is open."""
+        with self.store.writing() as work:
+            epoch = work.manifest.epochs.get(partition, 0) + 1
+            work.manifest.epochs[partition] = epoch
+            work.is_remembering = True
+        return epoch
+
+    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
+        """The entries of a partition, by chunk."""
+        entries = self.store.manifest().entries.values()
+        return sorted((one for one in entries if one.partition == partition), key=lambda one: one.chunk)
+
+    def forget(self, partition: str, chunk: int) -> None:
+        """Remove the entries up to and with `chunk`."""
+        with self.store.writing() as work:
+            entries = work.manifest.entries
+            gone = [key for key in entries if key[0] == partition and key[1] <= chunk]
+            for key in gone:
+                del entries[key]
+            work.is_remembering = bool(gone)
+
+    def write(self, work: Work, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
+        """Carry a change out in a file beside the one there; nothing is written where nothing changes."""
+        for name in change.rows.schema.names:
+            known(dataset, name)
+        path = work.file(dataset.name)
+        found = self.format.look(dataset.name, path, work.manifest.pinned.get(dataset.name))
+        rows = cast(dataset, change.rows)
+        unfit = self.format.unfit(path, found, rows)
+        amendment = Amendment(_ruled(dataset, found), change, is_again=is_again, unfit=unfit)
+        fields = [_field(found, name) for name in amendment.fields]
+        if len(rows):
+            amendment.see(self.format.ordered(path, found, fields))
+        receipt = amendment.receipt()
+        if amendment.edit:
+            beside = work.beside()
+            found = self.format.rewrite(path, beside, found, amendment.edit)
+            work.stage(dataset.name, beside)
+            work.manifest.pinned[dataset.name] = found
+            self._seen[dataset.name] = found
+        return receipt
+
+    def _known(self, dataset: Dataset) -> Pinned:
+        found = self._seen.get(dataset.name)
+        if found is None:
+            found = self._look(dataset.name, self.store.manifest().pinned.get(dataset.name))
+        return found
+
+    def _look(self, name: str, pinned: Pinned | None) -> Pinned:
+        found = self.format.look(name, self.store.file(name), pinned)
+        self._seen[name] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class FileTransaction:
+    """Writes that become durable together: their files and their ledger entries, by one renaming."""
+
+    files: Files
+    work: Work
+
+    def fence(self, partition: str, epoch: int) -> None:
+        """Go on only where the partition's epoch is this one; nobody can raise it before the end."""
+        if self.work.manifest.epochs.get(partition) != epoch:
+            raise Fenced(f"another worker has taken the partition {partition} over", where=partition)
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """The change; a row whose key is taken is a reject."""
+        return self.files.write(self.work, dataset, change, is_again=False)
+
+    def record(self, entries: Sequence[LedgerEntry]) -> None:
+        """Put entries into the ledger."""
+        for entry in entries:
+            self.work.manifest.entries[entry.partition, entry.chunk] = entry
+        self.work.is_remembering = self.work.is_remembering or bool(entries)
+
+
+def _ruled(dataset: Dataset, found: Pinned) -> Dataset:
+    """The dataset as asked for, with the rules under which its file was made; a key that is asked for comes first."""
+    made = found.dataset
+    fields = tuple(
+        replace(one, nullable=one.nullable and (made.field(one.name) or one).nullable) for one in dataset.fields
+    )
+    return replace(dataset, fields=fields, key=dataset.key or made.key, uniques=made.uniques)
+
+
+def _field(found: Pinned, name: str) -> Field:
+    field_found = found.dataset.field(name)
+    if field_found is None:
+        raise SchemaDrift(f"the file has no field {name!r}", where=f"{found.dataset.name}.{name}")
+    return field_found
