@@ -24,8 +24,9 @@ from tests.performance.server import SETTINGS, Server
 from tests.performance.shape import Shape
 from tests.performance.ways import anchor, dlt, dovetail, ingestr, pgloader, singer, sling
 from tests.performance.ways.task import Way
+from tests.performance.wide import WIDE
 
-SHAPES: dict[str, Shape] = {shape.name: shape for shape in (CUSTOMERS,)}
+SHAPES: dict[str, Shape] = {shape.name: shape for shape in (CUSTOMERS, WIDE)}
 WAYS: tuple[Way, ...] = (
     *anchor.WAYS,
     *dovetail.WAYS,

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.performance.ways.task import LOADS, WORKS
 
 FAMILIES = ("anchor", "dovetail", "sling", "ingestr", "dlt", "singer", "pgloader")
-SHAPES = ("customers",)
+SHAPES = ("customers", "wide")
 FEW_RUNS_ROWS = 5_000_000
 """Rows from which on everything is measured once, and slow ways are left out."""
 SLOW_ONCE_ROWS = 500_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -30,7 +31,7 @@ def cells(line: Line, anchor_s: float | None) -> tuple[str, ...]:
     cost = line.cost
     told = f"wrong: {line.fault}" if line.fault else "right"
     if line.failure:
-        told = "failed: ..." + " ".join(line.failure.split())[-100:]
+        told = f"failed: {_reason(line.failure)}"
     if cost is None:
         return (line.way, *("-" for _ in _HEAD[1:-3]), str(line.lines), "0", told)[-len(_HEAD) :]
     times = f"{cost.seconds / anchor_s:.2f}" if anchor_s else "-"
@@ -44,6 +45,13 @@ def cells(line: Line, anchor_s: float | None) -> tuple[str, ...]:
         str(len(line.costs)),
         told,
     )
+
+
+def _reason(failure: str) -> str:
+    """The line of a failed command's last words that says most."""
+    lines = [line.strip() for line in failure.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"error|exception|cannot|refused", line, re.IGNORECASE)]
+    return (telling or lines)[-1][:160].replace("|", "/")
 
 
 def _tables(lines: Sequence[Line]) -> Iterator[tuple[str, list[tuple[str, ...]]]]:

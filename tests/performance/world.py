@@ -67,7 +67,9 @@ def _write_csv(server: Server, shape: Shape, database: str, folder: Path) -> Non
     with psycopg.connect(server.url(database)) as reader:
         for table, fields in shape.tables.items():
             order = ", ".join(shape.keys[table])
-            query = f"COPY (SELECT {', '.join(fields)} FROM {table} ORDER BY {order}) TO STDOUT (FORMAT csv, HEADER)"
+            # Truths in words: `t` and `f` are PostgreSQL's own, and other programs take them for texts.
+            cells = ", ".join(f"{name}::text" if said == "boolean" else name for name, said in fields.items())
+            query = f"COPY (SELECT {cells} FROM {table} ORDER BY {order}) TO STDOUT (FORMAT csv, HEADER)"
             with (folder / f"{table}.csv").open("wb") as file, reader.cursor().copy(query.encode()) as copy:
                 for block in copy:
                     file.write(block)

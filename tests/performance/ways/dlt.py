@@ -38,12 +38,24 @@ import dlt
     name="__TARGET__", primary_key=__KEY__, write_disposition="__MODE__", columns=__COLUMNS__, file_format="parquet"
 )
 def rows():
-    yield from connectorx.read_sql(os.environ["SHOP"], QUERY, return_type="arrow_stream", batch_size=50_000)
+    yield from __EXACT__(connectorx.read_sql(os.environ["SHOP"], QUERY, return_type="arrow_stream", batch_size=50_000))
 
 QUERY = "__SELECT__"
 stock = dlt.destinations.postgres(os.environ["STOCK"])
 dlt.pipeline("bench", destination=stock, dataset_name="public", pipelines_dir="pipelines").run(rows())
 """
+
+_EXACT = """\
+def exact(batches):
+    for batch in batches:
+        for name, kind in TYPES.items():
+            at = batch.schema.get_field_index(name)
+            batch = batch.set_column(at, name, batch.column(at).cast(kind))
+        yield batch
+
+TYPES = __TYPES__
+"""
+"""SQLite has no decimals: its numbers come as floating point, and are made exact before they are loaded."""
 
 _FILES = """\
 import os
@@ -61,7 +73,7 @@ def rows(table):
 stock = dlt.destinations.postgres(os.environ["STOCK"])
 pipeline = dlt.pipeline("bench", destination=stock, dataset_name="public", pipelines_dir="pipelines")
 pipeline.run([
-    dlt.resource(rows(table), name="stage_" + table, write_disposition="append", file_format="parquet")
+    dlt.resource(rows(table), name="stage_" + table, write_disposition="replace", file_format="parquet")
     for table in __TABLES__
 ])
 """
@@ -80,7 +92,15 @@ def _way(name: str, script: str, *, slow: bool) -> Way:
             "__COLUMNS__": str(columns),
             "__SELECT__": shape.select(),
         }
-        text = script
+        text = script.replace("__EXACT__", "")
+        if task.work == "sqlite-pg":
+            types = ", ".join(
+                f'"{column}": pyarrow.decimal128{said.removeprefix("decimal")}'
+                for column, said in shape.exact.items()
+                if said.startswith("decimal")
+            )
+            exact = "import pyarrow\n" + _EXACT.replace("__TYPES__", f"{{{types}}}")
+            text = script.replace("__EXACT__", "exact").replace("\n@dlt", f"\n{exact}\n@dlt")
         for mark, value in filled.items():
             text = text.replace(mark, value)
         if task.work == "sqlite-pg":
@@ -94,10 +114,9 @@ def _way(name: str, script: str, *, slow: bool) -> Way:
 
 
 def _files(task: Task) -> Steps:
-    (before, ddl), (after, put) = staged.before(task), staged.after(task)
+    after, put = staged.after(task)
     text = _FILES.replace("__TABLES__", str(list(task.shape.tables)))
-    commands = [before, _run(task, text, FILES=str(task.files)), after]
-    return Steps(commands, {"stage.sql": ddl, "load.py": text, "put.sql": put})
+    return Steps([_run(task, text, FILES=str(task.files)), after], {"load.py": text, "put.sql": put})
 
 
 def _run(task: Task, text: str, **named: str) -> Command:
@@ -113,6 +132,8 @@ def _hint(said: str) -> dict[str, object]:
     """A type as dlt wants to hear it."""
     if said == "timestamp_ntz":
         return {"data_type": "timestamp", "timezone": False}
+    if said == "boolean":
+        return {"data_type": "bool"}
     digits, places = said.removeprefix("decimal(").removesuffix(")").split(",")
     return {"data_type": "decimal", "precision": int(digits), "scale": int(places)}
 

@@ -17,7 +17,7 @@ _LAUNCH = "import sys; from dovetail.cli.main import main; sys.exit(main())"
 _SYSTEMS = {
     "pg-pg": "    connector: postgres\n    url: ${SOURCE_URL}\n",
     "sqlite-pg": "    connector: sqlite\n    path: ${SOURCE_FILE}\n",
-    "csv-pg": "    connector: csv\n",
+    "csv-pg": "    connector: csv\n    path: ${SOURCE_FOLDER}\n    datasets:\n",
 }
 
 _PROJECT = """\
@@ -44,7 +44,7 @@ def _steps(task: Task) -> Steps | None:
     if task.load in ("first", "upsert"):
         shutil.rmtree(project, ignore_errors=True)
     (project / "mappings").mkdir(parents=True, exist_ok=True)
-    files = {"dovetail.yaml": _PROJECT.replace("__SHOP__", _SYSTEMS[task.work])}
+    files = {"dovetail.yaml": _PROJECT.replace("__SHOP__", _system(task))}
     files |= {f"mappings/{name}": text for name, text in task.shape.mappings.items()}
     for name, text in files.items():
         project.joinpath(name).write_text(text)
@@ -53,6 +53,7 @@ def _steps(task: Task) -> Steps | None:
         "SOURCE_URL": task.server.url(task.source),
         "TARGET_URL": task.server.url(task.target),
         "SOURCE_FILE": str(task.lite),
+        "SOURCE_FOLDER": str(task.files),
     }
     launcher = _launcher()
     if len(launcher) > 1:
@@ -60,6 +61,12 @@ def _steps(task: Task) -> Steps | None:
     command = task.command(*launcher, "migrate", "--project", project, "--json", *allow, **environment)
     _scripts(task, project, [*launcher, "migrate"], environment)
     return Steps([command], files, options=len(allow) // 2)
+
+
+def _system(task: Task) -> str:
+    """The source; of files, the keys are declared."""
+    keys = task.shape.keys.items() if task.work == "csv-pg" else ()
+    return _SYSTEMS[task.work] + "".join(f"      {name}: {{key: [{', '.join(key)}]}}\n" for name, key in keys)
 
 
 def _scripts(task: Task, project: Path, words: list[str], environment: dict[str, str]) -> None:

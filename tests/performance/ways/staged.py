@@ -8,7 +8,8 @@ from tests.performance.ways.task import Task
 
 def before(task: Task) -> tuple[Command, str]:
     """Make the stage tables, as the first command; and the SQL that was written for it."""
-    return _psql(task, "stage.sql", task.shape.stage_ddl("UNLOGGED"))
+    stages = ", ".join(f"stage_{table}" for table in task.shape.tables)
+    return _psql(task, "stage.sql", f"DROP TABLE IF EXISTS {stages};\n{task.shape.stage_ddl('UNLOGGED')}")
 
 
 def after(task: Task) -> tuple[Command, str]:
