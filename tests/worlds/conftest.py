@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -100,22 +102,24 @@ def database(own, request):
 
 
 @pytest.fixture
-def small(tmp_path):
-    """Makes a folder with little room."""
-    made = []
+def small() -> Iterator[Callable[[int], Path]]:
+    """Makes a folder with little room, outside of pytest's own, where a server that does not run as root may go."""
+    made: list[Path] = []
 
-    def make(megabytes):
-        folder = tmp_path / f"small{len(made)}"
-        folder.mkdir()
+    def make(megabytes: int) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="dovetail-small-"))
+        made.append(folder)
         command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(folder)]
         if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("only root can make a small disk")
-        made.append(folder)
+        if os.geteuid() == 0:
+            shutil.chown(folder, "nobody")
         return folder
 
     yield make
     for folder in made:
         subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+        folder.rmdir()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -152,16 +152,16 @@ class Many:
 
     def reset(self) -> None:
         shutil.rmtree(self.world.folder / ".dovetail", ignore_errors=True)
-        if self.world.state:
-            self._empty(self.world.state, "dovetail")
-        place = self.world.places["right"]
         if self.is_server:
             self._wait_until_idle()
-            self._empty(place, "public")
-        else:
-            for ending in ("", "-wal", "-shm", "-journal"):
-                Path(place + ending).unlink(missing_ok=True)
-            sqlite3.connect(place).close()
+        for place, schema in ((self.world.state, "dovetail"), (self.world.places["right"], "public")):
+            if "://" in place:
+                self._empty(place, schema)
+            else:
+                for ending in ("", "-wal", "-shm", "-journal") if place else ():
+                    Path(place + ending).unlink(missing_ok=True)
+        if not self.is_server:
+            sqlite3.connect(self.world.places["right"]).close()
         self.world.sql("right", RIGHT["postgres" if self.is_server else "sqlite"])
 
     def _empty(self, url: str, schema: str) -> None:

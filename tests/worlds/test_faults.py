@@ -5,7 +5,6 @@ The seconds of the table are those from the end of the fault until the next rows
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import threading
 import time
@@ -196,10 +195,7 @@ def grow(folder: Path, megabytes: int) -> None:
 
 
 def test_the_targets_disk_is_full(own, database, small, tmp_path, told):
-    folder = small(2)
-    for parent in folder.parents[:4]:
-        parent.chmod(0o755)
-    shutil.chown(folder, "nobody")
+    folder = small(1)
     with psycopg.connect(own.url(), autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE tight_load LOCATION '{folder}'")
     made = Trial(Many(World(tmp_path / "project", {"left": str(tmp_path / "left.db"), "right": database()}), ROWS))
@@ -253,7 +249,8 @@ def test_a_table_that_is_locked_for_longer_than_the_deadline(trial, told):
 
 def test_deadlocks_with_an_application(trial, told):
     made = trial(timeout_s=10)
-    made.scene.world.sql("right", "ALTER TABLE i ADD note int; ALTER SYSTEM SET deadlock_timeout = '50ms'")
+    made.scene.world.sql("right", "ALTER TABLE i ADD note int")
+    made.scene.world.sql("right", "ALTER SYSTEM SET deadlock_timeout = '50ms'")
     made.scene.world.sql("right", "SELECT pg_reload_conf()")
     assert made.scene.program.run("migrate").is_done
     made.begun = counts(made.scene)
@@ -279,18 +276,18 @@ def test_deadlocks_with_an_application(trial, told):
     for thread in threads:
         thread.start()
     began = time.monotonic()
-    ended = made.scene.program.run("migrate", orders=SLOWLY)
+    ended = made.scene.program.run("migrate", "--allow", str(ROWS), orders=SLOWLY)
     stop.set()
     for thread in threads:
         thread.join()
     if not ended.is_done:
         assert ended.errors == ["DV-314"], ended
-        ended = made.scene.program.run("migrate")
+        ended = made.scene.program.run("migrate", "--allow", str(ROWS))
     seconds = time.monotonic() - began
     found = made.scene.world.sql("right", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
     made.scene.world.sql("right", "ALTER SYSTEM RESET deadlock_timeout")
     made.scene.world.sql("left", "UPDATE item SET cents = cents - 1")
-    assert made.scene.program.run("migrate").writes == made.scene.rows["item"]
+    assert made.scene.program.run("migrate", "--allow", str(ROWS)).writes == made.scene.rows["item"]
     ended = made.scene.program.run("migrate")
     assert found[0][0] > 0
     told(f"{found[0][0]} deadlocks with an application", f"one side gave way each time; {made.judge(ended)}", seconds)
