@@ -216,13 +216,12 @@ class Passage(Protocol):
     def look(
         self, *, after: pa.RecordBatch | None, rows: int, told: Sequence[str] = (), digest: Sequence[str] | None = None
     ) -> pa.RecordBatch:
-        """The next rows after a key, as far as they must be known: key, fields `told`, `DOUBT`, answers, digest."""
+        """The next rows after a key, as far as they must be known: the key, the fields `told`, `WANTED`, `DOUBT`, and
+        where asked for the digest."""
         ...
 
-    def pour(
-        self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool
-    ) -> Iterator[bytes]:
-        """The same rows in the landing's format; without `every` only those that are kept. Close it when left early."""
+    def pour(self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool) -> Iterator[bytes]:
+        """The same rows in the landing's format; without `every` only those wanted and not in doubt. Close it when left early."""
         ...
 
 

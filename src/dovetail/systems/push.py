@@ -9,7 +9,11 @@ from dovetail.expression.parse import Expression
 from dovetail.model.type import Type
 
 DOUBT = "dovetail_doubt"
-"""Column of a look ahead: true where a row must go the general way. Its value there may differ, fail or not fit."""
+"""Column of a look ahead: true where a row must go the general way: a value may differ, fails or does not fit, or a
+condition is false."""
+
+WANTED = "dovetail_wanted"
+"""Column of a look ahead: whether the row is wanted (`Asked.where`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Asked:
     `scope` holds the types of the dataset's fields, `reads` the fields of which every value must be readable.
     `shared` are computed over them; `asks` (conditions) and `outputs` (the target's fields, in order) over the shared
     ones.
-    Only rows where `where` is true, and no condition is false, are poured out.
+    Only rows where `where` is true and no condition is false are poured out.
     """
 
     scope: Mapping[str, Type]

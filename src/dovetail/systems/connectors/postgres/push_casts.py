@@ -172,7 +172,7 @@ def fitted(piece: Piece, target: Type) -> Piece:
         case Kind.INTEGER if source.kind in (Kind.INTEGER, Kind.DECIMAL):
             low = INTEGER_MIN if target.minimum is None else target.minimum
             high = INTEGER_MAX if target.maximum is None else target.maximum
-            is_within = piece.most is not None and piece.most <= min(-low, high) or _holds(source, low, high)
+            is_within = (piece.most is not None and piece.most <= min(-low, high)) or _holds(source, low, high)
             doubts += [] if is_within else [outside(piece.copy(), low, high)]
             doubts += [too_fine(number(piece), 0)] if digits(source)[1] else []
         case Kind.DECIMAL if source.kind in (Kind.INTEGER, Kind.DECIMAL):
@@ -198,6 +198,8 @@ def fitted(piece: Piece, target: Type) -> Piece:
 
 
 def _holds(source: Type, low: int, high: int) -> bool:
+    if source.kind is Kind.INTEGER and (low, high) == (INTEGER_MIN, INTEGER_MAX):
+        return True
     return source.minimum is not None and source.maximum is not None and low <= source.minimum <= source.maximum <= high
 
 

@@ -11,10 +11,8 @@ import functools
 from sqlglot import exp
 
 from dovetail.systems.connectors.postgres.push_casts import matches
+from dovetail.systems.connectors.postgres.push_pattern import LATIN_END
 from dovetail.systems.connectors.postgres.push_piece import SQL, Piece, binary, call, choice, text
-
-LATIN_END = 0x17F
-"""The last of the Latin letters that are translated one by one."""
 
 COMPOSED_END = 0x2FF
 """Up to this character every text is its own composed form (NFC)."""
@@ -42,20 +40,25 @@ def _changed(to: str) -> tuple[str, str, str]:
     )
 
 
+def beyond(value: SQL, last: int, *, many: str = "") -> SQL:
+    """Whether a text holds a sign beyond the last that is known, or one of `many`."""
+    other = binary(exp.NEQ, call("octet_length", value), call("char_length", value.copy()))
+    strange = f"[^\u0001-{chr(last)}]" + (f"|[{many}]" if many else "")
+    return binary(exp.And, other, matches(value.copy(), strange))
+
+
 def changed_case(piece: Piece, to: str) -> Piece:
     """The text in `lower` or `upper` case."""
     before, after, many = _changed(to)
     plain = call(to, piece.copy())
     value = choice([(is_ascii(piece.copy()), plain)], call("translate", plain.copy(), text(before), text(after)))
-    strange = matches(piece.copy(), f"[^\u0001-{chr(LATIN_END)}]|[{many}]")
-    other = binary(exp.NEQ, call("octet_length", piece.copy()), call("char_length", piece.copy()))
-    return Piece(value, piece.type, (*piece.doubts, binary(exp.And, other, strange)), piece.most)
+    doubt = beyond(piece.copy(), LATIN_END, many=many)
+    return Piece(value, piece.type, (*piece.doubts, doubt), piece.most)
 
 
 def composed(piece: Piece) -> Piece:
     """The text composed (NFC): itself, up to a certain character."""
-    strange = matches(piece.copy(), f"[^\u0001-{chr(COMPOSED_END)}]")
-    return Piece(piece.copy(), piece.type, (*piece.doubts, strange), piece.most)
+    return Piece(piece.copy(), piece.type, (*piece.doubts, beyond(piece.copy(), COMPOSED_END)), piece.most)
 
 
 def compatible(piece: Piece) -> Piece:

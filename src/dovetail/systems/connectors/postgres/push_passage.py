@@ -12,16 +12,16 @@ from sqlglot import exp
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.type import Kind, Type
 from dovetail.systems.connectors.postgres import digest as digests
-from dovetail.systems.connectors.postgres.declared import logical
+from dovetail.systems.connectors.postgres.declared import logical, selected
 from dovetail.systems.connectors.postgres.faults import translated
 from dovetail.systems.connectors.postgres.order import by_key
 from dovetail.systems.connectors.postgres.push_plan import FORMAT, Computing, computing
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, habits
-from dovetail.systems.push import DOUBT, Asked, Landing, Refusal, Wire
+from dovetail.systems.push import DOUBT, WANTED, Asked, Landing, Refusal, Wire
 from dovetail.systems.sql.dialect import POSTGRES
-from dovetail.systems.sql.quote import identifier
+from dovetail.systems.sql.quote import column, identifier
 
 BLOCK_BYTES = 256 * 1024
 """Bytes that are handed on at once."""
@@ -77,31 +77,27 @@ class Passage:
     def look(
         self, *, after: pa.RecordBatch | None, rows: int, told: Sequence[str] = (), digest: Sequence[str] | None = None
     ) -> pa.RecordBatch:
-        """For the next rows after a key: the key, the values of the fields `told`, the digest of the fields of that
-        name where wanted, `DOUBT`, and the answers to `where` and to every condition."""
+        """For the next rows after a key: the key, the values of the fields `told`, `WANTED`, `DOUBT`, and where wanted
+        the digest of the fields of that name."""
         place = self.reader.place(self.dataset)
         stored = self.reader.columns(self.ahead, self.dataset)
-        names = [*self.dataset.key, *(name for name in told if name not in self.dataset.key)]
-        tree = self.reader.select(self.dataset, names)
-        fields = [known(self.dataset, name) for name in names]
-        for name, value in {DOUBT: self.computing.doubt, **self.computing.flags}.items():
-            tree = tree.select(exp.Alias(this=value.copy(), alias=identifier(name)), copy=False)
-            fields.append(Field(name, _TRUTH))
+        fields = [known(self.dataset, name) for name in dict.fromkeys((*self.dataset.key, *told))]
+        values = [selected(field, column(field.name, place)) for field in fields]
+        values += [self.computing.wanted.copy(), self.computing.doubt.copy()]
+        fields += [Field(WANTED, _TRUTH), Field(DOUBT, _TRUTH)]
         if digest is not None:
-            tree = tree.select(digests.of_row(self.dataset, stored, place, digest), copy=False)
+            values.append(digests.of_row(self.dataset, stored, place, digest))
             fields.append(digests.FIELD)
         self.ahead.renew()
-        tree = by_key(self.ahead, self.dataset, stored, tree, after).limit(rows, copy=False)
+        tree = exp.Select(expressions=values).from_(self._stepped(self.ahead, stored, after, rows))
         batches = list(self.reader.stream(self.ahead, POSTGRES.sql(tree), fields))
         return pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if len(batches) > 1 else batches[0]
 
-    def pour(
-        self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool
-    ) -> Iterator[bytes]:
+    def pour(self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool) -> Iterator[bytes]:
         """The same rows as the target takes them, in the order of the key; with `every` all of them, else only those
-        that are kept: not in doubt, wanted, and failing no condition.
+        that are wanted and not in doubt.
 
-        `every` may be asked for only where a look ahead has shown that all of them are kept."""
+        `every` may be asked for only where a look ahead has shown that all of them are."""
         self.pouring.renew()
         answer = f"COPY ({POSTGRES.sql(self._poured(fields, after, rows, every=every))}) TO STDOUT (FORMAT binary)"
         blocks = self.pouring.copy_out(answer, rows_max=_BLOCK_ROWS, bytes_max=BLOCK_BYTES)
@@ -114,19 +110,26 @@ class Passage:
                 self.pouring.renew()
             raise
 
-    def _poured(
-        self, fields: Sequence[str], after: pa.RecordBatch | None, rows: int, *, every: bool
-    ) -> exp.Expression:
+    def _poured(self, fields: Sequence[str], after: pa.RecordBatch | None, rows: int, *, every: bool) -> exp.Expression:
         stored: Mapping[str, Column] = self.reader.columns(self.pouring, self.dataset)
         place = self.reader.place(self.dataset)
         values = [self.computing.values[name].copy() for name in fields]
         if every:
             tree = exp.Select(expressions=values).from_(place)
             return by_key(self.pouring, self.dataset, stored, tree, after).limit(rows, copy=False)
-        inner = exp.Select(expressions=[exp.Star()]).from_(place)
-        inner = by_key(self.pouring, self.dataset, stored, inner, after).limit(rows, copy=False)
-        named = exp.Subquery(this=inner, alias=exp.TableAlias(this=place.this.copy()))
-        return exp.Select(expressions=values).from_(named).where(self.computing.keep.copy())
+        tree = exp.Select(expressions=values).from_(self._stepped(self.pouring, stored, after, rows))
+        kept = exp.And(this=self.computing.wanted.copy(), expression=exp.Not(this=self.computing.doubt.copy()))
+        return tree.where(kept)
+
+    def _stepped(
+        self, session: Session, stored: Mapping[str, Column], after: pa.RecordBatch | None, rows: int
+    ) -> exp.Subquery:
+        """The next rows, with the steps as further columns, under the name of the table."""
+        place = self.reader.place(self.dataset)
+        steps = [exp.Alias(this=step.copy(), alias=identifier(name)) for name, step in self.computing.steps.items()]
+        chosen = exp.Select(expressions=[exp.Column(this=exp.Star(), table=place.this.copy()), *steps]).from_(place)
+        chosen = by_key(session, self.dataset, stored, chosen, after).limit(rows, copy=False)
+        return exp.Subquery(this=chosen, alias=exp.TableAlias(this=place.this.copy()))
 
 
 @contextmanager

@@ -1,90 +1,200 @@
-"""Regular expressions that mean the same in RE2 and in PostgreSQL: plain signs, lists of ASCII signs, groups and counts.
+r"""Regular expressions that mean the same in RE2 and in PostgreSQL: plain signs, lists of signs, groups and counts.
 
-A question whether a text matches has one answer for such expressions, whatever way an engine takes.
+A question whether a text matches has one answer for such expressions, whatever way an engine takes. Lists of signs are
+written anew, each bound by its number. `\pZ` and `\pC` are known for Latin letters only.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 COUNT_MAX = 255
 """Repetitions that PostgreSQL counts at most."""
 
-_GROUPS_MAX = 20
+GROUPS_MAX = 20
+"""Groups of one expression at most."""
 
-_CLASS = re.compile(r"\[\^?(?:[A-Za-z0-9 _.,;:@#%&+*/!=<>\"'()-])+\]")
-_RANGE = re.compile(r"[A-Z]-[A-Z]|[a-z]-[a-z]|[0-9]-[0-9]")
+LATIN_END = 0x17F
+"""Up to this character every sign's category is known and fixed."""
+
+_LAST = 0x10FFFF
 _COUNT = re.compile(r"[?*+]|\{(\d{1,3})(,(\d{1,3})?)?\}")
 _PLAIN = re.compile(r"[^\\\[\](){}.*+?^$|\x00-\x1f]")
-_ESCAPED = re.compile(r"\\[.*+?^$|()\[\]{}/\\-]")
-_SHORT = {r"\d": "[0-9]", r"\w": "[A-Za-z0-9_]"}
+_SIGN = re.compile(r"\\x([0-9A-Fa-f]{2})|\\x\{([0-9A-Fa-f]{1,6})\}|\\([!-/:-@\[-`{-~])|([^\\\[\]\x00-\x1f])")
+_KNOWN: dict[str, tuple[tuple[int, int], ...]] = {
+    r"\d": ((0x30, 0x39),),
+    r"\w": ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)),
+    r"\s": ((0x09, 0x0A), (0x0C, 0x0D), (0x20, 0x20)),
+    r"\pZ": ((0x20, 0x20), (0xA0, 0xA0)),
+    r"\pC": ((0x01, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD)),
+}
+_LATIN_ONLY = (r"\pZ", r"\pC")
 
 
-def pattern(given: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern for PostgreSQL. With `is_latin` it is the same for texts without a sign beyond `LATIN_END` only.
+
+    No text of fewer than `least` characters matches."""
+
+    text: str
+    is_latin: bool
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    size: int
+    shown: str
+    kind: str
+    is_latin: bool = False
+    least: int = 1
+
+
+def pattern(given: str) -> Pattern | None:
     r"""The same pattern for PostgreSQL, or `None` where that is not certain.
 
-    >>> pattern(r"^(?:\d{5}|[A-Z]{2}-.+)$"), pattern(r"(?i)a"), pattern(r"\bword")
-    ('^(?:[0-9]{5}|[A-Z]{2}-[^\n]+)$', None, None)
+    >>> pattern(r"^(?:\d{5}|[A-Z]-.+)$")
+    Pattern(text='^(?:[\\u0030-\\u0039]{5}|[\\u0041-\\u005a]-[^\\u000a]+)$', is_latin=False, least=3)
+    >>> pattern(r"(?i)a"), pattern(r"\bword"), pattern(r"[\pZ\pC]").is_latin
+    (None, None, True)
     """
-    parts: list[str] = []
+    tokens: list[_Token] = []
     position = depth = groups = 0
     may_repeat = False
     while position < len(given):
-        token, shown, kind = _token(given, position)
-        if token is None:
+        token = next((found for rule in _RULES if (found := rule(given, position)) is not None), None)
+        if token is None or (token.kind == "count" and not may_repeat):
             return None
-        if kind == "count" and not may_repeat:
+        depth += (token.kind == "open") - (token.kind == "close")
+        groups += token.kind == "open"
+        if depth < 0 or groups > GROUPS_MAX:
             return None
-        depth += (kind == "open") - (kind == "close")
-        groups += kind == "open"
-        if depth < 0 or groups > _GROUPS_MAX:
-            return None
-        may_repeat = kind in ("one", "close")
-        parts.append(shown)
-        position += len(token)
-    return "".join(parts) if not depth and parts else None
+        may_repeat = token.kind in ("one", "close")
+        tokens.append(token)
+        position += token.size
+    if depth or not tokens:
+        return None
+    text = "".join(token.shown for token in tokens)
+    return Pattern(text, any(token.is_latin for token in tokens), _least(tokens))
 
 
-def _token(given: str, at: int) -> tuple[str | None, str, str]:
-    """The sign or group of signs at a place, how PostgreSQL writes it, and what it is."""
-    sign = given[at]
+def _least(tokens: Sequence[_Token]) -> int:
+    """The characters that a matching text has at least."""
+    outer: list[tuple[int | None, int]] = []
+    shortest: int | None = None
+    length = last = 0
+    for token in tokens:
+        match token.kind:
+            case "one":
+                length, last = length + 1, 1
+            case "count":
+                length += last * (token.least - 1)
+            case "open":
+                outer.append((shortest, length))
+                shortest, length = None, 0
+            case "close":
+                last = length if shortest is None else min(shortest, length)
+                shortest, length = outer.pop()
+                length += last
+            case "between" if token.shown == "|":
+                shortest, length = (length if shortest is None else min(shortest, length)), 0
+    return length if shortest is None else min(shortest, length)
+
+
+def _group(given: str, at: int) -> _Token | None:
     if given.startswith("(?:", at):
-        return "(?:", "(?:", "open"
-    if sign in "()":
-        return (None, "", "") if given.startswith("(?", at) else (sign, "(?:" if sign == "(" else ")", _PAREN[sign])
-    if sign in "^$|":
-        return sign, sign, "between"
-    if sign == ".":
-        return sign, "[^\n]", "one"
+        return _Token(3, "(?:", "open")
+    if given[at] == "(" and not given.startswith("(?", at):
+        return _Token(1, "(?:", "open")
+    return _Token(1, ")", "close") if given[at] == ")" else None
+
+
+def _between(given: str, at: int) -> _Token | None:
+    return _Token(1, given[at], "between") if given[at] in "^$|" else None
+
+
+def _any(given: str, at: int) -> _Token | None:
+    return _Token(1, f"[^{_written(0x0A)}]", "one") if given[at] == "." else None
+
+
+def _count(given: str, at: int) -> _Token | None:
     found = _COUNT.match(given, at)
-    if found is not None:
-        counts = [int(part) for part in (found[1], found[3]) if part]
-        is_fine = all(count <= COUNT_MAX for count in counts) and counts == sorted(counts)
-        return (found[0], found[0], "count") if is_fine else (None, "", "")
-    return _sign(given, at)
+    if found is None:
+        return None
+    counts = [int(part) for part in (found[1], found[3]) if part]
+    is_fine = all(count <= COUNT_MAX for count in counts) and counts == sorted(counts)
+    least = counts[0] if counts else int(found[0] == "+")
+    return _Token(len(found[0]), found[0], "count", least=least) if is_fine else None
 
 
-_PAREN = {"(": "open", ")": "close"}
+def _short(given: str, at: int) -> _Token | None:
+    name = next((name for name in _KNOWN if given.startswith(name, at)), None)
+    if name is None:
+        return None
+    return _Token(len(name), _list(_KNOWN[name]), "one", name in _LATIN_ONLY)
 
 
-def _sign(given: str, at: int) -> tuple[str | None, str, str]:
-    short = given[at : at + 2]
-    if short in _SHORT:
-        return short, _SHORT[short], "one"
-    escaped = _ESCAPED.match(given, at)
-    if escaped is not None:
-        return escaped[0], escaped[0], "one"
-    listed = _CLASS.match(given, at)
-    if listed is not None:
-        return (listed[0], listed[0], "one") if _is_plain_list(listed[0][1:-1]) else (None, "", "")
-    plain = _PLAIN.match(given, at)
-    return (plain[0], plain[0], "one") if plain is not None else (None, "", "")
+def _plain(given: str, at: int) -> _Token | None:
+    if given[at] == "\\":
+        found = _SIGN.match(given, at)
+        if found is None or not 0 < _number(found) <= _LAST:
+            return None
+        return _Token(len(found[0]), _list([(_number(found), _number(found))]), "one")
+    found = _PLAIN.match(given, at)
+    return None if found is None else _Token(1, found[0], "one")
 
 
-def _is_plain_list(inside: str) -> bool:
-    """Whether a list holds ranges of one kind of signs and single signs only; a hyphen stands at its end."""
-    signs = inside.removeprefix("^")
-    if any(found[0][0] > found[0][2] for found in _RANGE.finditer(signs)):
-        return False
-    rest = _RANGE.sub("", signs)
-    return "-" not in rest.removesuffix("-") and "[:" not in rest and bool(signs)
+def _listed(given: str, at: int) -> _Token | None:
+    """A list of signs in brackets."""
+    if given[at] != "[":
+        return None
+    is_not = given.startswith("[^", at)
+    position = at + 1 + is_not
+    ranges: list[tuple[int, int]] = []
+    is_latin = False
+    while not given.startswith("]", position):
+        name = next((name for name in _KNOWN if given.startswith(name, position)), None)
+        if name is not None:
+            ranges += _KNOWN[name]
+            is_latin |= name in _LATIN_ONLY
+            position += len(name)
+            continue
+        found = _SIGN.match(given, position)
+        if found is None or (found[0] == "-" and not given.startswith("]", position + 1)):
+            return None
+        low = high = _number(found)
+        position += len(found[0])
+        if given.startswith("-", position) and not given.startswith("-]", position):
+            found = _SIGN.match(given, position + 1)
+            if found is None:
+                return None
+            high = _number(found)
+            position += 1 + len(found[0])
+        if low > high or high > _LAST:
+            return None
+        ranges.append((max(low, 1), high))
+    ranges = [(low, high) for low, high in ranges if high]
+    if not ranges:
+        return None
+    return _Token(position + 1 - at, _list(ranges, "^" if is_not else ""), "one", is_latin)
+
+
+_RULES: tuple[Callable[[str, int], _Token | None], ...] = (_group, _between, _any, _count, _short, _listed, _plain)
+
+
+def _number(found: re.Match[str]) -> int:
+    """The number of the sign that was found."""
+    digits = found[1] or found[2]
+    return int(digits, 16) if digits else ord(found[3] or found[4])
+
+
+def _list(ranges: Sequence[tuple[int, int]], sign: str = "") -> str:
+    shown = [_written(low) if low == high else f"{_written(low)}-{_written(high)}" for low, high in ranges]
+    return f"[{sign}{''.join(shown)}]"
+
+
+def _written(number: int) -> str:
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"

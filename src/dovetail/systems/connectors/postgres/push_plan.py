@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from sqlglot import exp
 
@@ -25,17 +25,18 @@ from dovetail.systems.connectors.postgres.push_piece import (
     bound,
     bytewise,
     call,
-    choice,
     constant,
     doubts_of,
     is_not_null,
+    is_null,
     negated,
-    number,
+    null_of,
     text,
     too_fine,
 )
 from dovetail.systems.connectors.postgres.push_translate import translate
 from dovetail.systems.push import Asked, Computed, Landing, Lookup, Refusal, Wire
+from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import column
 
 FORMAT = "postgres-copy-binary"
@@ -61,23 +62,33 @@ _WIRES: dict[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Computing:
-    """The SQL of everything that was asked. `doubt` is true, never null, where a row must go the general way; where it
-    is false, each of `values` is exactly what belongs into the target's field of that name."""
+    """The SQL of everything that was asked, over the dataset's own columns and the `steps`, which are to be selected
+    first.
 
+    `doubt` is true, never null, where a row must go the general way; where it is false, each of `values` is exactly
+    what belongs into the target's field of that name. `wanted` is never null either."""
+
+    steps: Mapping[str, SQL]
     doubt: SQL
-    flags: Mapping[str, SQL]
+    wanted: SQL
     values: Mapping[str, SQL]
-    keep: SQL
 
 
 def computing(dataset: Dataset, place: exp.Table, asked: Asked, landing: Landing) -> Computing | Refusal:
     """The SQL for rows that are selected from `place`."""
     try:
-        return _computing(dataset, place, asked, landing)
+        found = _computing(dataset, place, asked, landing)
     except Unpushable as reason:
         return Refusal(str(reason))
     except (DeclarationError, RecursionError) as error:
         return Refusal(f"an expression cannot be computed there: {error}")
+    steps, values = ({name: _kept(tree) for name, tree in trees.items()} for trees in (found.steps, found.values))
+    return Computing(steps, _kept(found.doubt), _kept(found.wanted), values)
+
+
+def _kept(tree: SQL) -> SQL:
+    """The tree, written out once for all statements."""
+    return exp.Var(this=POSTGRES.sql(tree))
 
 
 def _computing(dataset: Dataset, place: exp.Table, asked: Asked, landing: Landing) -> Computing:
@@ -86,34 +97,42 @@ def _computing(dataset: Dataset, place: exp.Table, asked: Asked, landing: Landin
     if landing.format != FORMAT:
         raise Unpushable(f"the target does not take {FORMAT}")
     own = {name: field_piece(place, name, given) for name, given in asked.scope.items()}
-    doubts = [doubt for name in asked.reads for doubt in unreadable(column(name, place), asked.scope[name])]
     where = _condition(asked.where, own, asked.scope) if asked.where is not None else None
     shared = {one.name: _named(one, own, asked.scope) for one in asked.shared}
-    doubts += doubts_of(*shared.values())
-    known = {name: _trusted(piece) for name, piece in shared.items()}
-    known = {name: _followed(piece, asked.lookups.get(name)) for name, piece in known.items()}
+    known, steps = _stepped(place, shared, asked)
     scope = {name: piece.type for name, piece in known.items() if piece.type is not None}
-    asks = {one.name: _condition(one.expression, known, scope) for one in asked.asks}
-    outputs = {one.name: _landed(one, known, scope, landing) for one in asked.outputs}
-    doubts += doubts_of(*asks.values(), *outputs.values())
-    flags = {name: piece.value for name, piece in asks.items()}
-    doubt = any_of(list(dict.fromkeys(doubts)))
-    keep = [negated(exp.Is(this=flag.copy(), expression=exp.false())) for flag in flags.values()]
+    asks = [_condition(one.expression, known, scope) for one in asked.asks]
+    outputs = [_landed(one, known, scope, landing) for one in asked.outputs]
+    doubts = [doubt for name in asked.reads for doubt in unreadable(column(name, place), asked.scope[name])]
+    doubts += doubts_of(*shared.values(), *known.values(), *outputs, *asks)
+    doubts += [exp.Paren(this=exp.Is(this=ask.copy(), expression=exp.false())) for ask in asks]
+    doubt, wanted = any_of(list(dict.fromkeys(doubts))), exp.true()
     if where is not None:
-        is_wanted = exp.Paren(this=exp.Is(this=where.copy(), expression=exp.true()))
-        doubt = any_of([*where.doubts, binary(exp.And, is_wanted, doubt)])
-        keep.append(is_wanted.copy())
-    doubt = exp.Paren(this=exp.Is(this=doubt, expression=exp.true()))
-    kept = negated(doubt.copy())
-    for condition in keep:
-        kept = binary(exp.And, kept, condition)
-    if where is not None:
-        flags = {WHERE: where.value, **flags}
-    return Computing(doubt, flags, {name: piece.value for name, piece in outputs.items()}, kept)
+        wanted = exp.Paren(this=exp.Is(this=where.copy(), expression=exp.true()))
+        doubt = any_of([*where.doubts, binary(exp.And, wanted.copy(), doubt)])
+    inline = {name: _followed(_trusted(piece), asked.lookups.get(name)) for name, piece in shared.items()}
+    values = {one.name: _landed(one, inline, scope, landing).value for one in asked.outputs}
+    return Computing(steps, exp.Paren(this=exp.Is(this=doubt, expression=exp.true())), wanted, values)
 
 
-WHERE = "dovetail_where"
-"""Column of a look ahead: whether the row is wanted, where that was asked."""
+def _stepped(place: exp.Table, shared: Mapping[str, Piece], asked: Asked) -> tuple[dict[str, Piece], dict[str, SQL]]:
+    """The shared values as columns of their own, so that nothing is computed twice for one row."""
+    known: dict[str, Piece] = {}
+    steps: dict[str, SQL] = {}
+    for at, (name, piece) in enumerate(shared.items()):
+        trusted = _trusted(piece)
+        if piece.raw is None:
+            step = f"{STEP}{at}"
+            steps[step] = trusted.value
+            held = column(step, place)
+            held = bytewise(held) if trusted.kind is Kind.TEXT else held
+            trusted = Piece(held, trusted.type, (), trusted.most)
+        known[name] = _followed(trusted, asked.lookups.get(name))
+    return known, steps
+
+
+STEP = "dovetail_step"
+"""How the columns of steps are called, with a number behind."""
 
 
 def field_piece(place: exp.Table, name: str, given: Type) -> Piece:
@@ -181,27 +200,31 @@ def _named(one: Computed, names: Mapping[str, Piece], scope: Mapping[str, Type])
 def _trusted(piece: Piece) -> Piece:
     """The piece without its doubts, which are the row's anyway."""
     given = piece.type or Type(Kind.TEXT)
-    return Piece(piece.value, given, (), piece.most, piece.raw, piece.origin)
+    value = piece.value if piece.type is not None else null_of(given)
+    return Piece(value, given, (), piece.most, piece.raw, piece.origin)
 
 
 def _followed(piece: Piece, lookup: Lookup | None) -> Piece:
-    """What a reference leads to, by its list."""
+    """What a reference leads to, by its list: an object of JSON finds one of thousands at once."""
     if lookup is None:
         return piece
-    if piece.kind not in (Kind.INTEGER, Kind.TEXT, Kind.UUID) or lookup.type.kind not in _KEYS:
+    if piece.kind not in _KEYS or lookup.type.kind not in _KEYS:
         raise Unpushable(f"{lookup.name}: a reference of {piece.type} is not followed there")
-    sought = piece.copy() if piece.kind is not Kind.INTEGER else number(piece)
-    keys = [text(key) if piece.kind is not Kind.INTEGER else constant(int(key)) for key in lookup.pairs]
-    named = _KEYS[lookup.type.kind]
-    if not keys:
-        return Piece(cast(exp.Null(), named), lookup.type, (is_not_null(piece.copy()),), Fraction(0))
-    values = [cast(exp.Literal.string(value), named) for value in lookup.pairs.values()]
-    arms = list(zip(keys, values, strict=True))
-    unknown = negated(exp.In(this=sought.copy(), expressions=[key.copy() for key in keys]))
-    return Piece(choice(arms, None, sought), lookup.type, (unknown,), bound(lookup.type))
+    if len(lookup.pairs) > PAIRS_MAX:
+        raise Unpushable(f"{lookup.name}: the list has more than {PAIRS_MAX} entries")
+    if any("\x00" in part for pair in lookup.pairs.items() for part in pair):
+        raise Unpushable("PostgreSQL has no texts with the character NUL")
+    pairs = cast(exp.Literal.string(json.dumps(dict(lookup.pairs), ensure_ascii=False)), "jsonb")
+    found = call("jsonb_object_field_text", pairs, cast(piece.copy(), "text"))
+    unknown = binary(exp.And, is_not_null(piece.copy()), is_null(found.copy()))
+    value = cast(found, "bigint") if lookup.type.kind is Kind.INTEGER else bytewise(found)
+    return Piece(value, lookup.type, (unknown,), bound(lookup.type))
 
 
-_KEYS = {Kind.INTEGER: "bigint", Kind.TEXT: "text", Kind.UUID: "text"}
+PAIRS_MAX = 10_000
+"""Entries at most in a list by which a reference is followed."""
+
+_KEYS = (Kind.INTEGER, Kind.TEXT, Kind.UUID)
 
 
 def _landed(one: Computed, names: Mapping[str, Piece], scope: Mapping[str, Type], landing: Landing) -> Piece:

@@ -195,7 +195,7 @@ def _logic(node: Node, names: Names) -> Piece:
     if not right.doubts:
         return Piece(value, _TRUTH, left.doubts)
     decided = exp.Is(this=_truth(left), expression=exp.Boolean(this=node.op is Op.OR))
-    return Piece(value, _TRUTH, (*left.doubts, binary(exp.And, negated(decided), any_of(right.doubts))))
+    return Piece(value, _TRUTH, (*left.doubts, binary(exp.And, any_of(right.doubts), negated(decided))))
 
 
 def _truth(piece: Piece) -> SQL:
