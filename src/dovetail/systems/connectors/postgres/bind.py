@@ -22,6 +22,9 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 _DETOUR_DIGITS = 76
 _DAY_US = 86_400_000_000
 _DECIMALS_MAX = 6
+_NOUGHTS = r"^(-?\d+)\.0+(E.*)?$|^(-?\d+\.\d*[1-9])0+(E.*)?$"
+"""Noughts that a number needs not to be itself; small numbers come as `1.50E-9`."""
+
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _Checked = tuple[pa.Array, Mapping[int, str]]
 
@@ -235,7 +238,8 @@ def _outside(numbers: pa.Array, least: int, most: int) -> pa.Array:
 def _decimal_texts(array: pa.Array, column: Column) -> pa.Array:
     written = array.cast(pa.string())
     if logical(column.stored).precision is None:
-        written = pc.replace_substring_regex(written, r"^(-?\d+)\.0+$|^(-?\d+\.\d*[1-9])0+$", r"\1\2")
+        written = pc.replace_substring_regex(written, _NOUGHTS, r"\1\3\2\4")
+        written = pc.replace_substring_regex(written, "^0E.*$", "0")
     return written
 
 
