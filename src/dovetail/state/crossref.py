@@ -45,9 +45,9 @@ ORDER BY member"""
 class Crossref:
     """Numbers of shared rows, and the key of each at each member.
 
-    A row has at most one key at a member, and a key belongs to at most one row of a mapping. A link stands in one place:
-    alone, or in a live segment. The database itself holds the rule among those that stand alone; `link` and the segments
-    hold it across.
+    A row has at most one key at a member, and a key belongs to at most one row of a mapping. A link stands in one
+    place: alone, or in a live segment. The database itself holds the rule among those that stand alone; `link` and the
+    segments hold it across.
     """
 
     def __init__(self, database: Database, shelf: Shelf) -> None:

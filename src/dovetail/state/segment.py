@@ -29,9 +29,9 @@ class Segment:
     """Shared rows that one chunk of a bulk load creates, and what is to be remembered of each.
 
     `rows` ascends. `keys` holds for each member the key of each row, as text or as the whole number whose text it is,
-    null where a row has none. `layout` is the base's layout document, `None` where no base is kept, and `marks` the base,
-    of the type `CELL` and in the shape (rows, fields, members). `digests` are whatever row digests a member's own system
-    computed (int64). `place` and `counts` are the load's own: where this chunk ends, and what it counted.
+    null where a row has none. `layout` is the base's layout document, `None` where no base is kept, and `marks` the
+    base, of the type `CELL` and in the shape (rows, fields, members). `digests` are whatever row digests a member's own
+    system computed (int64). `place` and `counts` are the load's own: where this chunk ends, and what it counted.
     """
 
     mapping: str

@@ -15,15 +15,16 @@ from dovetail.state.base import Base
 from dovetail.state.crossref import Crossref, order_of
 from dovetail.state.database import Database
 from dovetail.state.dialect import Load
-from dovetail.state.faults import misused, not_one_to_one
+from dovetail.state.faults import damaged, misused, not_one_to_one
 from dovetail.state.keyset import KeySet, strings
 from dovetail.state.planes import Numbers
 from dovetail.state.segment import BASE, ROWS, Keys, Segment
 from dovetail.state.shelf import Shelf, part_of
 from dovetail.state.spans import as_numbers, linked
 
-_PUT = """INSERT INTO segments (segment_id, mapping, part, chunk, is_live, first_row, last_row, row_count, linked, paired,
-    layout_id, base_gone, turn, place, counts, put_at) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"""
+_PUT = """INSERT INTO segments (segment_id, mapping, part, chunk, is_live, first_row, last_row, row_count, linked,
+    paired, layout_id, base_gone, turn, place, counts, put_at)
+VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"""
 _TURN = "SELECT turn FROM segments WHERE segment_id = ?"
 _PARTS = Load(
     "segment_parts", (("segment_id", "BIGINT"), ("name", "TEXT"), ("checksum", "BIGINT"), ("content", "BYTES"))
@@ -42,6 +43,8 @@ _DROP = (
     "DELETE FROM segment_gone WHERE segment_id = ?",
     "DELETE FROM segments WHERE segment_id = ?",
 )
+_SAID = """SELECT link_count, lowest, highest, lowest_text, highest_text FROM segment_links
+WHERE segment_id = ? AND member = ?"""
 _EVERY = "SELECT segment_id FROM segments ORDER BY segment_id"
 
 
@@ -213,6 +216,19 @@ class Segments:
             try:
                 segment = self._read(number)
                 self._sound(segment)
+                for member, keys in segment.keys.items():
+                    self._describes(number, member, kept.keys_of(keys))
             except StateFault as fault:
                 return str(fault)
         return ""
+
+    def _describes(self, number: int, member: str, keys: Keys) -> None:
+        """Raise unless what is said of a member's keys is true of them."""
+        said, found = kept.summary(keys, kept.asked(keys))
+        row = self._database.row(_SAID, number, member)
+        is_true = row == (said.count, said.lowest, said.highest, said.lowest_text, said.highest_text)
+        if found is not None:
+            hashes = self._shelf.opened(number, f"hashes {member}", kept.read_hashes)
+            is_true = is_true and bool(hashes.among(found).all())
+        if not is_true:
+            raise damaged(self._database.place, f"segment {number} is not what is said of its keys")
