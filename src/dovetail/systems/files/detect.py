@@ -84,9 +84,9 @@ class Sight:
         return Spelling(found, tuple(sorted(self.nulls)), sign)
 
     def _is_decimal(self) -> bool:
-        """Whether the digits fit one exact type (long ones without a sign are codes), and a sign before three digits is not
-        one that groups thousands."""
-        fits = 0 < self.scale and self.scale + self.whole <= DECIMAL_PRECISION_MAX
+        """Whether the digits fit one exact type (long ones without a sign are codes), and a sign before three digits is
+        not one that groups thousands."""
+        fits = self.scale > 0 and self.scale + self.whole <= DECIMAL_PRECISION_MAX
         return fits and (self.decimal == "." or self.has_ungrouped)
 
     def _narrow(self, texts: pa.Array) -> None:
@@ -134,7 +134,5 @@ class Sight:
 
 def _are_floats(texts: pa.Array) -> bool:
     """Whether every text is, to the digit, the shortest spelling of the 64-bit float that it stands for."""
-    for text in texts.to_pylist():
-        if text is not None and Decimal(text) != Decimal(repr(float(text))):
-            return False
-    return True
+    given = (text for text in texts.to_pylist() if text is not None)
+    return all(Decimal(text) == Decimal(repr(float(text))) for text in given)

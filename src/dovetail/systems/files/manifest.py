@@ -1,4 +1,4 @@
-"""What a system of files remembers beside its data: fences, ledger, how its files were made, and what was committed last.
+"""What a system of files remembers beside its data: fences, ledger, how files were made, what was committed last.
 
 It is one file that is replaced as a whole: its renaming is the moment at which data and ledger are committed together.
 """
@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dovetail.errors import SystemFault
 from dovetail.model.catalog import Dataset, DatasetKind, Field
@@ -91,16 +92,16 @@ def _encoded(manifest: Manifest) -> dict[str, object]:
     }
 
 
-def _decoded(found: dict[str, object]) -> Manifest:
+def _decoded(found: dict[str, Any]) -> Manifest:
     if found["dovetail"] != _VERSION:
         raise ValueError(found["dovetail"])
-    entries = [LedgerEntry(one[0], one[1], one[2], base64.b64decode(one[3])) for one in found["entries"]]  # type: ignore[attr-defined]
+    entries = [LedgerEntry(one[0], one[1], one[2], base64.b64decode(one[3])) for one in found["entries"]]
     return Manifest(
-        generation=int(str(found["generation"])),
-        epochs=dict(found["epochs"]),  # type: ignore[call-overload]
+        generation=found["generation"],
+        epochs=dict(found["epochs"]),
         entries={(one.partition, one.chunk): one for one in entries},
-        pinned={name: _decoded_pin(one) for name, one in found["pinned"].items()},  # type: ignore[attr-defined]
-        pending={name: (one[0], one[1]) for name, one in found["pending"].items()},  # type: ignore[attr-defined]
+        pinned={name: _decoded_pin(one) for name, one in found["pinned"].items()},
+        pending={name: (one[0], one[1]) for name, one in found["pending"].items()},
     )
 
 
@@ -117,22 +118,22 @@ def _encoded_pin(pinned: Pinned) -> dict[str, object]:
     }
 
 
-def _decoded_pin(found: dict[str, object]) -> Pinned:
-    fields = tuple(Field(**{**one, "type": _type(one["type"])}) for one in found["fields"])  # type: ignore[attr-defined]
+def _decoded_pin(found: dict[str, Any]) -> Pinned:
+    fields = tuple(Field(**{**one, "type": _type(one["type"])}) for one in found["fields"])
     dataset = Dataset(
-        str(found["name"]),
+        found["name"],
         DatasetKind.TABLE,
         fields,
-        tuple(found["key"]),  # type: ignore[arg-type]
-        tuple(tuple(one) for one in found["uniques"]),  # type: ignore[attr-defined]
-        comment=str(found["comment"]),
+        tuple(found["key"]),
+        tuple(tuple(one) for one in found["uniques"]),
+        comment=found["comment"],
     )
     spellings = {
         name: Spelling(**{**one, "type": _type(one["type"]), "nulls": tuple(one["nulls"])})
-        for name, one in found["spellings"].items()  # type: ignore[attr-defined]
+        for name, one in found["spellings"].items()
     }
-    return Pinned(dataset, spellings, dict(found["style"]))  # type: ignore[call-overload]
+    return Pinned(dataset, spellings, dict(found["style"]))
 
 
-def _type(found: dict[str, object]) -> Type:
-    return Type(**{**found, "kind": Kind(found["kind"])})  # type: ignore[arg-type]
+def _type(found: dict[str, Any]) -> Type:
+    return Type(**{**found, "kind": Kind(found["kind"])})

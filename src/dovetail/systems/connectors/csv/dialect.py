@@ -91,7 +91,7 @@ def look(path: Path, wish: Wish) -> Dialect:
 
 
 def cells(delimiter: str, quote: str, escape: str | None) -> re.Pattern[str]:
-    """The pattern of one cell: group 1 is its quoted content, 2 what follows the quote, 3 its bare content, 4 its end."""
+    """The pattern of a cell: group 1 is its quoted content, 2 what follows the quote, 3 its bare content, 4 its end."""
     d, q = re.escape(delimiter), re.escape(quote)
     inner = rf"[^{q}]++|{q}{q}" if escape is None else rf"[^{q}{re.escape(escape)}]++|{q}{q}|{re.escape(escape)}."
     return re.compile(rf"(?:{q}((?:{inner})*+){q}([^{d}\r\n]*+)|(?!{q})([^{d}\r\n]*+))({d}|\r\n|\r|\n|\Z)", re.DOTALL)

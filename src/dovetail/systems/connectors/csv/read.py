@@ -14,7 +14,7 @@ from dovetail.systems.connectors.csv.dialect import Dialect
 from dovetail.systems.connectors.csv.stream import MARK, Stream
 from dovetail.systems.files.folder import faults
 
-BLOCK_BYTES = 4 * 2**20
+BLOCK_BYTES = 2 * 2**20
 """What is held of a file at a time; a record that is longer makes it grow."""
 
 RECORD_BYTES_MAX = 1 << 30

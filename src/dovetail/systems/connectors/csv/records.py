@@ -1,4 +1,4 @@
-"""The records of a file of delimited values as they stand, byte by byte: for finding their lines, and for copying them."""
+"""The records of a file of delimited values as they stand, byte by byte: to find their lines, and to copy them."""
 
 from __future__ import annotations
 

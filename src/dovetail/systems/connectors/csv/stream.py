@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from dovetail.errors import SystemFault
@@ -52,7 +52,7 @@ class Stream:
         return False
 
 
-def blocks(path: Path, dialect: Dialect) -> Iterator[bytes]:
+def blocks(path: Path, dialect: Dialect) -> Generator[bytes]:
     """The UTF-8 of what follows the first record, in blocks; the last one holds the marks."""
     skip = len(dialect.head.encode())
     last = b"\n"

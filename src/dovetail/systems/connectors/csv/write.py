@@ -150,8 +150,8 @@ def _add(file: BinaryIO, hand: Hand, edit: Edit) -> None:
     columns = hand.columns(edit.rows)
     nothing = [""] * len(edit.rows)
     cells_of = [columns.get(name, nothing) for name in dialect.names]
-    for at in edit.added:
-        file.write(encode((dialect.delimiter.join(column[at] for column in cells_of) + dialect.line_end).encode()))
+    lines = (dialect.delimiter.join(column[at] for column in cells_of) + dialect.line_end for at in edit.added)
+    file.writelines(encode(line.encode()) for line in lines)
 
 
 def _end(file: BinaryIO, dialect: Dialect, last: bytes) -> None:

@@ -31,8 +31,8 @@ _CLASSES: dict[Kind, set[type]] = {
 
 
 def rows(path: Path, fields: Sequence[Field], *, rows_max: int) -> Iterator[pa.RecordBatch]:
-    """Every line that is not empty, these fields of it; at least one batch, which may be empty. A line that is no object
-    is a row of nulls that says so."""
+    """Every line that is not empty, these fields of it; at least one batch, which may be empty. A line that is
+    no object is a row of nulls that says so."""
     is_empty = True
     for part in lines(path):
         for at in range(0, len(part), rows_max):

@@ -67,7 +67,8 @@ class Values:
         return Type(Kind.JSON, native=NESTED)
 
     def _number(self) -> Type:
-        if self.classes == {int} and -(2 ** (_BITS - 1)) <= self.least and self.most < 2 ** (_BITS - 1):
+        widest = 2 ** (_BITS - 1)
+        if self.classes == {int} and self.least >= -widest and self.most < widest:
             return Type(Kind.INTEGER, native="integer")
         whole = max(self.whole, len(str(max(-self.least, self.most))))
         if whole + self.scale <= DECIMAL_PRECISION_MAX:

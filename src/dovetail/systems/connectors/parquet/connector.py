@@ -28,7 +28,7 @@ ENDINGS = (".parquet", ".pq")
 class Connector:
     """Reads the Parquet files of a folder, or one file; each is a dataset that is named by its stem.
 
-    Types are those of the file. Nested values are carried as JSON text; a time that is finer than a microsecond is held.
+    Types are those of the file. Nested values are carried as JSON text; a time finer than a microsecond is held.
     """
 
     path: Path

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dovetail.model.catalog import Dataset, Field
 from dovetail.model.carrier import recast
+from dovetail.model.catalog import Dataset, Field
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.parquet.read import opened
 from dovetail.systems.connectors.parquet.types import carry
