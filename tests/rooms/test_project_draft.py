@@ -218,6 +218,23 @@ def test_types_that_do_not_meet_stand_as_comments(tmp_path: Path) -> None:
     )
 
 
+def test_the_types_of_translated_keys_are_no_doubt(tmp_path: Path) -> None:
+    schemas = {
+        "shop.db": "create table orders(id integer primary key, code text unique); "
+        "create table order_lines(id integer primary key, order_id integer references orders(id), sku text unique)",
+        "stock.db": "create table orders(order_no varchar(20) primary key, code text unique); "
+        "create table order_lines(order_no varchar(20) references orders(order_no), sku text primary key)",
+    }
+    for name, schema in schemas.items():
+        connection = sqlite3.connect(tmp_path / name)
+        connection.executescript(schema)
+        connection.close()
+    init(tmp_path / "p", [("shop", str(tmp_path / "shop.db")), ("stock", str(tmp_path / "stock.db"))], variables={})
+    lines = (tmp_path / "p" / "mappings" / "order_lines.yaml").read_text().split("\n")
+    (reference,) = [line for line in lines if "ref: orders" in line]
+    assert "integer against text" not in reference
+
+
 def test_a_reference_of_one_side_only_is_a_comment(tmp_path: Path) -> None:
     parent = table("place", ID, field("code"))
     left = table("item", ID, field("code"), field("place_id"), references=(Reference(("place_id",), "place", ("id",)),))

@@ -101,7 +101,7 @@ class _Draft:
         for pair in self.pair.fields:
             ref, comment, runs = self._reference(pair)
             name = _unique(_name(pair.left.name, drop_id=bool(ref)), taken)
-            doubts = [comment] if comment else _doubts(pair)
+            doubts = [comment] if comment else _doubts(pair, translated=bool(ref))
             lines.append(_Line(name, pair.left, pair.right, ref, "; ".join(doubts), runs and (pair.fits or bool(ref))))
         return sorted(lines, key=lambda line: not line.runs)
 
@@ -198,7 +198,10 @@ def _system(side: Side) -> list[str]:
     return [*lines, f"    url: {_yaml(place)}"]
 
 
-def _doubts(pair: FieldPair) -> list[str]:
+def _doubts(pair: FieldPair, *, translated: bool) -> list[str]:
+    """What a person should look at; the types of references do not matter, for their keys are translated."""
+    if translated:
+        return [f"names alike {pair.score:.0%}"] if pair.score < SURE else []
     doubts = []
     if not pair.fits:
         doubts.append(f"{pair.left.type} against {pair.right.type}: write an expression in one of the cells")
