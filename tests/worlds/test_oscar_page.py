@@ -71,6 +71,7 @@ def environment(postgres_server: Server, tmp_path: Path) -> Iterator[dict[str, s
         postgres_server.drop(name)
 
 
+@pytest.mark.timeout(300)
 def test_every_command_of_the_page_ends_and_prints_as_it_says(environment: dict[str, str], tmp_path: Path) -> None:
     dump = find_dump()
     if dump is None or shutil.which("psql") is None:
