@@ -10,20 +10,27 @@ import pyarrow as pa
 
 from dovetail.engine.arrays import listed
 from dovetail.mapping.compiled import CompiledMapping
+from dovetail.merge.based import needs_base
 from dovetail.merge.packed import CELL, pack, unpack
 from dovetail.state.store import Store
 
 
 class Agreed:
     """The base of every shared row of a mapping, as an array of the shape (rows, fields, members) and the type
-    `CELL`."""
+    `CELL`; in memory the rows of each field and member lie together.
 
-    def __init__(self, mapping: CompiledMapping, numbers: npt.NDArray[np.int64]) -> None:
+    `is_kept` is false where no decision needs a base; then none is made for rows that have none."""
+
+    def __init__(
+        self, mapping: CompiledMapping, numbers: npt.NDArray[np.int64], *, for_sync: bool = False
+    ) -> None:
+        self.is_kept = for_sync or needs_base(mapping.mapping)
         self.mapping = mapping
         self.numbers = numbers
         self.fields = tuple(field.name for field in mapping.mapping.fields)
         self.members = tuple(member.name for member in mapping.members)
-        self.cells = np.zeros((len(numbers), len(self.fields), len(self.members)), dtype=CELL)
+        shape = (len(self.fields), len(self.members), len(numbers))
+        self.cells = np.zeros(shape, dtype=CELL).transpose(2, 0, 1)
 
     @property
     def layout(self) -> str:

@@ -36,9 +36,29 @@ def taken(column: Column, positions: npt.NDArray[np.int64]) -> Any:
     >>> taken(pa.array([1, 2]), np.array([1, -1])).to_pylist()
     [2, None]
     """
+    if is_whole(positions, len(column)):
+        return column
     outside = positions < 0
     chosen = pa.array(positions, mask=outside, type=pa.int64()) if outside.any() else pa.array(positions, pa.int64())
     return pc.take(column, chosen)
+
+
+def whole(column: Column) -> pa.Array:
+    """The column in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0, column.type)])
+
+
+def is_whole(positions: npt.NDArray[np.int64], rows: int) -> bool:
+    """Whether these are the positions of so many rows, all of them in order.
+
+    >>> is_whole(np.array([0, 1]), 2), is_whole(np.array([0, 1]), 3)
+    (True, False)
+    """
+    if len(positions) != rows or (rows and (positions[0] != 0 or positions[-1] != rows - 1)):
+        return False
+    return bool((positions[1:] - positions[:-1] == 1).all())
 
 
 def listed(column: Column) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -88,14 +90,20 @@ class Book:
 
     def rows(self) -> Numbers:
         """Every row that has a key, in order, each once."""
-        known = np.unique(np.concatenate([page.numbers for page in self._pages])) if self._pages else _EMPTY
+        known = ordered([page.numbers for page in self._pages])
         known = known[known != NO_ROW]
         keys, _ = self.keys(known)
         with_key: Numbers = known[flags(pc.is_valid(keys))]
         return with_key
 
 
-_EMPTY = np.array([], dtype=np.int64)
+def ordered(lists: Sequence[Numbers]) -> Numbers:
+    """The numbers of all lists in order, each once."""
+    numbers = np.concatenate([np.array([], dtype=np.int64), *lists])
+    if not (numbers[1:] > numbers[:-1]).all():
+        numbers.sort(kind="stable")
+        numbers = numbers[np.concatenate([[True], numbers[1:] != numbers[:-1]])]
+    return numbers
 
 
 class _Page:

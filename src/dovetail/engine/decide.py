@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.arrays import listed, taken
@@ -13,14 +12,14 @@ from dovetail.engine.check import check_rows
 from dovetail.engine.contest import settle_contests
 from dovetail.engine.decision import Contest, Decision, Flags, Surroundings
 from dovetail.engine.links import Links
+from dovetail.engine.marks import mark
 from dovetail.engine.put import Places
 from dovetail.engine.survey import Survey
 from dovetail.engine.work import find_updates, try_creates, work_at
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.deletes import Fate, fate
-from dovetail.merge.fingerprint import fingerprints, row_seeds
-from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, judge
+from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, Verdict, first_of, judge
 from dovetail.model.mapping import DeleteRule, Rule, SharedField
 
 
@@ -33,13 +32,13 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         agreed=agreed,
         sources={},
         origins={},
-        marks=np.zeros(agreed.cells.shape, dtype=np.uint64),
+        marks=np.zeros((*agreed.cells.shape[1:], len(survey)), dtype=np.uint64).transpose(2, 0, 1),
         first_agreement=agreed.cells["agreement"].max(axis=2, initial=0).astype(np.int64),
         active=active,
         filtered=filtered,
         left_out=np.zeros(len(survey), dtype=np.bool_),
     )
-    contested = _judge_fields(decision, row_seeds(survey.numbers, around.seed))
+    contested = _judge_fields(decision, around.seed)
     gone = _vanished(decision)
     settle_contests(decision, contested, around)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
@@ -95,31 +94,57 @@ def _active(survey: Survey, present: Flags) -> tuple[Flags, Flags]:
     return active & ~filtered, filtered
 
 
-def _judge_fields(decision: Decision, seeds: npt.NDArray[np.uint64]) -> dict[str, Places]:
+def _judge_fields(decision: Decision, seed: int) -> dict[str, Places]:
     """Judge every field; the answer names the contested places of each."""
-    survey, cells = decision.survey, decision.agreed.cells
+    survey = decision.survey
     contested: dict[str, Places] = {}
+    is_plain = _nobody_meets(decision)
+    if not is_plain or decision.agreed.is_kept:
+        mark(decision, seed)
     for at, shared in enumerate(survey.mapping.mapping.fields):
         knows = np.array([rows.member.cell(shared.name) is not None for rows in survey.sides])
         active = decision.active & knows[:, None]
-        own = _own_marks(survey, shared.name, seeds)
-        decision.marks[:, at, :] = own.T
-        agreement = cells["agreement"][:, at, :].T
-        evidence = Evidence(
-            active=active,
-            marks=_comparable(survey, shared, own),
-            based=agreement > 0,
-            changed=(agreement > 0) & (own != cells["mark"][:, at, :].T),
-            agreement=agreement,
-        )
-        verdict = judge(field_rule(survey.mapping, shared), evidence)
+        rule = field_rule(survey.mapping, shared)
+        verdict = _alone(rule, active) if is_plain else judge(rule, _evidence(decision, at, active))
         winner = verdict.winner.copy()
         _owned_values(survey, shared, active, winner)
         contested[shared.name] = np.flatnonzero(winner == CONTESTED)
         winner[winner == CONTESTED] = KEEP
         decision.sources[shared.name] = winner
-        decision.origins[shared.name] = np.where(winner >= 0, winner, verdict.source).astype(np.int8)
+        decision.origins[shared.name] = np.where(winner >= 0, winner, verdict.source)
     return contested
+
+
+def _nobody_meets(decision: Decision) -> bool:
+    """Whether every row stands at one member at most, and nothing was ever agreed on: then nothing is to be judged."""
+    met = decision.active[0]
+    for active in decision.active[1:]:
+        if (met & active).any():
+            return False
+        met = met | active
+    return not decision.first_agreement.any()
+
+
+def _alone(rule: FieldRule, active: Flags) -> Verdict:
+    """What `judge` says where nobody meets."""
+    nobody = np.full(active.shape[1], KEEP, dtype=np.int8)
+    return Verdict(nobody, first_of(rule.order, active))
+
+
+def _evidence(decision: Decision, at: int, active: Flags) -> Evidence:
+    """What is known of one field."""
+    shared = decision.survey.mapping.mapping.fields[at]
+    cells = decision.agreed.cells[:, at, :].T
+    own = decision.marks[:, at, :].T
+    agreement = np.ascontiguousarray(cells["agreement"])
+    based = agreement > 0
+    return Evidence(
+        active=active,
+        marks=_comparable(decision.survey, shared, own),
+        based=based,
+        changed=based & (own != cells["mark"]),
+        agreement=agreement,
+    )
 
 
 def _owned_values(survey: Survey, shared: SharedField, active: Flags, winner: npt.NDArray[np.int8]) -> None:
@@ -133,18 +158,6 @@ def _owned_values(survey: Survey, shared: SharedField, active: Flags, winner: np
                 at = np.flatnonzero(active[side])
                 held = listed(taken(rows.shared.column(shared.name), survey.index[side, at]))
                 winner[at[[one == value for one in held]]] = side
-
-
-def _own_marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Fingerprints of a field as each member gives it; references by the member's own key."""
-    marks = np.zeros(survey.index.shape, dtype=np.uint64)
-    for side, rows in enumerate(survey.sides):
-        if rows.member.cell(name) is None:
-            continue
-        at = np.flatnonzero(survey.index[side] != ABSENT)
-        values = pc.take(rows.shared.column(name), pa.array(survey.index[side, at]))
-        marks[side, at] = fingerprints(values, seeds[at])
-    return marks
 
 
 def _comparable(survey: Survey, shared: SharedField, own: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -59,7 +59,8 @@ class Work:
 class Decision:
     """Everything decided about one mapping; nothing has been written.
 
-    `marks` are today's fingerprints in the shape of the base (rows, fields, members); `sources` the member
+    `marks` are today's fingerprints in the shape of the base (rows, fields, members), once they are needed
+    (`is_marked`); `sources` the member
     whose value counts, by field (-1: nobody's, the members keep theirs), `origins` the member whose value a new row
     gets.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
@@ -74,6 +75,7 @@ class Decision:
     active: Flags
     filtered: Flags
     left_out: Flags
+    is_marked: bool = False
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
@@ -95,7 +97,7 @@ class Decision:
 
     def being_written(self) -> Flags:
         """Which fields of which rows wait for a write somewhere (rows, fields)."""
-        flags = np.zeros(self.marks.shape[:2], dtype=np.bool_)
+        flags = np.zeros(self.marks.shape[1::-1], dtype=np.bool_).T
         for work in self.work:
             flags[work.creates] = True
             flags[work.deletes] = True

@@ -18,9 +18,10 @@ from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
 from dovetail.engine.record import journal, settle_base
 from dovetail.failpoints import Point, failpoint
+from dovetail.merge.packed import CELL
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.key import encode
-from dovetail.state.segment import Segment
+from dovetail.state.segment import NOTHING, Segment
 from dovetail.state.store import Store
 
 BULK_ROWS_MIN = 500
@@ -60,7 +61,7 @@ class Delivery:
         self.chunk = chunk
         self.tries: list[Sent] = []
         self._holding = 0
-        self._before = decision.agreed.cells[chunk.places]
+        self._before: npt.NDArray[np.void] | None = None
         numbers = decision.survey.numbers[chunk.places]
         self._is_bulk = (
             chunk.verb is Verb.CREATE
@@ -69,6 +70,8 @@ class Delivery:
             and partition.is_exact
             and bool((np.diff(numbers) > 0).all())
         )
+        if decision.agreed.is_kept or decision.first_agreement[chunk.places].any():
+            self._before = decision.agreed.cells[chunk.places]
 
     @property
     def receipt(self) -> Receipt:
@@ -89,7 +92,7 @@ class Delivery:
             self.partition.reopen()
             if self.partition.knows(self.tries[-1].number):
                 return
-            self.decision.agreed.cells[self.chunk.places] = self._before
+            self._take_back(slice(None))
         self.intend()
         self.send()
 
@@ -108,11 +111,13 @@ class Delivery:
         failpoint(Point.INTENT_BEFORE)
         with store.transaction():
             if segment is not None:
+                member = self.decision.survey.sides[self.work.side].member
                 store.segments.put(self.partition.name, number, segment)
+                store.journal.append_segment(self.desk.run, self.partition.name, number, member=member.name)
             else:
                 store.intents.put(self.partition.name, number, run=self.desk.run, content=self._intent())
-            if len(self.tries) == 1 or segment is not None:
-                journal(store, self.desk.run, self.decision, work=self.work, chunk=chunk, number=number)
+                if len(self.tries) == 1:
+                    journal(store, self.desk.run, self.decision, work=self.work, chunk=chunk, number=number)
         failpoint(Point.INTENT_AFTER)
 
     def send(self) -> None:
@@ -139,14 +144,15 @@ class Delivery:
         decision, chunk = self.decision, self.chunk
         whole = np.ones(len(chunk.places), dtype=np.bool_)
         settled = Receipt(applied=len(chunk.places))
-        settle_base(decision, self.work, chunk, receipt=settled, done=whole, seed=self.desk.seed)
+        if decision.agreed.is_kept:
+            settle_base(decision, self.work, chunk, receipt=settled, done=whole, seed=self.desk.seed)
         survey, agreed = decision.survey, decision.agreed
         return Segment(
             mapping=survey.mapping.name,
             rows=pa.array(survey.numbers[chunk.places]),
             keys={rows.member.name: self._keys(side) for side, rows in enumerate(survey.sides)},
-            layout=agreed.layout,
-            marks=agreed.cells[chunk.places],
+            layout=agreed.layout if agreed.is_kept else None,
+            marks=agreed.cells[chunk.places] if agreed.is_kept else NOTHING,
         )
 
     def _keys(self, side: int) -> pa.Array:
@@ -174,10 +180,10 @@ class Delivery:
         chunk = self.chunk
         failed = sorted({reject.position for reject in receipt.rejects} | set(receipt.missed))
         if self._is_bulk and receipt.held is None:
-            self.decision.agreed.cells[chunk.places[failed]] = self._before[failed]
+            self._take_back(failed)
             return Bulk(self.desk.installation, tuple(failed))
         if self._is_bulk:
-            self.decision.agreed.cells[chunk.places] = self._before
+            self._take_back(slice(None))
         done = np.ones(len(chunk.places), dtype=np.bool_)
         done[failed] = False
         places = chunk.places[done]
@@ -186,6 +192,11 @@ class Delivery:
         keys = self._all_keys(receipt, done)
         settle_base(self.decision, self.work, chunk, receipt=receipt, done=done, seed=self.desk.seed)
         return self._claim_of(places, keys, removed=False)
+
+    def _take_back(self, rows: slice | list[int]) -> None:
+        """The base as it was before the chunk, for some of its rows."""
+        before = np.zeros(1, dtype=CELL) if self._before is None else self._before[rows]
+        self.decision.agreed.cells[self.chunk.places[rows]] = before
 
     def _all_keys(self, receipt: Receipt, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
         """The keys of the rows that were written, at every member."""

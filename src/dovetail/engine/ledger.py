@@ -79,8 +79,10 @@ def confirm(store: Store, claim: Claim) -> None:
         return
     for member, keys in claim.keys.items():
         _link(store, claim, member, keys)
-    layout = store.base.layout(claim.mapping, claim.layout)
-    store.base.save(claim.mapping, layout, claim.numbers, claim.packed)
+    based = [(number, cells) for number, cells in zip(claim.numbers, claim.packed, strict=True) if any(cells)]
+    if based:
+        layout = store.base.layout(claim.mapping, claim.layout)
+        store.base.save(claim.mapping, layout, *map(list, zip(*based, strict=True)))
 
 
 def _link(store: Store, claim: Claim, member: str, keys: Sequence[str | None]) -> None:

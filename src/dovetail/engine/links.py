@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.engine.arrays import taken
-from dovetail.engine.book import NO_ROW, Book, Numbers
+from dovetail.engine.book import NO_ROW, Book, Numbers, ordered
 from dovetail.state.store import Store
 
 
@@ -66,7 +66,7 @@ class Links:
         rows = [self._book(mapping, member).rows() for member in self._members[mapping]]
         if not self._whole:
             rows += [_links(self.store, mapping, member)[0] for member in self._members[mapping]]
-        return np.unique(np.concatenate(rows)) if rows else np.array([], dtype=np.int64)
+        return ordered(rows)
 
     def draw(self, mapping: str, count: int) -> range:
         """`count` numbers for new shared rows."""

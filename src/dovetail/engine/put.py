@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import flags, taken
+from dovetail.engine.arrays import flags, taken, whole
 from dovetail.engine.book import NO_ROW
 from dovetail.engine.links import Links
 from dovetail.engine.survey import Survey, parent_member
@@ -44,6 +44,16 @@ class Put:
 
 def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], places: Places) -> pa.Array:
     """The value of a shared field for each place, taken from the member that `source` names (-1: null)."""
+    chosen = source[places].astype(np.int64)
+    if len(chosen) and (chosen == chosen[0]).all() and (side := int(chosen[0])) >= 0:
+        rows = survey.sides[side]
+        if rows.member.cell(field) is not None:
+            return whole(taken(rows.shared.column(field), survey.index[side, places]))
+    return _from_several(survey, field, chosen, places)
+
+
+def _from_several(survey: Survey, field: str, chosen: npt.NDArray[np.int64], places: Places) -> pa.Array:
+    """The value of a shared field for each place, from the member that `chosen` names for it."""
     parts: list[pa.Array] = []
     offsets = []
     total = 0
@@ -61,7 +71,6 @@ def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], p
     if kind is None:
         return pa.nulls(len(places))
     knows = np.array([rows.member.cell(field) is not None for rows in survey.sides])
-    chosen = source[places].astype(np.int64)
     chosen[~knows[np.maximum(chosen, 0)]] = ABSENT
     position = np.where(chosen >= 0, survey.index[np.maximum(chosen, 0), places], ABSENT)
     flat = position + np.array(offsets, dtype=np.int64)[np.maximum(chosen, 0)]

@@ -138,6 +138,8 @@ def _note_unreadable(rows: MemberRows, unreadable: pa.ChunkedArray | None) -> No
 
 def _note_doubles(rows: MemberRows) -> None:
     """A key that occurs twice identifies nothing: both rows are held."""
+    if len(rows.member.key) == 1 and _ascends(rows.own.column(rows.member.key[0])):
+        return
     codes = np.asarray(rows.keys.dictionary_encode().indices)
     counts = np.bincount(codes)
     if len(counts) == len(codes):
@@ -149,3 +151,10 @@ def _note_doubles(rows: MemberRows) -> None:
             problem = Problem("DV-403", "several rows have this key", rows.member.name, ", ".join(rows.member.key))
             rows.problems.setdefault(other, problem)
             rows.problems.setdefault(position, problem)
+
+
+def _ascends(column: pa.ChunkedArray) -> bool:
+    """Whether each value is known and greater than the one before: then no two are the same."""
+    if column.null_count or pa.types.is_floating(column.type):
+        return False
+    return bool(pc.all(pc.less(column.slice(0, max(len(column) - 1, 0)), column.slice(1)), min_count=0).as_py())

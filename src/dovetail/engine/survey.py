@@ -30,7 +30,7 @@ class Survey:
 
     `numbers` are shared row numbers; `index` holds, a line each member, the position of the row there (`ABSENT` where
     it has none); `vanished`
-    is true where a member that was linked no longer holds the row. `problems` are by place in `numbers`. `referred`
+    is true where a member that was linked no longer holds the row, `fresh` where a row was paired or numbered just now. `problems` are by place in `numbers`. `referred`
     holds, for each reference
     field, a line each member, the number of the shared row that it names (`NO_ROW` for none).
     """
@@ -40,6 +40,7 @@ class Survey:
     numbers: npt.NDArray[np.int64]
     index: npt.NDArray[np.int64]
     vanished: npt.NDArray[np.bool_]
+    fresh: npt.NDArray[np.bool_]
     problems: dict[int, list[Problem]] = field(default_factory=dict)
     referred: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
@@ -113,7 +114,10 @@ def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], paired: Pai
         if len(gone):
             former = links.keys_of(mapping.name, given.member.name, numbers[gone])
             vanished[side, gone] = flags(pc.is_valid(former))
-    survey = Survey(mapping, sides, numbers, index, vanished)
+    is_fresh = np.zeros(len(numbers), dtype=np.bool_)
+    is_fresh[first_fresh:first_alone] = True
+    is_fresh[[place for place, _ in paired.attached]] = True
+    survey = Survey(mapping, sides, numbers, index, vanished, is_fresh)
     for at, (where, dispute) in enumerate(disputed):
         survey.hold(first_alone + at, _problem(dispute, sides, where))
     for side, given in enumerate(sides):
