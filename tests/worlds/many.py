@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,14 +75,26 @@ KEYS = {
     "child": ("SELECT q, id FROM child", "SELECT q, no FROM c"),
     "item": ("SELECT sku, id FROM item", "SELECT code, no FROM i"),
 }
+FINE = """
+from dovetail.engine import load, write
+load.SCOPE_ROWS = write.CREATE_ROWS = write.CHUNK_ROWS = {rows}
+"""
+"""Lets the shipped command work in smaller steps, so that a small load has many of them."""
+
 IDLE_S = 10
 
 
 class Many:
     """The scene: the left side is filled once, the right side and the state are emptied by `reset`."""
 
-    def __init__(self, world: World, rows: int) -> None:
+    def __init__(self, world: World, rows: int, *, scope_rows: int | None = None) -> None:
         self.world = world
+        self.fine = world.folder.parent / "fine" if scope_rows else None
+        if scope_rows is not None and self.fine is not None:
+            self.fine.mkdir()
+            (self.fine / "sitecustomize.py").write_text(FINE.format(rows=scope_rows))
+            world.settings["batch_rows"] = scope_rows
+            world.declare()
         self.rows = {name: max(1, round(share * rows)) for name, share in SHARES.items()}
         for name, text in MAPPINGS.items():
             world.map(name, text)
@@ -90,7 +104,9 @@ class Many:
     @property
     def program(self) -> Program:
         """The command over the systems as they are declared now."""
-        return Program(self.world.folder, self.world.environment, self.world.variables)
+        paths = os.pathsep.join([str(self.fine), *sys.path]) if self.fine else ""
+        path = {"PYTHONPATH": paths} if paths else {}
+        return Program(self.world.folder, self.world.environment, {**self.world.variables, **path})
 
     def _fill(self) -> None:
         self.world.sql("left", LEFT)

@@ -14,8 +14,8 @@ PAIRS = [("sqlite", "sqlite"), ("postgres", "postgres")]
 def campaign(world, tmp_path):
     """Makes a campaign against a load of so many rows."""
 
-    def make(left: str, right: str, rows: int, *, state: str = "sqlite", seed: int | None = None) -> Campaign:
-        return Campaign(Many(world(left, right, state=state, timeout_s=30), rows), tmp_path, seed=seed)
+    def make(left: str, right: str, rows: int, *, scope_rows: int | None = None, state: str = "sqlite") -> Campaign:
+        return Campaign(Many(world(left, right, state=state, timeout_s=30), rows, scope_rows=scope_rows), tmp_path)
 
     return make
 
@@ -25,21 +25,37 @@ def judged(made: Campaign) -> None:
     assert made.is_clean, made.table()
 
 
-@pytest.mark.parametrize(("left", "right"), PAIRS)
-def test_kills_at_random_and_with_aim(campaign, told, left, right):
-    made = campaign(left, right, 12_000)
-    random = made.at_random(6)
-    aimed = made.aimed(6, span_s=0.2)
+def test_kills_at_random(campaign, told):
+    made = campaign("sqlite", "sqlite", 12_000, scope_rows=1_500)
+    tally = made.at_random(6, span_s=1.0)
     judged(made)
-    told(f"{random.strikes} + {aimed.strikes} times kill -9 in 12,000 rows, target {right}", "0 lost, 0 doubled")
+    told(f"{tally.strikes} times kill -9 in 12,000 rows, target SQLite", "0 lost, 0 doubled")
+
+
+def test_kills_with_aim(campaign, told):
+    made = campaign("postgres", "postgres", 12_000, scope_rows=1_500)
+    tally = made.aimed(6, span_s=0.5)
+    judged(made)
+    told(f"{tally.strikes} times kill -9, aimed, in 12,000 rows, target PostgreSQL", "0 lost, 0 doubled")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize(("left", "right"), PAIRS)
 def test_every_failpoint_with_every_action(campaign, told, left, right):
-    made = campaign(left, right, 1_000)
+    made = campaign(left, right, 3_000, scope_rows=600)
     made.at_every_point()
     strikes = sum(tally.strikes for tally in made.tallies.values())
     judged(made)
     told(f"{strikes} strikes: every failpoint x {{kill, raise, delay}}, target {right}", "0 lost, 0 doubled")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("left", "right"), PAIRS)
+def test_two_hundred_kills_in_a_load_of_200_000_rows(campaign, told, left, right):
+    made = campaign(left, right, 200_000)
+    random = made.at_random(200)
+    aimed = made.aimed(50)
+    judged(made)
+    told(f"{random.strikes} + {aimed.strikes} times kill -9 in 200,000 rows, target {right}", "0 lost, 0 doubled")

@@ -70,6 +70,7 @@ class World:
         self.state = state
         self.timeout_s = timeout_s
         self.typed = 0
+        self.settings: dict[str, Any] = {}
         (folder / "mappings").mkdir(parents=True, exist_ok=True)
         self.declare()
 
@@ -81,7 +82,7 @@ class World:
                 systems[name] = {"connector": "postgres", "url": f"${{URL_{name.upper()}}}"}
             else:
                 systems[name] = {"connector": "sqlite", "path": place}
-            systems[name]["timeout_s"] = self.timeout_s
+            systems[name] |= {"timeout_s": self.timeout_s, **self.settings}
         self.variables = {f"URL_{name.upper()}": place for name, place in {**self.places, **changed}.items()}
         document: dict[str, Any] = {"dovetail": 1, "project": "world", "systems": systems}
         if self.state:
