@@ -12,6 +12,7 @@ from sqlglot import exp
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.type import Kind, Type
 from dovetail.systems.connectors.postgres import digest as digests
+from dovetail.systems.connectors.postgres import push_packed
 from dovetail.systems.connectors.postgres.declared import logical, selected
 from dovetail.systems.connectors.postgres.faults import translated
 from dovetail.systems.connectors.postgres.order import by_key
@@ -72,6 +73,7 @@ class Passage:
     pouring: Session
     reader: Reader
     dataset: Dataset
+    stored: Mapping[str, Column]
     computing: Computing
 
     def look(
@@ -80,16 +82,19 @@ class Passage:
         """For the next rows after a key: the key, the values of the fields `told`, `WANTED`, `DOUBT`, and where wanted
         the digest of the fields of that name."""
         place = self.reader.place(self.dataset)
-        stored = self.reader.columns(self.ahead, self.dataset)
         fields = [known(self.dataset, name) for name in dict.fromkeys((*self.dataset.key, *told))]
-        values = [selected(field, column(field.name, place)) for field in fields]
-        values += [self.computing.wanted.copy(), self.computing.doubt.copy()]
-        fields += [Field(WANTED, _TRUTH), Field(DOUBT, _TRUTH)]
-        if digest is not None:
-            values.append(digests.of_row(self.dataset, stored, place, digest))
-            fields.append(digests.FIELD)
+        hashed = digests.of_row(self.dataset, self.stored, place, digest) if digest is not None else None
         self.ahead.renew()
-        tree = exp.Select(expressions=values).from_(self._stepped(self.ahead, stored, after, rows))
+        source = self._stepped(self.ahead, after, rows)
+        if push_packed.is_able(fields):
+            keys = [column(field.name, place) for field in fields]
+            sql = POSTGRES.sql(push_packed.select(keys, self.computing, hashed).from_(source))
+            answer = self.ahead.copy_out(f"COPY ({sql}) TO STDOUT (FORMAT binary)", rows_max=2, bytes_max=2)
+            return push_packed.unpack(b"".join(answer), [field.name for field in fields], is_hashed=hashed is not None)
+        values = [selected(field, column(field.name, place)) for field in fields]
+        values += [self.computing.wanted.copy(), self.computing.doubt.copy(), *([hashed] if hashed is not None else [])]
+        fields += [Field(WANTED, _TRUTH), Field(DOUBT, _TRUTH), *([digests.FIELD] if hashed is not None else [])]
+        tree = exp.Select(expressions=values).from_(source)
         batches = list(self.reader.stream(self.ahead, POSTGRES.sql(tree), fields))
         return pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if len(batches) > 1 else batches[0]
 
@@ -111,24 +116,21 @@ class Passage:
             raise
 
     def _poured(self, fields: Sequence[str], after: pa.RecordBatch | None, rows: int, *, every: bool) -> exp.Expression:
-        stored: Mapping[str, Column] = self.reader.columns(self.pouring, self.dataset)
         place = self.reader.place(self.dataset)
         values = [self.computing.values[name].copy() for name in fields]
         if every:
             tree = exp.Select(expressions=values).from_(place)
-            return by_key(self.pouring, self.dataset, stored, tree, after).limit(rows, copy=False)
-        tree = exp.Select(expressions=values).from_(self._stepped(self.pouring, stored, after, rows))
+            return by_key(self.pouring, self.dataset, self.stored, tree, after).limit(rows, copy=False)
+        tree = exp.Select(expressions=values).from_(self._stepped(self.pouring, after, rows))
         kept = exp.And(this=self.computing.wanted.copy(), expression=exp.Not(this=self.computing.doubt.copy()))
         return tree.where(kept)
 
-    def _stepped(
-        self, session: Session, stored: Mapping[str, Column], after: pa.RecordBatch | None, rows: int
-    ) -> exp.Subquery:
+    def _stepped(self, session: Session, after: pa.RecordBatch | None, rows: int) -> exp.Subquery:
         """The next rows, with the steps as further columns, under the name of the table."""
         place = self.reader.place(self.dataset)
         steps = [exp.Alias(this=step.copy(), alias=identifier(name)) for name, step in self.computing.steps.items()]
         chosen = exp.Select(expressions=[exp.Column(this=exp.Star(), table=place.this.copy()), *steps]).from_(place)
-        chosen = by_key(session, self.dataset, stored, chosen, after).limit(rows, copy=False)
+        chosen = by_key(session, self.dataset, self.stored, chosen, after).limit(rows, copy=False)
         return exp.Subquery(this=chosen, alias=exp.TableAlias(this=place.this.copy()))
 
 
@@ -141,7 +143,7 @@ def passage(sessions: tuple[Session, Session], reader: Reader, dataset: Dataset,
         pouring.rows(f"SET TRANSACTION SNAPSHOT {snapshot}")
         for session in sessions:
             session.rows(_PLAIN)
-        yield Passage(ahead, pouring, reader, dataset, found)
+        yield Passage(ahead, pouring, reader, dataset, reader.columns(ahead, dataset), found)
 
 
 def take(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -214,12 +215,16 @@ def _followed(piece: Piece, lookup: Lookup | None) -> Piece:
         raise Unpushable(f"{lookup.name}: the list has more than {PAIRS_MAX} entries")
     if any("\x00" in part for pair in lookup.pairs.items() for part in pair):
         raise Unpushable("PostgreSQL has no texts with the character NUL")
+    if lookup.type.kind is Kind.INTEGER and not all(_WHOLE.fullmatch(value) for value in lookup.pairs.values()):
+        raise Unpushable(f"{lookup.name}: the list holds what is no whole number")
     pairs = cast(exp.Literal.string(json.dumps(dict(lookup.pairs), ensure_ascii=False)), "jsonb")
     found = call("jsonb_object_field_text", pairs, cast(piece.copy(), "text"))
     unknown = binary(exp.And, is_not_null(piece.copy()), is_null(found.copy()))
     value = cast(found, "bigint") if lookup.type.kind is Kind.INTEGER else bytewise(found)
     return Piece(value, lookup.type, (unknown,), bound(lookup.type))
 
+
+_WHOLE = re.compile("-?[0-9]{1,18}")
 
 PAIRS_MAX = 10_000
 """Entries at most in a list by which a reference is followed."""
