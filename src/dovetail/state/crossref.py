@@ -103,7 +103,14 @@ class Crossref:
         numbers = np.unique(as_numbers(rows))
         with self._database.transaction():
             members = [member] if member is not None else self.members(mapping)
-            return sum(self._unlink(mapping, name, numbers) for name in members)
+            gone = sum(self._unlink(mapping, name, numbers) for name in members)
+            if gone:
+                self._database.draw(_lost(mapping))
+            return gone
+
+    def losses(self, mapping: str) -> int:
+        """A number that grows whenever links of a mapping are forgotten."""
+        return self._database.draw(_lost(mapping), 0)
 
     def _unlink(self, mapping: str, member: str, rows: Numbers) -> int:
         gone = self.unlink_alone(mapping, member, rows)
@@ -214,3 +221,7 @@ def order_of(mapping: str) -> str:
     """The name of the counter that grows with every new link of a mapping: who draws from it, alone may link until its
     transaction ends, and who finds it unchanged knows that nothing was linked meanwhile."""
     return f"links {mapping}"
+
+
+def _lost(mapping: str) -> str:
+    return f"lost {mapping}"

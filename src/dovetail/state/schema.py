@@ -118,6 +118,10 @@ _SEGMENTS = (
     """CREATE TABLE loads (
         mapping TEXT NOT NULL, member TEXT NOT NULL, load_id BIGINT NOT NULL, status TEXT NOT NULL,
         opened_at TEXT NOT NULL, closed_at TEXT, document TEXT NOT NULL, PRIMARY KEY (mapping, member)) CLUSTERED""",
+    """CREATE TABLE digests (
+        mapping TEXT NOT NULL, part BIGINT NOT NULL, checksum BIGINT NOT NULL, content BYTES NOT NULL,
+        PRIMARY KEY (mapping, part))""",
+    "CREATE TABLE digest_notes (mapping TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL) CLUSTERED",
 )
 
 REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)

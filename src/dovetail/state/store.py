@@ -12,6 +12,7 @@ from dovetail.state.base import Base
 from dovetail.state.conflicts import Conflicts
 from dovetail.state.crossref import Crossref
 from dovetail.state.database import Clock, Connection, Database
+from dovetail.state.digests import Digests
 from dovetail.state.intents import Intents
 from dovetail.state.journal import Journal
 from dovetail.state.leases import Leases
@@ -56,6 +57,7 @@ class Store:
         self.conflicts = Conflicts(database, seal)
         self.rejects = Rejects(database, seal)
         self.loads = Loads(database)
+        self.digests = Digests(database)
         self.leases = Leases(database, clock)
         self.sequence = Sequence(database)
         self.metrics = Metrics(database)
