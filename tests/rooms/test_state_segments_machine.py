@@ -19,8 +19,10 @@ from dovetail.state.store import open_state
 
 KEY = bytes(range(32))
 MEMBERS = ("shop", "warehouse", "till")
-ROWS = st.integers(1, 24)
-KEYS = st.integers(1, 30).map(str) | st.sampled_from(["007", "a", "ä", "", "x" * 20, "-5", "+5", "9" * 19, "b|c"])
+EVERY_ROW = range(1, 25)
+EVERY_KEY = ["007", "a", "ä", "", "x" * 20, "-5", "+5", "9" * 19, "b|c", *map(str, range(40))]
+ROWS = st.sampled_from(EVERY_ROW)
+KEYS = st.sampled_from(EVERY_KEY)
 POSITIONS = st.sets(st.integers(0, 9), max_size=2)
 LAYOUTS = ("one", "two")
 
@@ -32,7 +34,7 @@ def clock():
 @st.composite
 def chunks(draw):
     """A segment of some rows, its keys as the plain oracle knows them, and its base."""
-    rows = sorted(draw(st.sets(ROWS, max_size=7)))
+    rows = sorted(draw(st.sets(ROWS, min_size=draw(st.sampled_from([0, 4])), max_size=7)))
     keys = {}
     for member in draw(st.sets(st.sampled_from(MEMBERS))):
         pool = draw(st.lists(KEYS, min_size=len(rows), max_size=len(rows), unique=True))
@@ -76,6 +78,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(chunk=chunks())
     def put(self, chunk):
+        self.try_to_put(chunk)
+
+    def try_to_put(self, chunk):
         rows, keys, layout, marks = chunk
         self.chunk += 1
         columns = {member: pa.array(own, pa.string()) for member, own in keys.items()}
@@ -95,7 +100,9 @@ class Machine(RuleBasedStateMachine):
         if not self.pending:
             assert not self.store.segments.confirm("p", 99)
             return
-        number = data.draw(st.sampled_from(sorted(self.pending)))
+        self.try_to_confirm(data.draw(st.sampled_from(sorted(self.pending))), without)
+
+    def try_to_confirm(self, number, without):
         rows, keys, layout, marks = self.pending[number]
         left = [at for at in range(len(rows)) if at not in without]
         positions = [at for at in without if at < len(rows)]
@@ -114,6 +121,12 @@ class Machine(RuleBasedStateMachine):
         if layout:
             self.base |= {row: (layout, packed) for row, packed in zip(rows, pack(marks), strict=True)}
 
+    @rule(chunk=chunks())
+    def load(self, chunk):
+        self.try_to_put(chunk)
+        if self.chunk in self.pending:
+            self.try_to_confirm(self.chunk, ())
+
     @rule(data=st.data())
     def drop(self, data):
         if self.pending:
@@ -131,7 +144,7 @@ class Machine(RuleBasedStateMachine):
             with pytest.raises(StateFault):
                 self.store.crossref.link("m", member, rows, keys)
 
-    @rule(member=st.sampled_from([None, *MEMBERS]), rows=st.lists(ROWS, max_size=8))
+    @rule(member=st.sampled_from([None, *MEMBERS]), rows=st.lists(ROWS, max_size=6))
     def unlink(self, member, rows):
         gone = self.store.crossref.unlink("m", rows, member=member)
         before = sum(map(len, self.links.values()))
@@ -193,6 +206,9 @@ class Machine(RuleBasedStateMachine):
     def everything_is_as_if_written_one_by_one(self):
         crossref, links = self.store.crossref, self.links
         for member, own in links.items():
+            back = {key: row for row, key in own.items()}
+            assert crossref.keys("m", member, EVERY_ROW).to_pylist() == [own.get(row) for row in EVERY_ROW]
+            assert crossref.rows("m", member, EVERY_KEY).to_pylist() == [back.get(key) for key in EVERY_KEY]
             rows = sorted(own)
             assert crossref.load("m", member).to_pydict() == {"row": rows, "key": [own[row] for row in rows]}
             assert crossref.count("m", member=member) == len(own)

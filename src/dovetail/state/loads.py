@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dovetail.failpoints import Point, failpoint
 from dovetail.state.database import Database
 from dovetail.state.faults import misused
 
@@ -50,6 +51,7 @@ class Loads:
 
     def begin(self, mapping: str, member: str, document: Mapping[str, Any]) -> Progressed:
         """The load that is open with what was noted of it, or else a new one with that document."""
+        failpoint(Point.LOAD_BEGIN_BEFORE)
         with self._database.transaction():
             found = self.get(mapping, member)
             if found is None or not found.is_open:
@@ -57,13 +59,17 @@ class Loads:
                 self._database.run(_OPEN, mapping, member, number, self._database.now(), json.dumps(document))
                 found = self.get(mapping, member)
             assert found is not None
-            return found
+        failpoint(Point.LOAD_BEGIN_AFTER)
+        return found
 
     def note(self, mapping: str, member: str, document: Mapping[str, Any]) -> None:
         """Keep how far the open load has come."""
         if not self._database.run(_NOTE, json.dumps(document), mapping, member):
             raise misused(self._database.place, f"no load of {mapping} into {member} is open")
+        failpoint(Point.LOAD_NOTED)
 
     def close(self, mapping: str, member: str) -> None:
         """The load has ended; the next one begins anew."""
+        failpoint(Point.LOAD_CLOSE_BEFORE)
         self._database.run(_CLOSE, self._database.now(), mapping, member)
+        failpoint(Point.LOAD_CLOSE_AFTER)

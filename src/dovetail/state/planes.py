@@ -32,8 +32,8 @@ Cells = npt.NDArray[np.void]
 
 
 class Packing:
-    """Planes that are put one after the other, and then written as one text of bytes with a head that says where each
-    is."""
+    """Planes that are put one after the other, and then written as one text of bytes that ends in a head which says
+    where each is. What comes first is as good as random, so PostgreSQL does not try to compress it again."""
 
     def __init__(self) -> None:
         self._bodies: list[bytes | memoryview] = []
@@ -76,7 +76,7 @@ class Packing:
         """Everything put so far."""
         sizes = [len(body) for body in self._bodies]
         head = json.dumps({"sizes": sizes, "planes": self._head}, separators=(",", ":")).encode()
-        return b"".join([_HEAD.pack(len(head)), head, *self._bodies])
+        return b"".join([*self._bodies, head, _HEAD.pack(len(head))])
 
     def _numbers(self, values: Numbers) -> dict[str, Any]:
         steps = np.diff(values)
@@ -111,13 +111,13 @@ class Unpacking:
 
     def __init__(self, content: bytes) -> None:
         try:
-            (size,) = _HEAD.unpack_from(content)
-            head = json.loads(content[_HEAD.size : _HEAD.size + size])
-            ends = np.cumsum([_HEAD.size + size, *head["sizes"]]).tolist()
+            (size,) = _HEAD.unpack(content[-_HEAD.size :])
+            head = json.loads(content[-size - _HEAD.size : -_HEAD.size])
+            ends = np.cumsum([0, *head["sizes"]]).tolist()
             self._planes = head["planes"]
         except (struct.error, KeyError, TypeError) as error:
             raise ValueError("no head") from error
-        if ends[-1] != len(content):
+        if ends[-1] + size + _HEAD.size != len(content):
             raise ValueError("not as long as its head says")
         view = memoryview(content)
         self._bodies = [view[start:end] for start, end in pairwise(ends)]

@@ -14,7 +14,6 @@ from dovetail.state import segment as kept
 from dovetail.state.base import Base
 from dovetail.state.crossref import Crossref, order_of
 from dovetail.state.database import Database
-from dovetail.state.dialect import Load
 from dovetail.state.faults import damaged, misused, not_one_to_one
 from dovetail.state.keyset import KeySet, strings
 from dovetail.state.planes import Numbers
@@ -26,9 +25,7 @@ _PUT = """INSERT INTO segments (segment_id, mapping, part, chunk, is_live, first
     paired, layout_id, base_gone, turn, place, counts, put_at)
 VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)"""
 _TURN = "SELECT turn FROM segments WHERE segment_id = ?"
-_PARTS = Load(
-    "segment_parts", (("segment_id", "BIGINT"), ("name", "TEXT"), ("checksum", "BIGINT"), ("content", "BYTES"))
-)
+_PART = "INSERT INTO segment_parts (segment_id, name, checksum, content) VALUES (?, ?, ?, ?)"
 _LINKS = """INSERT INTO segment_links (mapping, member, segment_id, link_count, gone, lowest, highest, lowest_text,
     highest_text) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)"""
 _FIND = "SELECT segment_id, mapping, is_live FROM segments WHERE part = ? AND chunk = ?"
@@ -89,9 +86,8 @@ class Segments:
         if layout is not None:
             parts[BASE] = kept.cells_part(segment.marks)
         parts |= {f"digests {member}": kept.digests_part(own) for member, own in segment.digests.items()}
-        self._database.load(
-            _PARTS, ((number, name, kept.checksum(part, f"{number} {name}"), part) for name, part in parts.items())
-        )
+        for name, part in parts.items():
+            self._database.run(_PART, number, name, kept.checksum(part, f"{number} {name}"), part)
         span = (int(rows[0]), int(rows[-1])) if len(rows) else (0, 0)
         counted = (len(rows), linked(list(every.values()), 1), linked(list(every.values()), 2))
         told = (segment.place, json.dumps(dict(segment.counts)), self._database.now())
