@@ -25,6 +25,13 @@ class Place(StrEnum):
     AFTER = "after the last step"
 
 
+_COMMITS = (
+    (Point.POSTGRES_COMMIT_BEFORE, Point.POSTGRES_COMMIT_AFTER),
+    (Point.SQLITE_COMMIT_BEFORE, Point.SQLITE_COMMIT_AFTER),
+    (Point.FILES_COMMIT_BEFORE, Point.FILES_SETTLED),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Passages:
     """How often each point was passed, and in which order they were passed last; 0 where one never was."""
@@ -40,9 +47,7 @@ class Passages:
     def place(self) -> Place:
         """Where the program is; of several places at once, the rarest."""
         writing = self.is_between(Point.BEGIN_BEFORE, Point.COMMITTED)
-        committing = self.is_between(Point.POSTGRES_COMMIT_BEFORE, Point.POSTGRES_COMMIT_AFTER) or self.is_between(
-            Point.SQLITE_COMMIT_BEFORE, Point.SQLITE_COMMIT_AFTER
-        )
+        committing = any(self.is_between(before, after) for before, after in _COMMITS)
         found = {
             Place.CHUNK_COMMIT: committing and writing,
             Place.STATE_COMMIT: self.is_between(Point.STATE_COMMIT_BEFORE, Point.STATE_COMMIT_AFTER),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dovetail.errors import AccessDenied, Overdue
+from dovetail.failpoints import Point, failpoint
 from dovetail.systems.files import manifest as manifests
 from dovetail.systems.files.folder import OURS, Folder, faults
 from dovetail.systems.files.manifest import Manifest
@@ -69,8 +70,11 @@ class Store:
         found = work.manifest
         found.generation += 1
         found.pending = {name: (path.name, self._place(name).name) for name, path in work.staged.items()}
+        failpoint(Point.FILES_COMMIT_BEFORE)
         manifests.save(self.path, found)
+        failpoint(Point.FILES_COMMIT_AFTER)
         self._settle(found)
+        failpoint(Point.FILES_SETTLED)
 
     def _place(self, name: str) -> Path:
         return self.folder.files().get(name) or self.folder.new(name)
