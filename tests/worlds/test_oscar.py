@@ -258,3 +258,41 @@ def test_the_tables_of_the_example_are_those_of_the_demo() -> None:
     for kind, drawn in _DRAWN.items():
         told = (EXAMPLE / f"inventory.{kind}.sql").read_text(encoding="utf-8").partition("\n")[2]
         assert told.split() == " ".join(f"{one.format(drawn=drawn)};" for one in STOCK).split()
+
+
+KNOWN = """
+    INSERT INTO item_group (group_no, parent_no, code, title) VALUES (900, NULL, 'jackets', 'JACKETS'), (901, 900, 'archive', 'Archive');
+    INSERT INTO item (item_no, code, description, list_price, status, group_no, unit, qty_on_hand, created_by)
+        VALUES (7001, '5000640001776', 'Old light', 1, 'X', 901, 'SET', 3, 'import'), (7002, '1000000000000', 'Own', 2, 'A', 901, 'PCE', 4, 'import');
+    INSERT INTO partner (partner_no, mail, full_name, language, standing, country_code, credit_limit)
+        VALUES (8001, 'hugo.okonkwo0@example.com', 'H. O.', 'de', 'A', 'DEU', 500);
+"""
+"""What the inventory knows beforehand: things of the store under numbers of its own, and things of its own."""
+
+
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+def test_what_the_inventory_knows_already_is_taken_over_and_the_rest_stays(
+    oscar: Callable[[str], OscarWorld], kind: str
+) -> None:
+    world = oscar(kind)
+    world.sql("warehouse", KNOWN)
+    counts = world.migrate().document["mappings"]
+    assert {name: one["created"] for name, one in counts.items()} == READ | {
+        "category": 21,
+        "product": 275,
+        "customer": 382,
+    }
+    assert (counts["product"]["updated"], counts["customer"]["updated"]) == (1, 1)
+    found = differences(world)
+    assert {table: len(missing) for table, (missing, _) in found.items()} == {"item_group": 0, "item": 1, "partner": 1}
+    assert found["item_group"][1] == [("archive", "Archive", "jackets")]
+    kept = world.sql(
+        "warehouse",
+        "SELECT item_no, description, unit, created_by, qty_on_hand FROM item WHERE item_no < 7003 AND item_no > 7000 ORDER BY 1",
+    )
+    assert kept == [(7001, "Front light 425 lumen", "SET", "import", 120), (7002, "Own", "PCE", "import", 4)]
+    partner = world.sql(
+        "warehouse", "SELECT full_name, language, country_code, credit_limit FROM partner WHERE partner_no = 8001"
+    )
+    assert partner == [("Hugo Okonkwo", "de", "FRA", 500)]
+    assert world.settled()
