@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.arrays import listed, taken

@@ -101,9 +101,9 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
     quiet = _quiet(decision)
     is_linked_only = np.zeros(len(quiet), dtype=np.bool_)
     if not decision.agreed.is_kept:
-        is_unbased = ~decision.first_agreement.any(axis=1)
+        is_unbased: npt.NDArray[np.bool_] = ~decision.first_agreement.any(axis=1)
         is_linked_only = is_unbased & decision.survey.fresh & quiet.all(axis=1)
-        quiet = quiet & ~is_unbased[:, None]
+        quiet &= ~is_unbased[:, None]
     members = [
         np.array([rows.member.cell(name) is not None for rows in decision.survey.sides])
         for name in decision.agreed.fields
@@ -129,7 +129,8 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
             continue
         cells["mark"][moved] = today[moved]
         cells["agreement"][:] = np.where(lifted, highest, renewed)
-        news |= (moved | (cells["agreement"] != agreement)).any(axis=0)
+        is_new: npt.NDArray[np.bool_] = (moved | (cells["agreement"] != agreement)).any(axis=0)
+        news |= is_new
     return np.flatnonzero(news | is_linked_only)
 
 

@@ -15,6 +15,7 @@ from dovetail.model.plain import plain_number
 
 _NULL = b"N"
 _EXACT = Context(prec=80)
+_MARK, _NOTHING, _NULL_TEXT = (pa.scalar(text, pa.string()) for text in ("V", "", "N"))
 
 
 def row_seeds(rows: np.ndarray, seed: int) -> Lanes:
@@ -33,10 +34,8 @@ def fingerprints(values: pa.Array | pa.ChunkedArray, seeds: np.ndarray) -> Lanes
     texts = _texts(whole)
     if texts is None:
         return digests(pa.array(canonical(whole), pa.binary()), seeds)
-    if not texts.null_count:
-        return digests(pc.binary_join_element_wise("V", texts, ""), seeds)
-    marked = pc.binary_join_element_wise("V", texts, "").fill_null("N")
-    return digests(marked, seeds)
+    marked = pc.binary_join_element_wise(_MARK, texts, _NOTHING)
+    return digests(pc.fill_null(marked, _NULL_TEXT) if texts.null_count else marked, seeds)
 
 
 def _texts(values: pa.Array) -> pa.Array | None:

@@ -72,35 +72,58 @@ def judge(rule: FieldRule, evidence: Evidence) -> Verdict:
     wins.
     """
     winner = np.full(evidence.active.shape[1], KEEP, dtype=np.int8)
-    first_meeting: Flags = np.any(evidence.active & ~evidence.based, axis=0)
-    _meet(rule, evidence, first_meeting, winner)
-    _continue(rule, evidence, ~first_meeting, winner)
-    source = _first_of(rule.order, evidence.active)
-    return Verdict(winner, np.where(winner >= 0, winner, source).astype(np.int8))
+    first_meeting: Flags = _any(evidence.active & ~evidence.based)
+    if first_meeting.any():
+        _meet(rule, evidence, first_meeting, winner)
+    if not first_meeting.all() and evidence.based.any():
+        _continue(rule, evidence, ~first_meeting, winner)
+    source = first_of(rule.order, evidence.active)
+    return Verdict(winner, np.where(winner >= 0, winner, source))
+
+
+def _any(members: Flags) -> Flags:
+    """For which rows any member is flagged."""
+    found: Flags = np.zeros(members.shape[1], dtype=np.bool_)
+    for flags in members:
+        found |= flags
+    return found
 
 
 def _meet(rule: FieldRule, evidence: Evidence, rows: Flags, winner: npt.NDArray[np.int8]) -> None:
     """Rows without a base: equal values stay, else the declared order decides."""
     differ = rows & ~_alike(evidence.marks, evidence.active)
+    if not differ.any():
+        return
     winner[differ] = CONTESTED
-    decided = _first_of(rule.order, evidence.active, only=rule.order)
+    decided = first_of(rule.order, evidence.active, only=rule.order)
     _take(winner, differ & (decided >= 0), decided)
 
 
 def _continue(rule: FieldRule, evidence: Evidence, rows: Flags, winner: npt.NDArray[np.int8]) -> None:
     """Rows with a base: the three-way merge."""
     changed = evidence.changed & evidence.active
+    any_changed = _any(changed)
+    owed = rows & ~any_changed & ~_alike(evidence.agreement, evidence.active)
+    if owed.any():
+        latest = np.where(evidence.active, evidence.agreement.astype(np.int64), -1).argmax(axis=0)
+        _take(winner, owed, latest)
+    if any_changed.any():
+        _take_changes(rule, evidence, (rows, changed), winner)
+
+
+def _take_changes(
+    rule: FieldRule, evidence: Evidence, found: tuple[Flags, Flags], winner: npt.NDArray[np.int8]
+) -> None:
+    """The rows in which a member changed the value since its base."""
+    rows, changed = found
     count = changed.sum(axis=0)
-    owed = rows & (count == 0) & ~_alike(evidence.agreement, evidence.active)
-    latest = np.where(evidence.active, evidence.agreement.astype(np.int64), -1).argmax(axis=0)
-    _take(winner, owed, latest)
     one = rows & (count == 1)
     _take(winner, one, changed.argmax(axis=0))
     several = rows & (count > 1)
     same = _alike(evidence.marks, changed)
     _take(winner, several & same, changed.argmax(axis=0))
     winner[several & ~same] = CONTESTED
-    preferred = _first_of(rule.prefer, changed, only=rule.prefer)
+    preferred = first_of(rule.prefer, changed, only=rule.prefer)
     _take(winner, several & ~same & (preferred >= 0), preferred)
     if rule.owner is not None:
         owned = rows & (count > 0) & evidence.active[rule.owner]
@@ -111,14 +134,16 @@ def _continue(rule: FieldRule, evidence: Evidence, rows: Flags, winner: npt.NDAr
 
 def _alike(marks: npt.NDArray[np.generic], members: Flags) -> Flags:
     """Whether all of the given members carry the same mark, row by row."""
-    wide = marks.astype(np.uint64)
-    highest = np.where(members, wide, np.uint64(0)).max(axis=0)
-    lowest = np.where(members, wide, np.iinfo(np.uint64).max).min(axis=0)
-    alike: Flags = (highest == lowest) | (members.sum(axis=0) < 2)
+    alike: Flags = np.ones(members.shape[1], dtype=np.bool_)
+    first, seen = marks[0], members[0]
+    for mark, takes_part in zip(marks[1:], members[1:], strict=True):
+        alike &= ~(seen & takes_part) | (first == mark)
+        first = np.where(seen, first, mark)
+        seen = seen | takes_part
     return alike
 
 
-def _first_of(order: tuple[int, ...], members: Flags, *, only: tuple[int, ...] | None = None) -> npt.NDArray[np.int8]:
+def first_of(order: tuple[int, ...], members: Flags, *, only: tuple[int, ...] | None = None) -> npt.NDArray[np.int8]:
     """The first member of `order` that takes part, then any other in the mapping's order; with `only`, none but these
     (-1)."""
     chosen = np.full(members.shape[1], KEEP, dtype=np.int8)

@@ -12,7 +12,8 @@ from xxhash import xxh3_64_intdigest
 
 Lanes: TypeAlias = "npt.NDArray[np.uint64]"
 
-Rule = Callable[["npt.NDArray[np.uint8]", "npt.NDArray[np.int64]", Lanes, Lanes], Lanes]
+Places: TypeAlias = "npt.NDArray[np.int64]"
+Rule = Callable[["npt.NDArray[np.uint8]", Places, Places, Lanes], Lanes]
 
 LANES_MAX = 128
 """Longer contents are hashed value by value."""
@@ -43,24 +44,31 @@ def digests(contents: pa.Array, seeds: Lanes) -> Lanes:
     """
     starts, lengths, content = _layout(contents)
     answer = np.empty(len(contents), dtype=np.uint64)
-    for least, most, rule in _CLASSES:
-        rows = (lengths >= least) & (lengths <= most)
-        if rows.all():
-            _fill(answer, rule, content, (starts, lengths, seeds))
-            return answer
-        if rows.any():
-            part = np.empty(int(rows.sum()), dtype=np.uint64)
-            _fill(part, rule, content, (starts[rows], lengths[rows], seeds[rows]))
+    if not len(contents):
+        return answer
+    classes = _CLASS_OF[np.minimum(lengths, LANES_MAX + 1)]
+    present = np.flatnonzero(np.bincount(classes))
+    for number in present.tolist():
+        if number == len(_RULES):
+            far = np.flatnonzero(classes == number)
+            values = contents.take(pa.array(far)).cast(pa.binary()).to_pylist()
+            made = [xxh3_64_intdigest(value, seed) for value, seed in zip(values, seeds[far].tolist(), strict=True)]
+            answer[far] = made
+        elif len(present) == 1:
+            _fill(answer, _RULES[number], content, (starts, lengths, seeds))
+        else:
+            rows = np.flatnonzero(classes == number)
+            part = np.empty(len(rows), dtype=np.uint64)
+            _fill(part, _RULES[number], content, (starts[rows], lengths[rows], seeds[rows]))
             answer[rows] = part
-    far = np.flatnonzero(lengths > LANES_MAX)
-    if len(far):
-        values = contents.take(pa.array(far)).cast(pa.binary()).to_pylist()
-        answer[far] = [xxh3_64_intdigest(value, seed) for value, seed in zip(values, seeds[far].tolist(), strict=True)]
     return answer
 
 
 def _fill(
-    answer: Lanes, rule: Rule, content: npt.NDArray[np.uint8], rows: tuple[npt.NDArray[np.int64], Lanes, Lanes]
+    answer: Lanes,
+    rule: Rule,
+    content: npt.NDArray[np.uint8],
+    rows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Lanes],
 ) -> None:
     """The digests of contents of one class, a stretch at a time."""
     starts, lengths, seeds = rows
@@ -71,16 +79,21 @@ def _fill(
 
 def words(values: npt.NDArray[np.uint64], seed: int) -> Lanes:
     """The digest of each number's eight bytes, the lowest first, under one seed."""
-    return _eight_at_most(values >> np.uint64(32), values & _LOW, np.uint64(8), np.uint64(seed))
+    seeds = np.array([seed], dtype=np.uint64)
+    answer = np.empty(len(values), dtype=np.uint64)
+    for at in range(0, len(values), STRETCH):
+        part = values[at : at + STRETCH]
+        answer[at : at + STRETCH] = _eight_at_most(part >> np.uint64(32), part & _LOW, np.uint64(8), seeds)
+    return answer
 
 
-def _layout(contents: pa.Array) -> tuple[npt.NDArray[np.int64], Lanes, npt.NDArray[np.uint8]]:
+def _layout(contents: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
     """Where each content begins, how long it is, and the bytes of all."""
     _, offsets, buffer = contents.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[contents.offset : contents.offset + len(contents) + 1]
     content = np.frombuffer(buffer, dtype=np.uint8) if buffer is not None else np.zeros(0, dtype=np.uint8)
     starts = ends.astype(np.int64)
-    return starts[:-1], np.diff(starts).astype(np.uint64), content
+    return starts[:-1], starts[1:] - starts[:-1], content
 
 
 def _secret(at: int) -> np.uint64:
@@ -105,9 +118,10 @@ def _folded(left: Lanes, right: Lanes) -> Lanes:
     """Both halves of the 128-bit product, one over the other."""
     half = np.uint64(32)
     left_low, left_high, right_low, right_high = left & _LOW, left >> half, right & _LOW, right >> half
-    high_low = left_high * right_low
+    high_low: Lanes = left_high * right_low
     cross = ((left_low * right_low) >> half) + (high_low & _LOW) + left_low * right_high
-    return (left * right) ^ ((high_low >> half) + (cross >> half) + left_high * right_high)
+    folded: Lanes = (left * right) ^ ((high_low >> half) + (cross >> half) + left_high * right_high)
+    return folded
 
 
 def _spread(lanes: Lanes) -> Lanes:
@@ -121,43 +135,42 @@ def _spread_short(lanes: Lanes) -> Lanes:
     return lanes ^ (lanes >> np.uint64(32))
 
 
-def _empty(_content: npt.NDArray[np.uint8], _starts: npt.NDArray[np.int64], _lengths: Lanes, seeds: Lanes) -> Lanes:
+def _empty(_content: npt.NDArray[np.uint8], _starts: Places, _lengths: Places, seeds: Lanes) -> Lanes:
     return _spread_short(seeds ^ (_secret(56) ^ _secret(64)))
 
 
-def _to_3(content: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengths: Lanes, seeds: Lanes) -> Lanes:
-    longs = lengths.astype(np.int64)
-    first, middle, last = (content[starts + at].astype(np.uint64) for at in (0, longs >> 1, longs - 1))
-    combined = (first << np.uint64(16)) | (middle << np.uint64(24)) | last | (lengths << np.uint64(8))
+def _to_3(content: npt.NDArray[np.uint8], starts: Places, lengths: Places, seeds: Lanes) -> Lanes:
+    first, middle, last = (content[starts + at].astype(np.uint64) for at in (0, lengths >> 1, lengths - 1))
+    combined = (first << np.uint64(16)) | (middle << np.uint64(24)) | last | (lengths << 8).view(np.uint64)
     flip = (_secret(0) & _LOW) ^ (_secret(0) >> np.uint64(32))
     return _spread_short(combined ^ (seeds + flip))
 
 
-def _to_8(content: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengths: Lanes, seeds: Lanes) -> Lanes:
+def _to_8(content: npt.NDArray[np.uint8], starts: Places, lengths: Places, seeds: Lanes) -> Lanes:
     first = _read(content, starts, "<u4")
-    last = _read(content, starts + lengths.astype(np.int64) - 4, "<u4")
-    return _eight_at_most(last, first, lengths, seeds)
+    last = _read(content, starts + lengths - 4, "<u4")
+    return _eight_at_most(last, first, lengths.view(np.uint64), seeds)
 
 
-def _eight_at_most(last: Lanes, first: Lanes, lengths: Lanes | np.uint64, seeds: Lanes | np.uint64) -> Lanes:
-    swapped = np.asarray(seeds).astype(np.uint32).byteswap().astype(np.uint64)
+def _eight_at_most(last: Lanes, first: Lanes, lengths: Lanes | np.uint64, seeds: Lanes) -> Lanes:
+    swapped = seeds.astype(np.uint32).byteswap().astype(np.uint64)
     lanes = (last | (first << np.uint64(32))) ^ ((_secret(8) ^ _secret(16)) - (seeds ^ (swapped << np.uint64(32))))
     lanes = (lanes ^ _turned(lanes, 49) ^ _turned(lanes, 24)) * _MIX_2
     lanes = (lanes ^ ((lanes >> np.uint64(35)) + lengths)) * _MIX_2
     return lanes ^ (lanes >> np.uint64(28))
 
 
-def _to_16(content: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengths: Lanes, seeds: Lanes) -> Lanes:
+def _to_16(content: npt.NDArray[np.uint8], starts: Places, lengths: Places, seeds: Lanes) -> Lanes:
     low = _read(content, starts, "<u8") ^ (seeds + (_secret(24) ^ _secret(32)))
-    high = _read(content, starts + lengths.astype(np.int64) - 8, "<u8") ^ ((_secret(40) ^ _secret(48)) - seeds)
-    return _spread(lengths + low.byteswap() + high + _folded(low, high))
+    high = _read(content, starts + lengths - 8, "<u8") ^ ((_secret(40) ^ _secret(48)) - seeds)
+    return _spread(lengths.view(np.uint64) + low.byteswap() + high + _folded(low, high))
 
 
-def _to_128(content: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengths: Lanes, seeds: Lanes) -> Lanes:
+def _to_128(content: npt.NDArray[np.uint8], starts: Places, lengths: Places, seeds: Lanes) -> Lanes:
     """Sixteen bytes at a time, from both ends inwards; all rows of one call take as many steps."""
     steps = (int(lengths[0]) - 1) // 32 + 1
-    lanes = lengths * _PRIME_1
-    ends = starts + lengths.astype(np.int64)
+    lanes = lengths.view(np.uint64) * _PRIME_1
+    ends = starts + lengths
     for step in range(steps):
         for at, secret in ((starts + 16 * step, 32 * step), (ends - 16 * (step + 1), 32 * step + 16)):
             low = _read(content, at, "<u8") ^ (seeds + _secret(secret))
@@ -166,14 +179,8 @@ def _to_128(content: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], lengt
     return _spread(lanes)
 
 
-_CLASSES = (
-    (0, 0, _empty),
-    (1, 3, _to_3),
-    (4, 8, _to_8),
-    (9, 16, _to_16),
-    (17, 32, _to_128),
-    (33, 64, _to_128),
-    (65, 96, _to_128),
-    (97, LANES_MAX, _to_128),
-)
-"""Least and greatest length of the contents that are hashed alike."""
+_RULES = (_empty, _to_3, _to_8, _to_16, _to_128, _to_128, _to_128, _to_128)
+"""How contents of each class are hashed."""
+
+_CLASS_OF = np.repeat(np.arange(len(_RULES) + 1), [1, 3, 5, 8, 16, 32, 32, 32, 1])
+"""The class of each length up to `LANES_MAX`; all that is longer is in the last one."""

@@ -21,6 +21,7 @@ _ESCAPES = {"\\": "\\\\", "|": "\\|", "\0": "\\0"}
 """What a sign is written as; the backslash comes first."""
 _TRANSLATED = str.maketrans(_ESCAPES)
 _EXACT = Context(prec=80)
+_BETWEEN, _NULL_PART = (pa.scalar(text, pa.string()) for text in ("|", _NULL))
 
 
 def encode(columns: Sequence[Column]) -> pa.Array:
@@ -32,7 +33,7 @@ def encode(columns: Sequence[Column]) -> pa.Array:
     ['1|a\\|b', '2|\\N']
     """
     parts = [_encoded(column) for column in columns]
-    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "|")
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _BETWEEN)
 
 
 def texts(columns: Sequence[Column]) -> list[str]:
@@ -49,7 +50,7 @@ def _encoded(column: Column) -> pa.Array:
         return pa.array([_text(part) for part in _values(whole)], pa.string())
     if pa.types.is_string(whole.type):
         texts = _escaped(texts)
-    return texts.fill_null(_NULL) if texts.null_count else texts
+    return pc.fill_null(texts, _NULL_PART) if texts.null_count else texts
 
 
 def _escaped(texts: pa.Array) -> pa.Array:

@@ -10,6 +10,8 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 _DAY_US = 86_400_000_000
 
+_UTC, _NOTHING = (pa.scalar(text, pa.string()) for text in ("+00:00", ""))
+
 
 def plain(values: pa.Array) -> pa.Array | None:
     """The text of each value (null stays null), or `None` where that must be written value by value.
@@ -60,7 +62,7 @@ def _moment(values: pa.Array) -> pa.Array | None:
     if values.type.tz is None:
         return _fraction_dropped(values.cast(pa.string()))
     texts = _fraction_dropped(values.cast(pa.timestamp("us")).cast(pa.string()))
-    return pc.binary_join_element_wise(texts, "+00:00", "")
+    return pc.binary_join_element_wise(texts, _UTC, _NOTHING)
 
 
 def _fraction_dropped(texts: pa.Array) -> pa.Array:

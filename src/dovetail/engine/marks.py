@@ -1,0 +1,42 @@
+"""Today's fingerprints of everything that stands at a mapping's members."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.engine.arrays import taken, whole
+from dovetail.engine.decision import Decision
+from dovetail.engine.put import Places
+from dovetail.engine.survey import Survey
+from dovetail.identity.pair import ABSENT
+from dovetail.merge.fingerprint import fingerprints, row_seeds
+
+
+def mark(decision: Decision, seed: int) -> None:
+    """Fill in the decision's marks, unless they are there already."""
+    if decision.is_marked:
+        return
+    seeds = row_seeds(decision.survey.numbers, seed)
+    for at, name in enumerate(decision.agreed.fields):
+        decision.marks[:, at, :] = _marks(decision.survey, name, seeds).T
+    decision.is_marked = True
+
+
+def _marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Fingerprints of a field as each member gives it; references by the member's own key. Where several members hold
+    the same values, they are made once."""
+    marks = np.zeros(survey.index.shape, dtype=np.uint64)
+    done: list[tuple[Places, pa.Array, npt.NDArray[np.uint64]]] = []
+    for side, rows in enumerate(survey.sides):
+        if rows.member.cell(name) is None:
+            continue
+        at = np.flatnonzero(survey.index[side] != ABSENT)
+        values = whole(taken(rows.shared.column(name), survey.index[side, at]))
+        made = next((made for places, same, made in done if same.equals(values) and np.array_equal(places, at)), None)
+        if made is None:
+            made = fingerprints(values, seeds[at])
+            done.append((at, values, made))
+        marks[side, at] = made
+    return marks
