@@ -9,7 +9,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def save(path: Path, manifest: Manifest) -> None:
     beside = path.with_name(f"{path.name}.new")
     with faults(path.name):
         with beside.open("w", encoding="utf-8") as file:
-            json.dump(_encoded(manifest), file, ensure_ascii=True)
+            file.write(json.dumps(_encoded(manifest)))
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -109,12 +109,12 @@ def _encoded_pin(pinned: Pinned) -> dict[str, object]:
     dataset = pinned.dataset
     return {
         "name": dataset.name,
-        "fields": [{**asdict(one), "type": asdict(one.type)} for one in dataset.fields],
+        "fields": [_parts(one) for one in dataset.fields],
         "key": dataset.key,
         "uniques": dataset.uniques,
         "comment": dataset.comment,
         "style": dict(pinned.style),
-        "spellings": {name: {**asdict(one), "type": asdict(one.type)} for name, one in pinned.spellings.items()},
+        "spellings": {name: _parts(one) for name, one in pinned.spellings.items()},
     }
 
 
@@ -133,6 +133,12 @@ def _decoded_pin(found: dict[str, Any]) -> Pinned:
         for name, one in found["spellings"].items()
     }
     return Pinned(dataset, spellings, dict(found["style"]))
+
+
+def _parts(one: Field | Spelling) -> dict[str, object]:
+    """The parts of a frozen value by name, those of its type too."""
+    parts = {name: getattr(one, name) for name in one.__slots__}
+    return parts | {"type": {name: getattr(one.type, name) for name in one.type.__slots__}}
 
 
 def _type(found: dict[str, Any]) -> Type:

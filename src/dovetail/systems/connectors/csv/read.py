@@ -27,11 +27,14 @@ _GROWTH = 8
 class Texts:
     """Some records of a file: its columns as UTF-8, and how many records stand before them.
 
-    `ragged` holds, by number (counted from 1), the cells of records that have too many or too few."""
+    `ragged` holds, by number (counted from 1), the cells of records that have too many or too few. Where
+    `has_stray_quote`, some record so far has a quote in the middle of a cell, and Arrow does not say what it made of it.
+    """
 
     columns: pa.RecordBatch
     before: int
     ragged: list[tuple[int, int]] = field(default_factory=list)
+    has_stray_quote: bool = False
 
 
 def texts(path: Path, dialect: Dialect, names: Sequence[str], nulls: Sequence[str]) -> Iterator[Texts]:
@@ -78,19 +81,20 @@ def _read(path: Path, dialect: Dialect, names: Sequence[str], reading: _Reading)
 
     asked = list(names) or [dialect.names[0]]
     with faults(path.name):
-        stream = arrow.open_csv(pa.PythonFile(Stream(path, dialect), "r"), **_options(dialect, asked, reading, hold))
+        source = Stream(path, dialect)
+        stream = arrow.open_csv(pa.PythonFile(source, "r"), **_options(dialect, asked, reading, hold))
     rows, held = 0, None
     with stream:
         for batch in stream:
             if held is not None and len(held):
-                yield Texts(held, rows - len(held), drain())
+                yield Texts(held, rows - len(held), drain(), source.has_stray_quote)
             skip = min(max(reading.skip - rows, 0), len(batch))
             rows += len(batch)
             if len(batch):
                 held = batch.slice(skip)
     if held is None or not len(held) or held.column(0)[len(held) - 1].as_py() != MARK.encode():
         raise _open_quote(path, rows)
-    yield Texts(held.slice(0, len(held) - 1), rows - len(held), drain())
+    yield Texts(held.slice(0, len(held) - 1), rows - len(held), drain(), source.has_stray_quote)
 
 
 def _options(dialect: Dialect, asked: list[str], reading: _Reading, hold: object) -> dict[str, object]:

@@ -43,6 +43,17 @@ def record_lines(path: Path, dialect: Dialect) -> Iterator[int]:
         line += len(record.splitlines())
 
 
+def doubtful_records(path: Path, dialect: Dialect) -> Iterator[int]:
+    """The numbers, counted from 1, of records with a cell that goes on after its closing quote."""
+    shape = re.compile(cells(dialect.delimiter, dialect.quote, dialect.escape).pattern.encode(), re.DOTALL)
+    quote = dialect.quote.encode()
+    number = 0
+    for record in raw_records(path, dialect):
+        number += not is_empty(record, dialect)
+        if quote in record and any(cell[2] for cell in shape.finditer(record)):
+            yield number
+
+
 def raw_cells(record: bytes, shape: re.Pattern[bytes]) -> list[bytes]:
     """The cells of a record as they are written, without delimiters and line end."""
     found: list[bytes] = []

@@ -6,6 +6,8 @@ import codecs
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from dovetail.errors import SystemFault
 from dovetail.systems.connectors.csv.dialect import Dialect
 from dovetail.systems.files.folder import faults
@@ -17,11 +19,17 @@ _BLOCK_BYTES = 2**20
 
 
 class Stream:
-    """A readable file, as Arrow wants one: what follows the first record, as UTF-8, then the marks."""
+    """A readable file, as Arrow wants one: what follows the first record, as UTF-8, then the marks.
+
+    `has_stray_quote` says whether what was read so far has a quote in the middle of something."""
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self._blocks = blocks(path, dialect)
         self._rest = b""
+        self._edges = f"{dialect.delimiter}{dialect.quote}{dialect.escape or ''}\r\n".encode()
+        self._quote = dialect.quote.encode()
+        self._tail = b"\n"
+        self.has_stray_quote = False
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
@@ -31,6 +39,7 @@ class Stream:
             found = next(self._blocks, None)
             if found is None:
                 break
+            self._look(found)
             parts.append(found)
             missing -= len(found)
         whole = b"".join(parts)
@@ -42,6 +51,16 @@ class Stream:
         """Close the file."""
         self.closed = True
         self._blocks.close()
+
+    def _look(self, block: bytes) -> None:
+        """Notice a quote that is neither at the edge of a cell nor beside another one."""
+        if not self.has_stray_quote and self._quote in block:
+            found = np.frombuffer(self._tail + block, np.uint8)
+            places = np.flatnonzero(found[1:-1] == self._quote[0]) + 1
+            edges = np.frombuffer(self._edges, np.uint8)
+            at_edge = np.isin(found[places - 1], edges) | np.isin(found[places + 1], edges)
+            self.has_stray_quote = not at_edge.all()
+        self._tail = (self._tail + block)[-2:]
 
     def readable(self) -> bool:
         """That it can be read."""

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.errors import SchemaDrift, SystemFault
 from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
-from dovetail.systems.connectors.csv.read import texts
-from dovetail.systems.connectors.csv.records import record_lines
+from dovetail.systems.connectors.csv.read import Texts, texts
+from dovetail.systems.connectors.csv.records import doubtful_records, record_lines
 from dovetail.systems.connectors.csv.shape import Habits, Shape
 from dovetail.systems.files.carry import Spelling, carry
 
@@ -25,6 +26,7 @@ def ordered(shape: Shape, fields: Sequence[Field], habits: Habits, *, rows_max: 
     names = [one.name for one in fields]
     for found in texts(shape.path, shape.dialect, names, habits.nulls) if shape.dialect.names else ():
         ragged += found.ragged
+        seen.take_note(found)
         for at in range(0, len(found.columns), rows_max) if not ragged else ():
             yield seen.batch(found.columns.slice(at, rows_max), found.before + at)
     if ragged:
@@ -47,7 +49,7 @@ def rows(shape: Shape, fields: Sequence[Field], habits: Habits, *, rows_max: int
     seen = _Seen(shape, tuple(fields), tuple(spelling_of(shape, one, habits) for one in fields))
     is_empty = True
     for found in texts(shape.path, shape.dialect, names, habits.nulls) if shape.dialect.names else ():
-        seen.ragged += [number for number, _ in found.ragged]
+        seen.take_note(found)
         for at in range(0, len(found.columns), rows_max):
             is_empty = False
             yield seen.batch(found.columns.slice(at, rows_max), found.before + at)
@@ -73,6 +75,7 @@ class _Seen:
     fields: tuple[Field, ...]
     spellings: tuple[Spelling, ...]
     ragged: list[int] = field(default_factory=list)
+    doubtful: list[int] | None = None
     _lines: Iterator[int] | None = None
     _line: tuple[int, int] = (0, 0)
 
@@ -85,6 +88,11 @@ class _Seen:
             arrays.append(carried.column)
             for at in carried.failed:
                 reasons[at].append(f"{one.name}: {carried.words}")
+        doubtful = self._doubtful(before, len(columns))
+        if doubtful:
+            keep = pa.array([at not in doubtful for at in range(len(columns))], pa.bool_())
+            arrays = [pc.if_else(keep, array, pa.scalar(None, array.type)) for array in arrays]
+            reasons |= {at: [f"{self.fields[0].name}: text follows a closing quote"] for at in doubtful}
         names = [one.name for one in self.fields]
         if reasons:
             words: list[str | None] = [None] * len(columns)
@@ -93,6 +101,12 @@ class _Seen:
             names.append(UNREADABLE)
             arrays.append(pa.array(words, pa.string()))
         return pa.RecordBatch.from_arrays(arrays, names)
+
+    def take_note(self, found: Texts) -> None:
+        """Remember which records are ragged, and find the doubtful ones once there may be some."""
+        self.ragged += [number for number, _ in found.ragged]
+        if found.has_stray_quote and self.doubtful is None:
+            self.doubtful = list(doubtful_records(self.shape.path, self.shape.dialect))
 
     def held(self, ragged: Sequence[tuple[int, int]]) -> pa.RecordBatch:
         """Rows of nulls for records with another number of cells."""
@@ -115,6 +129,16 @@ class _Seen:
             at, line = at + 1, next(self._lines, line)
         self._line = (at, line)
         return f"{self.shape.path.name}:{line}"
+
+    def _doubtful(self, before: int, count: int) -> set[int]:
+        """Which of so many rows are doubtful records; ragged ones are held already."""
+        found = set()
+        for number in self.doubtful or ():
+            ragged = bisect_right(self.ragged, number)
+            at = number - 1 - ragged - before
+            if 0 <= at < count and not (ragged and self.ragged[ragged - 1] == number):
+                found.add(at)
+        return found if self.fields else set()
 
     def _number(self, row: int) -> int:
         """The number of a row among all records, ragged ones included."""

@@ -43,8 +43,8 @@ def unfit(rows: pa.RecordBatch, fields: Sequence[Field]) -> dict[int, str]:
     found: dict[int, str] = {}
     for one in fields:
         given = rows.column(one.name)
-        lines = [parsed(f'{{"v": {dump(value)}}}'.encode(), 1).row.get("v") for value in values(given, one)]
-        held = column(lines, one.type).column
+        line = f'{{"v": [{", ".join(map(dump, values(given, one)))}]}}'
+        held = column(list(parsed(line.encode(), 1).row["v"]), one.type).column
         pairs = zip(plain(given), plain(held), strict=True)
         for at, (sent, read) in enumerate(pairs):
             if sent != read or type(sent) is not type(read):
