@@ -101,7 +101,7 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
     quiet = _quiet(decision)
     is_linked_only = np.zeros(len(quiet), dtype=np.bool_)
     if not decision.agreed.is_kept:
-        is_unbased: npt.NDArray[np.bool_] = ~decision.first_agreement.any(axis=1)
+        is_unbased = np.asarray(~decision.first_agreement.any(axis=1))
         is_linked_only = is_unbased & decision.survey.fresh & quiet.all(axis=1)
         quiet &= ~is_unbased[:, None]
     members = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -29,13 +30,15 @@ FAR = (str(FailureCode.OVERFLOW), "the date lies outside the years 1 to 9999")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One output, ready to be evaluated. `columns` are the names it reads; `sql` says whether DuckDB can compute it."""
+    """One output, ready to be evaluated. `columns` are the names it reads; `sql` says whether DuckDB can compute it;
+    `number` is its own alone."""
 
     node: Node
     columns: tuple[str, ...]
     fit: Type | None
     step: Step
     sql: bool
+    number: int = field(default_factory=itertools.count().__next__)
 
     @property
     def given(self) -> Type:

@@ -187,9 +187,25 @@ def _answer(jobs: Sequence[Compiled], table: pa.Table) -> list[pa.ChunkedArray]:
     """One column for each job, in the carrier of its type; the columns of the input are numbered, as names may
     hold any character."""
     numbers = {name: f"c{number}" for number, name in enumerate(table.column_names)}
-    sql = statement([job.tree(numbers) for job in jobs], connection.TABLE)
-    given = connection.answer(sql, table.rename_columns(list(numbers.values())))
+    given = connection.answer(_statement(jobs, numbers), table.rename_columns(list(numbers.values())))
     return [recast(column, job.given.arrow()) for column, job in zip(given.columns, jobs, strict=True)]
+
+
+def _statement(jobs: Sequence[Compiled], names: Mapping[str, str]) -> str:
+    """The statement that computes these jobs; the same text is not made twice."""
+    key = (tuple(job.number for job in jobs), tuple(names.items()))
+    sql = _STATEMENTS.get(key)
+    if sql is None:
+        sql = statement([job.tree(names) for job in jobs], connection.TABLE)
+        while len(_STATEMENTS) >= _STATEMENTS_MAX:
+            _STATEMENTS.pop(next(iter(_STATEMENTS)), None)
+        _STATEMENTS[key] = sql
+    return sql
+
+
+_STATEMENTS: dict[tuple[tuple[int, ...], tuple[tuple[str, str], ...]], str] = {}
+_STATEMENTS_MAX = 512
+"""Statements that are kept at most."""
 
 
 def _rows(job: Compiled, table: pa.Table, too_far: frozenset[int]) -> Answer:
