@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from many import Many
+from sheet import Sheet
 
+from dovetail.failpoints import Action, Point
 from dovetail.testing.kill import Campaign
+from dovetail.testing.trace import read_passages
 
 PAIRS = [("sqlite", "sqlite"), ("postgres", "postgres")]
 
@@ -29,6 +32,8 @@ def test_kills_at_random(campaign, told):
     made = campaign("sqlite", "sqlite", 12_000, scope_rows=1_500)
     tally = made.at_random(6, span_s=1.0)
     judged(made)
+    made.undisturbed()
+    assert {Point.SQLITE_COMMIT_BEFORE, Point.SQLITE_COMMIT_AFTER} <= made.passed
     told(f"{tally.strikes} times kill -9 in 12,000 rows, target SQLite", "0 lost, 0 doubled")
 
 
@@ -37,6 +42,24 @@ def test_kills_with_aim(campaign, told):
     tally = made.aimed(6, span_s=0.5)
     judged(made)
     told(f"{tally.strikes} times kill -9, aimed, in 12,000 rows, target PostgreSQL", "0 lost, 0 doubled")
+
+
+def test_every_declared_point_is_passed(world, tmp_path):
+    """By a run that is killed, one that takes over, a plan, and a load into each kind of target."""
+    trace, passed = tmp_path / "trace", set()
+
+    def run(scene, command="migrate", orders=""):
+        scene.program.run(command, orders=orders, trace=trace)
+        passed.update(point for point, count in read_passages(trace).counts.items() if count)
+
+    scenes = [Many(world("sqlite", "postgres"), 2_000), Sheet(tmp_path / "sheet", 100)]
+    for scene in scenes:
+        scene.reset()
+    run(scenes[0], orders=f"{Point.COMMITTED}={Action.KILL}@3")
+    run(scenes[0])
+    run(scenes[0], "plan")
+    run(scenes[1])
+    assert [point for point in Point if point not in passed and not point.startswith("sqlite.")] == []
 
 
 @pytest.mark.slow
@@ -48,6 +71,15 @@ def test_every_failpoint_with_every_action(campaign, told, left, right):
     strikes = sum(tally.strikes for tally in made.tallies.values())
     judged(made)
     told(f"{strikes} strikes: every failpoint x {{kill, raise, delay}}, target {right}", "0 lost, 0 doubled")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_every_failpoint_of_a_file_that_is_a_target(tmp_path, told):
+    made = Campaign(Sheet(tmp_path / "sheet", 300), tmp_path)
+    made.at_every_point()
+    judged(made)
+    told("every failpoint x {kill, raise, delay}, target CSV", "0 lost, 0 doubled")
 
 
 @pytest.mark.slow
