@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from dovetail.expression.numbers import INTEGER_MAX, INTEGER_MIN, digits
 from dovetail.expression.tree import Node, Op
-from dovetail.model.type import Kind, Type
+from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres import push_letters
 from dovetail.systems.connectors.postgres.declared import cast
 from dovetail.systems.connectors.postgres.push_casts import matches, near

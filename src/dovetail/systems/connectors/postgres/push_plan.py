@@ -107,7 +107,8 @@ def _computing(dataset: Dataset, place: exp.Table, asked: Asked, landing: Landin
     doubts = [doubt for name in asked.reads for doubt in unreadable(column(name, place), asked.scope[name])]
     doubts += doubts_of(*shared.values(), *known.values(), *outputs, *asks)
     doubts += [exp.Paren(this=exp.Is(this=ask.copy(), expression=exp.false())) for ask in asks]
-    doubt, wanted = any_of(list(dict.fromkeys(doubts))), exp.true()
+    doubt = any_of(list(dict.fromkeys(doubts)))
+    wanted: SQL = exp.true()
     if where is not None:
         wanted = exp.Paren(this=exp.Is(this=where.copy(), expression=exp.true()))
         doubt = any_of([*where.doubts, binary(exp.And, wanted.copy(), doubt)])
@@ -125,7 +126,7 @@ def _stepped(place: exp.Table, shared: Mapping[str, Piece], asked: Asked) -> tup
         if piece.raw is None:
             step = f"{STEP}{at}"
             steps[step] = trusted.value
-            held = column(step, place)
+            held: SQL = column(step, place)
             held = bytewise(held) if trusted.kind is Kind.TEXT else held
             trusted = Piece(held, trusted.type, (), trusted.most)
         known[name] = _followed(trusted, asked.lookups.get(name))
