@@ -22,7 +22,7 @@ from tests.performance.choice import Choice, choice
 from tests.performance.customers import CUSTOMERS
 from tests.performance.server import SETTINGS, Server
 from tests.performance.shape import Shape
-from tests.performance.ways import anchor, dlt, dovetail, ingestr, pgloader, singer, sling
+from tests.performance.ways import anchor, dlt, dovetail, home, ingestr, pgloader, singer, sling
 from tests.performance.ways.task import Way
 from tests.performance.wide import WIDE
 
@@ -36,6 +36,7 @@ WAYS: tuple[Way, ...] = (
     *pgloader.WAYS,
     *singer.WAYS,
 )
+_PEERS = ("ingestr", "sling", "dlt", "tap-postgres", "target-postgres")
 _GB = 1024**3
 
 
@@ -104,6 +105,7 @@ def _facts(chosen: Choice, server: Server) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()}",
         "versions": f"dovetail {_version('dovetail')}, PostgreSQL {server.version}, Python {platform.python_version()}",
+        "peers": f"{home.versions(*_PEERS)}, pgloader {pgloader.version()}",
         "server": ", ".join(f"{name}={value}" for name, value in SETTINGS.items()),
         "measured": f"median of {chosen.runs} runs side by side, client and server on the same machine",
     }

@@ -165,7 +165,7 @@ CUSTOMERS = Shape(
     },
     origin="customer AS c JOIN country AS l ON l.id = c.country_id",
     tables=_TABLES,
-    exact={"credit": "decimal(14,2)", "created_at": "timestamp_ntz", "newsletter": "boolean"},
+    exact={"credit": "decimal(14,2)", "created_at": "timestamp_ntz", "newsletter": "boolean", "born": "date"},
     source_ddl=_SOURCE,
     fill=_FILL,
     target_ddl=_TARGET,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from tests.performance.server import Server
 from tests.performance.shape import Shape
 
+_FAULTS_MAX = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Sum:
@@ -34,7 +36,8 @@ def fault(server: Server, shape: Shape, database: str, meant: Sum) -> str:
             found.append(f"{name}: {nulls[0]:,} nulls for {nulls[1]:,}")
         elif held.hashes[at] != meant.hashes[at]:
             found.append(f"{name}: other values")
-    return "; ".join(found)
+    more = f"; and {len(found) - _FAULTS_MAX} more" if len(found) > _FAULTS_MAX else ""
+    return "; ".join(found[:_FAULTS_MAX]) + more
 
 
 def _columns(server: Server, shape: Shape, database: str) -> list[str]:

@@ -43,7 +43,7 @@ _LITE = "CREATE TABLE article ({}, PRIMARY KEY (region, number));\n".format(
     )
 )
 
-_TRAIT = "CASE WHEN (h / {prime}) % 6 > {nulls} THEN substr(m, 1 + (h / {prime} % 20)::integer, (h / 7 % {most})::integer) END"
+_TRAIT = "CASE WHEN (h / {prime}) % 6 > {nulls} THEN substr(m, 1 + (h / {prime} % 20)::integer, ({least} + h / 7 % {most})::integer) END"
 
 _FILL = """
 INSERT INTO article
@@ -66,7 +66,8 @@ FROM (
 ) AS drawn
 """.format(
     traits=",\n    ".join(
-        _TRAIT.format(prime=11 + 2 * at, nulls=-1 if at < 4 else at % 5, most=9 + 2 * at) for at in range(len(_TRAITS))
+        _TRAIT.format(prime=11 + 2 * at, nulls=-1 if at < 4 else at % 5, least=int(at < 4), most=9 + 2 * at)
+        for at in range(len(_TRAITS))
     )
 )
 
@@ -138,7 +139,8 @@ WIDE = Shape(
     origin="article AS a",
     tables={"article": _TYPES},
     exact={name: said.replace("numeric", "decimal").replace(" ", "") for name, said in _NUMBERS.items()}
-    | {"changed_at": "timestamp_ntz", "is_public": "boolean", "is_used": "boolean"},
+    | {"changed_at": "timestamp_ntz", "is_public": "boolean", "is_used": "boolean", "listed_on": "date"}
+    | {"number": "int", "stock": "int"},
     source_ddl=_SOURCE,
     fill=_FILL,
     target_ddl=_target(),

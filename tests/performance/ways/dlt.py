@@ -55,7 +55,7 @@ def exact(batches):
 
 TYPES = __TYPES__
 """
-"""SQLite has no decimals: its numbers come as floating point, and are made exact before they are loaded."""
+"""Decimals of SQLite come as floating point and small integers as large ones, which the loader refuses."""
 
 _FILES = """\
 import os
@@ -93,13 +93,8 @@ def _way(name: str, script: str, *, slow: bool) -> Way:
             "__SELECT__": shape.select(),
         }
         text = script.replace("__EXACT__", "")
-        if task.work == "sqlite-pg":
-            types = ", ".join(
-                f'"{column}": pyarrow.decimal128{said.removeprefix("decimal")}'
-                for column, said in shape.exact.items()
-                if said.startswith("decimal")
-            )
-            exact = "import pyarrow\n" + _EXACT.replace("__TYPES__", f"{{{types}}}")
+        exact = _exact(task)
+        if exact:
             text = script.replace("__EXACT__", "exact").replace("\n@dlt", f"\n{exact}\n@dlt")
         for mark, value in filled.items():
             text = text.replace(mark, value)
@@ -128,12 +123,27 @@ def _run(task: Task, text: str, **named: str) -> Command:
     return task.command(program, "load.py", STOCK=task.server.url(task.target), **quiet, **named)
 
 
+def _exact(task: Task) -> str:
+    """The part of the script that gives Arrow's columns the types of the table; empty where they have them."""
+    types = {column: "pyarrow.int32()" for column, said in task.shape.exact.items() if said == "int"}
+    if task.work == "sqlite-pg":
+        decimals = {column: said for column, said in task.shape.exact.items() if said.startswith("decimal")}
+        types |= {column: f"pyarrow.decimal128{said.removeprefix('decimal')}" for column, said in decimals.items()}
+    told = ", ".join(f'"{column}": {kind}' for column, kind in types.items())
+    return "import pyarrow\n" + _EXACT.replace("__TYPES__", f"{{{told}}}") if types else ""
+
+
 def _hint(said: str) -> dict[str, object]:
     """A type as dlt wants to hear it."""
     if said == "timestamp_ntz":
         return {"data_type": "timestamp", "timezone": False}
-    if said == "boolean":
-        return {"data_type": "bool"}
+    plain: dict[str, dict[str, object]] = {
+        "boolean": {"data_type": "bool"},
+        "date": {"data_type": "date"},
+        "int": {"data_type": "bigint", "precision": 32},
+    }
+    if said in plain:
+        return plain[said]
     digits, places = said.removeprefix("decimal(").removesuffix(")").split(",")
     return {"data_type": "decimal", "precision": int(digits), "scale": int(places)}
 

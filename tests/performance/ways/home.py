@@ -21,7 +21,7 @@ def program(homes: Path, name: str, *parts: str) -> Path:
 
 
 def versions(*names: str) -> str:
-    """What is pinned by name: the first package of each list's source."""
+    """The pinned version of each peer."""
     texts = {name: (_PINNED / f"bench-{name}.txt").read_text() for name in names}
     wanted = {name: (_PINNED / f"bench-{name}.in").read_text().split()[0] for name in names}
     found = []

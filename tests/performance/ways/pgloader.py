@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from tests.performance.measure import Command
@@ -27,6 +29,15 @@ LOAD CSV
   WITH skip header = 1, fields terminated by ',', fields optionally enclosed by '"', fields escaped by double-quote
 ;
 """
+
+
+def version() -> str:
+    """The version that is installed, or `-`."""
+    if not shutil.which("pgloader"):
+        return "-"
+    said = subprocess.run(["pgloader", "--version"], capture_output=True, text=True).stdout
+    found = re.search(r'version "([^"]+)"', said)
+    return found[1] if found else "-"
 
 
 def _steps(task: Task) -> Steps | None:
