@@ -13,7 +13,7 @@ import pytest
 
 from dovetail.errors import SchemaDrift
 from dovetail.model.change import UNREADABLE
-from dovetail.systems.connectors.postgres import Connector
+from dovetail.systems.connectors.postgres import Connector, columnar
 
 CASES: list[tuple[str, str, object]] = [
     ("boolean", "true", True),
@@ -90,9 +90,10 @@ def admin(postgres_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@pytest.fixture
-def system(postgres_url: str) -> Iterator[Connector]:
-    connector = Connector(url=postgres_url, batch_rows=1000)
+@pytest.fixture(params=["text", "binary"])
+def system(postgres_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connector]:
+    monkeypatch.setattr(columnar, "ROWS_MIN", 0)
+    connector = Connector(url=postgres_url, batch_rows=1000, carrier=request.param)
     yield connector
     connector.close()
 

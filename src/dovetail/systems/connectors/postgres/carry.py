@@ -33,6 +33,23 @@ _SHAPES = {
     Kind.TIMESTAMP: r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?$",
     Kind.INSTANT: r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$",
 }
+_DAY_US = 86_400_000_000
+_DAYS = -719_162, 2_932_896
+_MOMENTS = _DAYS[0] * _DAY_US, (_DAYS[1] + 1) * _DAY_US - 1
+_BOUNDS = {
+    Kind.DATE: _DAYS,
+    Kind.TIME: (0, _DAY_US - 1),
+    Kind.TIMESTAMP: _MOMENTS,
+    Kind.INSTANT: _MOMENTS,
+}
+"""From the first day of the year 1 to the last of the year 9999."""
+
+_ENDLESS = (-2_147_472_692, -2_147_472_691, -9_222_425_352_054_775_809, -9_222_425_352_054_775_808)
+"""What becomes of the infinite dates and times, which are the server's largest and least numbers, when they are counted
+from 1970 and run over. No finite one becomes one of these."""
+
+_INFINITE, _FAR = "infinite", "beyond the years 1 to 9999"
+_END_OF_DAY = "24:00, the end of a day, is no time of a day"
 _EXACT = Context(prec=2000, Emin=-20000, Emax=20000, traps=[InvalidOperation, Inexact])
 _Odd = Callable[[str, Type], object]
 
@@ -49,6 +66,11 @@ def carry(text: bytes, fields: Sequence[Field]) -> pa.RecordBatch:
         columns = _parse(text, [_read_as(kind) for kind in types])
     except pa.ArrowException:
         columns = _parse(text, [pa.string()] * len(types))
+    return finish(columns, fields)
+
+
+def finish(columns: Sequence[pa.Array], fields: Sequence[Field]) -> pa.RecordBatch:
+    """The columns, in carriers or in texts, as one batch; what cannot be carried is null and explained."""
     names = [field.name for field in fields]
     reasons: dict[int, list[str]] = {}
     arrays = []
@@ -99,12 +121,27 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
 def _finish(column: pa.Array, kind: Type) -> tuple[pa.Array, list[tuple[int, str]]]:
     """The column in its carrier, and the positions that cannot be carried."""
     if column.type == kind.arrow():
-        is_text = pa.types.is_string(column.type)
-        return _bounded(column) if is_text and column.nbytes > FIELD_BYTES_MAX else (column, [])
+        if kind.kind in _BOUNDS:
+            return _within(column, kind.kind)
+        has_length = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+        return _bounded(column) if has_length and column.nbytes > FIELD_BYTES_MAX else (column, [])
     if kind.kind is Kind.BYTES:
         texts, failed = _bounded(column, 2 * FIELD_BYTES_MAX) if column.nbytes > FIELD_BYTES_MAX else (column, [])
         return _unhexed(texts), failed
     return _each(column, kind)
+
+
+def _within(column: pa.Array, kind: Kind) -> tuple[pa.Array, list[tuple[int, str]]]:
+    """Dates and times without those that only the server knows, among them its infinite ones."""
+    least, most = _BOUNDS[kind]
+    numbers = column.cast(pa.int32() if kind is Kind.DATE else pa.int64())
+    ends = pc.min_max(numbers).as_py()
+    if ends["min"] is None or (ends["min"] >= least and ends["max"] <= most):
+        return column, []
+    outside = pc.fill_null(pc.or_(pc.less(numbers, least), pc.greater(numbers, most)), fill_value=False)
+    odd = pc.indices_nonzero(outside).to_pylist()
+    words = [_END_OF_DAY if kind is Kind.TIME else _INFINITE if numbers[at].as_py() in _ENDLESS else _FAR for at in odd]
+    return pc.if_else(outside, pa.scalar(None, column.type), column), list(zip(odd, words, strict=True))
 
 
 def _bounded(texts: pa.Array, bytes_max: int = FIELD_BYTES_MAX) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -191,15 +228,15 @@ def _integer(text: str, kind: Type) -> int:
 
 def _moment(text: str, kind: Type) -> object:
     if text.endswith("infinity"):
-        raise _Unreadable("infinite")
+        raise _Unreadable(_INFINITE)
     if text.endswith(" BC") or not text[4:5] == "-":
-        raise _Unreadable("beyond the years 1 to 9999")
+        raise _Unreadable(_FAR)
     return _foreign(text, kind)
 
 
 def _time(text: str, kind: Type) -> object:
     if text.startswith("24:00:00"):
-        raise _Unreadable("24:00, the end of a day, is no time of a day")
+        raise _Unreadable(_END_OF_DAY)
     return _foreign(text, kind)
 
 

@@ -137,6 +137,11 @@ class Connector:
         with self._sessions.lend(dataset.name) as session, session.reading():
             yield from self._reader.digest_rows(session, dataset, fields)
 
+    def digest_lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys with their digests, in one snapshot."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.lookup(session, dataset, fields, keys, digest=True)
+
     def versions(self, dataset: Dataset) -> Mapping[str, int]:
         """By the number of the transaction that wrote a row; empty for views, foreign tables, and tables with types that
         are not built in."""

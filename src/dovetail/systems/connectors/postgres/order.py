@@ -18,23 +18,27 @@ from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import column
 
 _SETTING = "dovetail.a"
-_BY_INDEX = """
-SELECT set_config('enable_sort', 'off', true)
-WHERE NOT EXISTS (SELECT FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3)
-"""
+_IS_KNOWN = "SELECT 1 FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3"
 
 
 def by_key(
     session: Session, dataset: Dataset, stored: Mapping[str, Column], tree: exp.Select, after: pa.RecordBatch | None
 ) -> exp.Select:
-    """The rows of `tree` that come after the key `after`, in the order of the key. Inside a transaction that reads.
+    """The rows of `tree` that come after the key `after`, in the order of the key. Inside a transaction, which is
+    settled for it."""
+    ordered, settings = ordering(dataset, stored, tree, after)
+    session.set({**settings, **plan(session, dataset, tree.args["from_"].this)}, here=True)
+    return ordered
 
-    A table that was never analysed is read by the index of its key: the server would sort it, knowing no better."""
+
+def ordering(
+    dataset: Dataset, stored: Mapping[str, Column], tree: exp.Select, after: pa.RecordBatch | None
+) -> tuple[exp.Select, Mapping[str, str]]:
+    """The rows of `tree` that come after the key `after`, in the order of the key, and the settings that tell the place,
+    as `COPY` takes no parameters."""
     if not dataset.key:
         raise Refused(f"{dataset.name} has no key by which it could be ordered", where=dataset.name)
     place = tree.args["from_"].this
-    if dataset.kind is DatasetKind.TABLE:
-        session.rows(_BY_INDEX, [place.db, place.name, dataset.key[0]])
     terms: list[exp.Expression] = []
     given: list[exp.Expression] = []
     for at, part in enumerate(dataset.key):
@@ -42,9 +46,17 @@ def by_key(
         terms += _terms(of, column(part, place))
         given += _terms(of, cast(_setting(at), of.stored.written))
     if after is not None:
-        _give(session, dataset, stored, after)
         tree = tree.where(_beyond(terms, given, may_be_null=_may_be_null(dataset)))
-    return tree.order_by(*(exp.Ordered(this=term.copy()) for term in terms))
+    ordered = tree.order_by(*(exp.Ordered(this=term.copy()) for term in terms))
+    return ordered, {} if after is None else _given(dataset, stored, after)
+
+
+def plan(session: Session, dataset: Dataset, place: exp.Table) -> Mapping[str, str]:
+    """The settings that make the server plan well: a table that was never analysed is to be read by the index of its
+    key, where the server, knowing no better, would sort it."""
+    if dataset.kind is not DatasetKind.TABLE or session.rows(_IS_KNOWN, [place.db, place.name, dataset.key[0]]):
+        return {}
+    return {"enable_sort": "off"}
 
 
 def _terms(of: Column, value: exp.Expression) -> list[exp.Expression]:
@@ -63,18 +75,14 @@ def _setting(at: int) -> exp.Expression:
     return exp.Anonymous(this="current_setting", expressions=[exp.Literal.string(f"{_SETTING}{at}")])
 
 
-def _give(session: Session, dataset: Dataset, stored: Mapping[str, Column], after: pa.RecordBatch) -> None:
-    """Send the place ahead as settings of the transaction, as `COPY` takes no parameters."""
-    calls: list[exp.Expression] = []
-    parameters: list[object] = []
+def _given(dataset: Dataset, stored: Mapping[str, Column], after: pa.RecordBatch) -> Mapping[str, str]:
+    marks: dict[str, str] = {}
     for at, part in enumerate(dataset.key):
         written, unfit = texts(after.column(part), stored[part])
         if unfit or len(written) != 1 or written.null_count:
             raise Refused("a key with an empty or unfit part marks no place", where=f"{dataset.name}.{part}")
-        parameters += [f"{_SETTING}{at}", written[0].as_py()]
-        numbers = [POSTGRES.parameter(2 * at + number) for number in (1, 2)]
-        calls.append(exp.Anonymous(this="set_config", expressions=[*numbers, exp.true()]))
-    session.rows(exp.Select(expressions=calls), parameters)
+        marks[f"{_SETTING}{at}"] = written[0].as_py()
+    return marks
 
 
 def _may_be_null(dataset: Dataset) -> bool:

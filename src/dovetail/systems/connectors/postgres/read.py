@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import psycopg
 import pyarrow as pa
@@ -16,13 +17,14 @@ from sqlglot import exp
 
 from dovetail.errors import SchemaDrift
 from dovetail.model.catalog import Dataset, DatasetKind, Field
+from dovetail.systems.connectors.postgres import columnar
 from dovetail.systems.connectors.postgres import digest as digests
 from dovetail.systems.connectors.postgres import query as queries
 from dovetail.systems.connectors.postgres.bind import array_literal, texts
 from dovetail.systems.connectors.postgres.carry import carry
-from dovetail.systems.connectors.postgres.declared import cast, selected
+from dovetail.systems.connectors.postgres.declared import cast, logical, selected
 from dovetail.systems.connectors.postgres.names import Names
-from dovetail.systems.connectors.postgres.order import by_key
+from dovetail.systems.connectors.postgres.order import ordering, plan
 from dovetail.systems.connectors.postgres.same import same_key
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, columns, found
@@ -80,22 +82,51 @@ class Reader:
         """The rows that pass a test."""
         tree = self.select(dataset, fields)
         tree = tree.where(where) if where is not None else tree
-        if dataset.kind is DatasetKind.QUERY:
-            self.columns(session, dataset)
-        yield from self._answer(session, dataset, tree, [known(dataset, name) for name in fields])
+        yield from self._rows(session, dataset, tree, [known(dataset, name) for name in fields])
 
     def read_after(
         self, session: Session, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None, digest: bool
     ) -> Iterator[pa.RecordBatch]:
         """The rows that come after a key, in the order of the key."""
         stored = self.columns(session, dataset)
-        tree = self.select(dataset, fields)
-        described = [known(dataset, name) for name in fields]
-        if digest:
-            chosen = [] if not fields else tree.expressions
-            tree.set("expressions", [*chosen, digests.of_row(dataset, stored, self.place(dataset), fields)])
-            described.append(digests.FIELD)
-        yield from self._answer(session, dataset, by_key(session, dataset, stored, tree, after), described)
+        tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
+        ordered, settings = ordering(dataset, stored, tree, after)
+        settings = {**settings, **plan(session, dataset, self.place(dataset))}
+        session.set(settings, here=True)
+        yield from self._rows(session, dataset, ordered, described, settings)
+
+    def _rows(
+        self,
+        session: Session,
+        dataset: Dataset,
+        tree: exp.Select,
+        described: Sequence[Field],
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[pa.RecordBatch]:
+        """What a statement over a dataset answers, in the way that is the fastest for it."""
+        stored = self.columns(session, dataset)
+        is_large = dataset.kind is DatasetKind.TABLE and (dataset.rows or 0) >= columnar.ROWS_MIN
+        if is_large and self.is_binary and all(_is_as_described(stored, one) for one in described):
+            sizes = self.batch_rows, BATCH_BYTES_MAX
+            try:
+                yield from columnar.read(session, tree, described, settings=settings, sizes=sizes)
+            except columnar.Unable:
+                pass
+            else:
+                return
+        yield from self._answer(session, dataset, tree, described)
+
+    def _plain(self, dataset: Dataset, fields: Sequence[str]) -> tuple[exp.Select, list[Field]]:
+        return self.select(dataset, fields), [known(dataset, name) for name in fields]
+
+    def _digested(
+        self, dataset: Dataset, stored: Mapping[str, Column], fields: Sequence[str]
+    ) -> tuple[exp.Select, list[Field]]:
+        """Those fields, and the digest of the row last."""
+        tree, described = self._plain(dataset, fields)
+        chosen = tree.expressions if fields else []
+        tree.set("expressions", [*chosen, digests.of_row(dataset, stored, self.place(dataset), fields)])
+        return tree, [*described, digests.FIELD]
 
     def digest_total(self, session: Session, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
         """The number of rows, and the exclusive-or of their digests."""
@@ -111,7 +142,7 @@ class Reader:
         if dataset.kind is not DatasetKind.TABLE or not digests.is_short(key):
             tree = self.select(dataset, dataset.key)
             tree.set("expressions", [*tree.expressions, digest] if key else [digest])
-            yield from self._answer(session, dataset, tree, [*key, digests.FIELD])
+            yield from self._rows(session, dataset, tree, [*key, digests.FIELD])
             return
         parts = [digests.short(part, column(part.name, place)) for part in key]
         sql = POSTGRES.sql(exp.Select(expressions=[*parts, digest]).from_(place))
@@ -148,7 +179,13 @@ class Reader:
         session.rows(_TIMED, [session.statement_timeout])
 
     def lookup(
-        self, session: Session, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch
+        self,
+        session: Session,
+        dataset: Dataset,
+        fields: Sequence[str],
+        keys: pa.RecordBatch,
+        *,
+        digest: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, compared byte by byte; a key given twice counts once."""
         if not keys.num_rows or not dataset.key:
@@ -170,15 +207,23 @@ class Reader:
         parts = [identifier(part) for part in dataset.key]
         given = exp.Alias(this=_call("unnest", *arrays), alias=exp.TableAlias(this=identifier("given"), columns=parts))
         once = exp.Select(expressions=[exp.Star()]).from_(given).distinct()
-        tree = self.select(dataset, fields)
+        tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
         tree = tree.join(exp.Subquery(this=once, alias=exp.TableAlias(this=wanted.this)), join_type="CROSS")
-        yield from self.stream(session, POSTGRES.sql(tree.where(*tests)), [known(dataset, name) for name in fields])
+        yield from self.stream(session, POSTGRES.sql(tree.where(*tests)), described)
 
     def query(self, session: Session, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement."""
         fields = queries.shape(session, sql, "query")
         asked = Dataset("query", DatasetKind.QUERY, fields)
         yield from replace(self, queries={asked.name: (sql, ())}).read(session, asked, asked.names)
+
+
+def _is_as_described(stored: Mapping[str, Column], field: Field) -> bool:
+    """Whether a column still has the type that its field was described with."""
+    if field is digests.FIELD:
+        return True
+    kind = logical(stored[field.name].stored) if field.name in stored else None
+    return kind is not None and (kind.kind, kind.arrow()) == (field.type.kind, field.type.arrow())
 
 
 def known(dataset: Dataset, name: str) -> Field:

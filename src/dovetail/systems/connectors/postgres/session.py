@@ -7,7 +7,7 @@ import contextlib
 import select
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -15,6 +15,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import generators, pq
 from psycopg.abc import ConnParam, PQGen
+from psycopg.conninfo import make_conninfo
 from sqlglot import exp
 
 from dovetail.errors import Overdue, SystemFault, Unreachable
@@ -112,10 +113,11 @@ class Session:
     """One connection, lent. Statements are trees or constants; values are parameters (`$1`), never part of a
     statement."""
 
-    def __init__(self, connection: Watched, timeout_s: float, schema: str) -> None:
+    def __init__(self, connection: Watched, timeout_s: float, schema: str, *, address: str = "") -> None:
         self.connection = connection
         self.timeout_s = timeout_s
         self.schema = schema
+        self.address = address
 
     @classmethod
     def open(cls, address: Address, timeout_s: float, schema: str) -> Self:
@@ -132,7 +134,7 @@ class Session:
         parameters: dict[str, Any] = {**address.parameters(), **fixed}
         connection = Watched.connect(autocommit=True, prepare_threshold=None, **parameters)
         connection.renew(timeout_s)
-        session = cls(connection, timeout_s, schema)
+        session = cls(connection, timeout_s, schema, address=make_conninfo(**parameters))
         try:
             session._settle()
         except BaseException:
@@ -141,14 +143,23 @@ class Session:
         return session
 
     def _settle(self) -> None:
-        limits = {name: f"{max(1, int(share * self.timeout_s * 1000))}ms" for name, share in _SHARES.items()}
-        settings = {**_SETTINGS, **limits, "search_path": POSTGRES.sql(identifier(self.schema))}
-        calls = ", ".join(f"set_config(${2 * at + 1}, ${2 * at + 2}, false)" for at in range(len(settings)))
-        self.rows(f"SELECT {calls}", [part for setting in settings.items() for part in setting])
+        self.set(self.settings)
         self.rows(_DURABLE)
         self.rows(_CHECKED)
         if self.rows("SELECT current_setting('server_encoding')")[0][0] == "SQL_ASCII":
             raise SystemFault("the database does not say in which encoding its texts are (SQL_ASCII)", code="DV-317")
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Everything that changes the meaning of values, or how long the server waits."""
+        limits = {name: f"{max(1, int(share * self.timeout_s * 1000))}ms" for name, share in _SHARES.items()}
+        return {**_SETTINGS, **limits, "search_path": POSTGRES.sql(identifier(self.schema))}
+
+    def set(self, settings: Mapping[str, str], *, here: bool = False) -> None:
+        """Change settings; `here`, until the end of the transaction."""
+        if settings:
+            calls = [f"set_config(${2 * at + 1}, ${2 * at + 2}, {here})" for at in range(len(settings))]
+            self.rows(f"SELECT {', '.join(calls)}", [part for setting in settings.items() for part in setting])
 
     def renew(self) -> None:
         """Give the next call its full time."""
