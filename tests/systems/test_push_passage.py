@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import time
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from dovetail.errors import Fenced, Refused
+from dovetail.errors import Fenced, Overdue, Refused, Unreachable
 from dovetail.expression.parse import parse
 from dovetail.expression.types import infer
 from dovetail.kernel.evaluate import Output, evaluate
@@ -22,7 +23,8 @@ from dovetail.model.type import Kind, Type
 from dovetail.systems.connectors.postgres import Connector
 from dovetail.systems.protocol import Passage, SupportsLanding, SupportsPassage, Takes
 from dovetail.systems.push import DOUBT, WANTED, Asked, Computed, Landing, Lookup, Refusal
-from dovetail.testing.servers.postgres import Pool
+from dovetail.testing.proxy import Break, How, Proxy
+from dovetail.testing.servers.postgres import Pool, Server
 
 SOURCE = """
 CREATE TYPE mood AS ENUM ('fine', 'bad');
@@ -358,6 +360,49 @@ def test_keys_of_any_type_keep_their_order(ends: tuple[Connector, Connector]) ->
     keys = pa.Table.from_batches(list(target.read(pair, ["a", "b"])))
     assert keys.num_rows == kept
     assert 80 < kept < 100, "letters beyond the known ones stay behind"
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.STALL])
+@pytest.mark.parametrize("breaks", ["source", "target"])
+def test_a_network_that_breaks_leaves_nothing_half_done(
+    ends: tuple[Connector, Connector], postgres_server: Server, breaks: str, how: How
+) -> None:
+    with psycopg.connect(ends[0].url, autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO person (id, first, last) SELECT n, repeat('x', 20), 'y' FROM generate_series(1000, 60000) n"
+        )
+    with Proxy(postgres_server.port) as proxy:
+        systems = list(ends)
+        side = ["source", "target"].index(breaks)
+        database = ends[side].url.rpartition("/")[2]
+        systems[side] = Connector(url=postgres_server.url(database, port=proxy.port), timeout_s=2)
+        source, target = systems
+        person, client = found(source, "person"), found(target, "client")
+        landing = target.landing(client, client.names)
+        assert isinstance(landing, Landing)
+        armed = b"FORMAT binary"
+        proxy.plan(Break(how=how, armed_by=armed, after_bytes=50_000, from_server=breaks == "source"))
+        started = time.monotonic()
+        with pytest.raises((Unreachable, Overdue)):
+            carry(source, target, asked_of(person, client), landing)
+        assert time.monotonic() - started < 12
+        proxy.heal()
+        assert proxy.broken == 1
+        assert not sum(batch.num_rows for batch in target.read(client, ["number"]))
+        carry(source, target, asked_of(person, client), landing)
+        assert sum(batch.num_rows for batch in target.read(client, ["number"])) > 59_000
+        systems[side].close()
+
+
+def carry(source: Connector, target: Connector, asked: Asked, landing: Landing) -> None:
+    """All rows in one chunk."""
+    person, client = found(source, "person"), found(target, "client")
+    with (
+        source.passage(person, asked, landing) as passage,
+        target.transaction() as transaction,
+        contextlib.closing(passage.pour(client.names, after=None, rows=100_000, every=False)) as blocks,
+    ):
+        transaction.take(client, client.names, blocks)
 
 
 def test_the_capabilities_are_there(ends: tuple[Connector, Connector]) -> None:

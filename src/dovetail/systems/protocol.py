@@ -97,6 +97,10 @@ class SupportsDigest(Protocol):
         """The digest of every row: the key's parts, as `read` gives them, and the column `DIGEST`."""
         ...
 
+    def digest_lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """As `SupportsLookup.lookup`, with the column `DIGEST` besides: the digest of these very values."""
+        ...
+
 
 @runtime_checkable
 class SupportsVersions(Protocol):
@@ -221,7 +225,9 @@ class Passage(Protocol):
         ...
 
     def pour(self, fields: Sequence[str], *, after: pa.RecordBatch | None, rows: int, every: bool) -> Iterator[bytes]:
-        """The same rows in the landing's format; without `every` only those wanted and not in doubt. Close it when left early."""
+        """The same rows in the landing's format; without `every` only those wanted and not in doubt.
+
+        Close it when it is left early."""
         ...
 
 
