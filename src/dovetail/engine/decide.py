@@ -182,13 +182,15 @@ def _vanished(decision: Decision) -> dict[int, tuple[int, Fate]]:
     """For each row that vanished at one member: that member, and the row's fate."""
     survey = decision.survey
     fates: dict[int, tuple[int, Fate]] = {}
-    changed = (decision.agreed.cells["agreement"] > 0) & (decision.agreed.cells["mark"] != decision.marks)
     owners = [field.owner if isinstance(field.owner, str) else None for field in survey.mapping.mapping.fields]
-    for place in np.flatnonzero(survey.vanished.any(axis=0) & ~decision.filtered & ~decision.held):
+    places = np.flatnonzero(survey.vanished.any(axis=0) & ~decision.filtered & ~decision.held)
+    cells = decision.agreed.cells[places]
+    changed = (cells["agreement"] > 0) & (cells["mark"] != decision.marks[places])
+    for line, place in enumerate(places):
         side = int(survey.vanished[:, place].argmax())
         others = np.flatnonzero(decision.active[:, place]).tolist()
         edited = any(
-            changed[place, at, other] and owner in (None, survey.sides[other].member.name)
+            changed[line, at, other] and owner in (None, survey.sides[other].member.name)
             for at, owner in enumerate(owners)
             for other in others
         )

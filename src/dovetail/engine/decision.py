@@ -15,6 +15,7 @@ from dovetail.engine.put import Places, Putter
 from dovetail.engine.survey import Survey
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.model.change import Verb
+from dovetail.model.run import MappingCount
 
 Flags = npt.NDArray[np.bool_]
 
@@ -64,7 +65,8 @@ class Decision:
     whose value counts, by field (-1: nobody's, the members keep theirs), `origins` the member whose value a new row
     gets.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
-    reviewed plan does not show as they are now."""
+    reviewed plan does not show as they are now. Where only some rows were looked at, `beyond` counts the others, and
+    `standing` all rows of each member."""
 
     survey: Survey
     agreed: Agreed
@@ -80,6 +82,8 @@ class Decision:
     contests: list[Contest] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
+    beyond: MappingCount | None = None
+    standing: Bindings[str, int] | None = None
 
     @property
     def held(self) -> Flags:
@@ -98,13 +102,16 @@ class Decision:
     def being_written(self) -> Flags:
         """Which fields of which rows wait for a write somewhere (rows, fields)."""
         flags = np.zeros(self.marks.shape[1::-1], dtype=np.bool_).T
+        whole = np.zeros(len(self.survey), dtype=np.bool_)
         for work in self.work:
-            flags[work.creates] = True
-            flags[work.deletes] = True
+            whole[work.creates] = True
+            whole[work.deletes] = True
             for column, changed in work.changed.items():
                 for name in work.fed[column]:
                     if name in self.agreed.fields:
                         flags[work.updates[changed], self.agreed.fields.index(name)] = True
+        if whole.any():
+            flags |= whole[:, None]
         return flags
 
 

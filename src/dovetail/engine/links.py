@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Bindings
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,9 @@ from dovetail.state.store import Store
 class Links:
     """Keys and shared row numbers of every mapping.
 
-    With `whole`, the links of a member are read once, when first asked for, and stay as they are but for what is linked
-    here. Without, the state is asked each time, for the keys or rows in question only; what is linked here outranks it.
+    The links of a member are read once, when first asked for, and stay as they are but for what is linked here. Of the
+    mappings in `asked` the state is asked each time, for the keys or rows in question only; what is linked here
+    outranks it.
 
     Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes
     nothing. `held` are shared rows that stand in quarantine in this run, `finished` mappings whose rows are all
@@ -27,13 +28,13 @@ class Links:
     """
 
     def __init__(
-        self, store: Store, members: Bindings[str, Sequence[str]], *, durable: bool, whole: bool = True
+        self, store: Store, members: Bindings[str, Sequence[str]], *, durable: bool, asked: Collection[str] = ()
     ) -> None:
         self.held: set[tuple[str, int]] = set()
         self.finished: set[str] = set()
         self.store = store
         self.durable = durable
-        self._whole = whole
+        self._asked = frozenset(asked)
         self._members = members
         self._books: dict[tuple[str, str], Book] = {}
         self._provisional = -1
@@ -41,7 +42,7 @@ class Links:
     def numbers(self, mapping: str, member: str, keys: pa.Array) -> Numbers:
         """The shared row of each key; `NO_ROW` where the key is null or unknown."""
         found, written = self._book(mapping, member).numbers(keys)
-        if self._whole or written.all():
+        if mapping not in self._asked or written.all():
             return found
         asked = np.flatnonzero(~written)
         rows = self.store.crossref.rows(mapping, member, keys.take(pa.array(asked)))
@@ -54,7 +55,7 @@ class Links:
         """The key of each shared row at a member; null where it has none, and for `NO_ROW`."""
         keys, written = self._book(mapping, member).keys(numbers)
         asked = np.flatnonzero(~written & (numbers != NO_ROW))
-        if self._whole or not len(asked):
+        if mapping not in self._asked or not len(asked):
             return keys
         standing = self.store.crossref.keys(mapping, member, pa.array(numbers[asked]))
         places = np.full(len(numbers), -1, dtype=np.int64)
@@ -64,9 +65,10 @@ class Links:
     def known(self, mapping: str) -> Numbers:
         """Every shared row of a mapping that any member has a key of, in order; reads them all."""
         rows = [self._book(mapping, member).rows() for member in self._members[mapping]]
-        if not self._whole:
+        if mapping in self._asked:
             rows += [_links(self.store, mapping, member)[0] for member in self._members[mapping]]
-        return ordered(rows)
+        same = all(np.array_equal(one, rows[0]) for one in rows)
+        return rows[0] if rows and same else ordered(rows)
 
     def draw(self, mapping: str, count: int) -> range:
         """`count` numbers for new shared rows."""
@@ -96,7 +98,7 @@ class Links:
 
     def settled(self, mapping: str) -> None:
         """Let go of what was linked here, now that the state knows it; only where the state is asked each time."""
-        if not self._whole:
+        if mapping in self._asked:
             for member in self._members[mapping]:
                 self._books.pop((mapping, member), None)
 
@@ -104,7 +106,7 @@ class Links:
         place = (mapping, member)
         if place not in self._books:
             book = Book()
-            if self._whole:
+            if mapping not in self._asked:
                 book.write(*_links(self.store, mapping, member))
             self._books[place] = book
         return self._books[place]
