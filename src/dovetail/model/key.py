@@ -156,7 +156,7 @@ def _value(text: str | None, kind: Type) -> object:
         case Kind.BOOLEAN:
             return text == "true"
         case Kind.DECIMAL:
-            return Decimal(text).quantize(Decimal(1).scaleb(-kind.arrow().scale))
+            return Decimal(text).quantize(Decimal(1).scaleb(-kind.arrow().scale), context=_EXACT)
         case Kind.FLOAT:
             return float(text)
         case Kind.BYTES:
