@@ -33,6 +33,10 @@ class Connector:
     Delimiter, encoding (by its mark, else UTF-8), decimal sign and types are detected; what is declared comes first. A
     field has the type that all its values have in their usual spelling: one code such as 007 makes a text of its field.
     A value that does not fit, and a record with too many or too few cells, is held with its line.
+
+    A target's file is replaced as a whole, and what is not touched stays byte by byte. To be written, a dataset
+    needs a key. Beside the files stand `.dovetail-csv.json`, which holds fences, ledger and the types of files that
+    were written here, and a file for locking. Writers exclude each other; a reader has the file as it was when it began.
     """
 
     path: Path

@@ -28,7 +28,7 @@ class Texts:
     """Some records of a file: its columns as UTF-8, and how many records stand before them.
 
     `ragged` holds, by number (counted from 1), the cells of records that have too many or too few. Where
-    `has_stray_quote`, some record so far has a quote in the middle of a cell, and Arrow does not say what it made of it.
+    `has_stray_quote`, some record so far has a quote in the middle of a cell, which Arrow passes over.
     """
 
     columns: pa.RecordBatch

@@ -29,6 +29,10 @@ class Connector:
     """Reads the Parquet files of a folder, or one file; each is a dataset that is named by its stem.
 
     Types are those of the file. Nested values are carried as JSON text; a time finer than a microsecond is held.
+
+    A target's file is replaced as a whole, with its schema and its compression. To be written, a dataset needs a key.
+    Beside the files stand `.dovetail-parquet.json`, which holds fences, ledger and the types of files that were written
+    here, and a file for locking. Writers exclude each other; a reader has the file as it was when it began.
     """
 
     path: Path
