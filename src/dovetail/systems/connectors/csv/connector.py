@@ -36,7 +36,8 @@ class Connector:
 
     A target's file is replaced as a whole, and what is not touched stays byte by byte. To be written, a dataset
     needs a key. Beside the files stand `.dovetail-csv.json`, which holds fences, ledger and the types of files that
-    were written here, and a file for locking. Writers exclude each other; a reader has the file as it was when it began.
+    were written here, and a file for locking. Writers exclude each other; a reader has the file as it was when it
+    began.
     """
 
     path: Path

@@ -32,9 +32,10 @@ class Connector:
     type that all its values have; values of several kinds are carried as JSON. A line that is no object, or that names
     something twice, is held.
 
-    A target's file is replaced as a whole, and lines that are not touched stay byte by byte. To be written, a dataset
-    needs a key. Beside the files stand `.dovetail-jsonl.json`, which holds fences, ledger and the types of files that
-    were written here, and a file for locking. Writers exclude each other; a reader has the file as it was when it began.
+    A target's file is replaced as a whole, and lines that are not touched stay byte by byte. To be written, a
+    dataset needs a key. Beside the files stand `.dovetail-jsonl.json`, which holds fences, ledger and the types of
+    files that were written here, and a file for locking. Writers exclude each other; a reader has the file as it
+    was when it began.
     """
 
     path: Path

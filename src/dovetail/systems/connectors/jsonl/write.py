@@ -44,7 +44,8 @@ def unfit(rows: pa.RecordBatch, fields: Sequence[Field]) -> dict[int, str]:
     for one in fields:
         given = rows.column(one.name)
         line = f'{{"v": [{", ".join(map(dump, values(given, one)))}]}}'
-        held = column(list(parsed(line.encode(), 1).row["v"]), one.type).column
+        again = parsed(line.encode(), 1).row.get("v")
+        held = column(again if isinstance(again, list) else [], one.type).column
         pairs = zip(plain(given), plain(held), strict=True)
         for at, (sent, read) in enumerate(pairs):
             if sent != read or type(sent) is not type(read):
