@@ -129,7 +129,9 @@ def stream(asked: Asked, timeout_s: float) -> Iterator[pa.RecordBatch]:
                 hint = "timeout_s gives more time"
                 raise Overdue(f"no answer within {timeout_s:g} s; the connection was left", hint=hint) from None
             if isinstance(came, Exception):
-                raise Unable from came if is_first else _translated(came)
+                if is_first:
+                    raise Unable from came
+                raise _translated(came) from came
             if came is _END:
                 return
             assert isinstance(came, pa.RecordBatch)
