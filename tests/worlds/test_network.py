@@ -1,5 +1,6 @@
 """The way to the target breaks in the middle of a load, in a commit, or says nothing any more."""
 
+import threading
 import time
 
 import pytest
@@ -72,8 +73,20 @@ def test_a_cut_while_reading_begins_the_reading_again(way, told):
 def test_a_peer_that_says_nothing_is_left_at_the_deadline(way, told, monkeypatch):
     made, proxy = way
     monkeypatch.setattr(attempt, "TRIES_MAX", 1)
-    proxy.plan(Break(How.STALL, after_bytes=1, armed_by=LOAD))
+    ended = threading.Event()
+
+    def stall_always():
+        stalls = -1
+        while not ended.wait(0.01):
+            if proxy.broken > stalls:
+                stalls = proxy.broken
+                proxy.plan(Break(How.STALL, after_bytes=1, armed_by=LOAD))
+
+    thread = threading.Thread(target=stall_always)
+    thread.start()
     answer = made.fail()
+    ended.set()
+    thread.join()
     assert (answer.code, answer.errors) in [(4, ["DV-301"]), (4, ["DV-303"])]
     assert "secret" not in answer.out
     proxy.heal()

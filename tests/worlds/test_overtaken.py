@@ -4,6 +4,7 @@ import pytest
 from plain import THING, arrived, fill
 from world import World
 
+from dovetail.engine.load import Load
 from dovetail.engine.partition import Partition
 from dovetail.engine.reconcile import Reconcile
 from dovetail.errors import Unreachable
@@ -32,7 +33,7 @@ def overtake(monkeypatch, made, owner, name, *, after=lambda: None):
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Partition, "reserve"), (Partition, "write"), (Partition, "confirm"), (Partition, "forget"), (Reconcile, "_settle_quiet")],
+    [(Partition, "reserve"), (Partition, "write"), (Partition, "confirm"), (Partition, "tidy"), (Load, "_end")],
 )  # fmt: skip
 def test_a_sleeper_is_fenced_wherever_it_slept(made, monkeypatch, told, owner, name):
     with monkeypatch.context() as patch:
