@@ -15,7 +15,7 @@ from dovetail.identity.pair import ABSENT
 from dovetail.model.change import Verb
 from dovetail.model.finding import Finding
 from dovetail.model.key import split
-from dovetail.model.run import MappingCount, MemberCount, Summary
+from dovetail.model.run import OUTCOMES, MappingCount, MemberCount, Summary
 
 FINDINGS_MAX = 1_000
 """Findings listed at most in one summary; the counts are always whole."""
@@ -49,10 +49,25 @@ def count(decision: Decision, written: Written | None) -> MappingCount:
     for outcome, flags in _applied(decision, written):
         setattr(result, outcome, int((flags & open_rows).sum()))
         open_rows &= ~flags
-    unwanted = decision.filtered | _unwanted(decision)
-    result.filtered = int((unwanted & open_rows).sum())
-    result.unchanged = int((open_rows & ~unwanted).sum())
+    left_out = decision.filtered | unwanted(decision)
+    result.filtered = int((left_out & open_rows).sum())
+    result.unchanged = int((open_rows & ~left_out).sum())
+    if decision.beyond is not None:
+        add(result, decision.beyond)
     return result
+
+
+def add(total: MappingCount, part: MappingCount) -> None:
+    """Add the counts of some rows to those of others."""
+    for name in ("rows", *OUTCOMES, "different"):
+        setattr(total, name, getattr(total, name) + getattr(part, name))
+    for member, rows in part.read.items():
+        total.read[member] = total.read.get(member, 0) + rows
+    for member, counts in part.members.items():
+        known = total.members.setdefault(member, MemberCount())
+        known.created += counts.created
+        known.updated += counts.updated
+        known.deleted += counts.deleted
 
 
 def _applied(decision: Decision, written: Written | None) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
@@ -70,15 +85,15 @@ def _applied(decision: Decision, written: Written | None) -> Iterator[tuple[str,
         )
 
 
-def _unwanted(decision: Decision) -> npt.NDArray[np.bool_]:
+def unwanted(decision: Decision) -> npt.NDArray[np.bool_]:
     """Rows that stand at some members only, and that the others do not want."""
     present = (decision.survey.index != ABSENT).sum(axis=0)
     some = (present < len(decision.survey.sides)) & ~decision.survey.vanished.any(axis=0)
     written = np.zeros(len(decision.survey), dtype=np.bool_)
     for work in decision.work:
         written[work.creates] = True
-    unwanted: npt.NDArray[np.bool_] = some & ~written & ~decision.left_out
-    return unwanted
+    nowhere: npt.NDArray[np.bool_] = some & ~written & ~decision.left_out
+    return nowhere
 
 
 def _flags(survey: Survey, places: object) -> npt.NDArray[np.bool_]:

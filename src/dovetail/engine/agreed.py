@@ -42,10 +42,11 @@ class Agreed:
         }
         return json.dumps({"members": self.members, "fields": self.fields, "cells": digests}, sort_keys=True)
 
-    def load(self, store: Store) -> None:
-        """Read the base. What was made by another cell than today's is left out, so those fields meet as if for the
-        first time."""
-        table = store.base.load(self.mapping.name)
+    def load(self, store: Store, *, is_some: bool = False) -> None:
+        """Read the base (`is_some`: few rows of many). What was made by another cell than today's is left out, so those
+        fields meet as if for the first time."""
+        name = self.mapping.name
+        table = store.base.load_rows(name, pa.array(self.numbers)) if is_some else store.base.load(name)
         if table.num_rows == 0:
             return
         place = {number: at for at, number in enumerate(self.numbers.tolist())}

@@ -7,14 +7,15 @@ confirms a scope, so a load that was broken off goes on after the last scope tha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from dovetail.engine.account import FINDINGS_MAX, count, findings
+from dovetail.engine.account import FINDINGS_MAX, add, count, findings
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import PATIENCE_S, TRIES_MAX, pause_s, persist
 from dovetail.engine.decide import decide
@@ -29,12 +30,15 @@ from dovetail.engine.quiet import keep_quiet
 from dovetail.engine.rows import MemberRows, one_table, see
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
+from dovetail.engine.unmoved import Sight, about, can_be_told, digested, kinds_of, note
+from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer
 from dovetail.errors import DovetailError, Remedy
+from dovetail.model.change import DIGEST
 from dovetail.model.finding import Finding
 from dovetail.model.key import decode, encode
 from dovetail.model.run import OUTCOMES, MappingCount
-from dovetail.systems.protocol import Source, SupportsOrder
+from dovetail.systems.protocol import SupportsOrder
 
 SCOPE_ROWS = 65_536
 """Rows that are read, decided and written together."""
@@ -45,11 +49,12 @@ AHEAD = 1
 @dataclass(slots=True)
 class Scope:
     """Some rows on their way: what was decided about them, what carries it out, where their last key stands,
-    and how many chunks of them are not confirmed yet."""
+    the digests of the rows where their system gives them, and how many chunks of them are not confirmed yet."""
 
     decision: Decision
     writer: Writer
     place: str
+    digests: npt.NDArray[np.int64] | None = None
     chunks: int = 0
 
 
@@ -70,21 +75,25 @@ class Load:
         around: Surroundings,
         desk: Desk,
         *,
-        source: Source,
+        workspace: Workspace,
         partition: Partition,
         progress: Progress,
+        for_sync: bool = False,
     ) -> None:
         self.way = way
         self.around = around
         self.desk = desk
         self.progress = progress
-        self._source = source
+        self._source = source = workspace.connector(way.giver.member.system)
+        self._about = about(way, workspace)
+        self._for_sync = for_sync
         self._partition = partition
         self._lane: Lane[None] = Lane()
         self._flying: tuple[Scope, Delivery] | None = None
         self._loaded = Loaded(MappingCount())
         self._begun = Begun.of(way, desk)
         self._held: list[tuple[str, int, str]] = []
+        self._sight = Sight(is_whole=not self._begun.was_broken_off and can_be_told(way, source, partition.target))
 
     def carry_out(self) -> Loaded:
         """Load everything that is not loaded yet. The connectors of both members are in use until it ends."""
@@ -96,8 +105,8 @@ class Load:
                 self.progress.task(name, total=giver.dataset.rows) as advance,
                 ahead(self._scopes, depth=AHEAD) as scopes,
             ):
-                for rows in scopes:
-                    self._carry(self._decide(rows), advance)
+                for rows, digests in scopes:
+                    self._carry(self._decide(rows, digests), advance)
                 self._land(advance)
                 persist(self._partition.tidy, self.progress)
         finally:
@@ -113,7 +122,7 @@ class Load:
             words = f"goes on where an interrupted load ended; its {rows:,} rows were not read again"
             self._loaded.findings.append(Finding("DV-454", words, mapping=self.way.mapping.name, severity="note"))
 
-    def _scopes(self) -> Iterator[MemberRows]:
+    def _scopes(self) -> Iterator[tuple[MemberRows, npt.NDArray[np.int64] | None]]:
         """The giving member's rows, scope by scope, in the shared shape."""
         waiting: list[pa.RecordBatch] = []
         with closing(self._batches()) as batches:
@@ -125,22 +134,23 @@ class Load:
         if any(batch.num_rows for batch in waiting):
             yield self._seen(waiting)
 
-    def _seen(self, batches: list[pa.RecordBatch]) -> MemberRows:
+    def _seen(self, batches: list[pa.RecordBatch]) -> tuple[MemberRows, npt.NDArray[np.int64] | None]:
         own, unreadable = one_table(self.way.giver, batches)
-        return see(self.way.mapping, self.way.giver, own, unreadable)
+        digests = [batch.column(DIGEST).to_numpy() for batch in batches] if self._sight.is_whole else []
+        return see(self.way.mapping, self.way.giver, own, unreadable), np.concatenate(digests) if digests else None
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Batches in the order of the key; after a failure that passes, from the last key that was given."""
         source, member = self._source, self.way.giver
         if not isinstance(source, SupportsOrder):
             yield from source.read(member.dataset, member.columns)
             return
         dataset = replace(member.dataset, key=member.key)
-        after = self._begun.after(self.way)
+        after, digest = self._begun.after(self.way), self._sight.is_whole
         failed, limit = 0, time.monotonic() + PATIENCE_S
         while True:
             try:
-                for batch in source.read_after(dataset, member.columns, after=after):
+                for batch in source.read_after(dataset, member.columns, after=after, digest=digest):
                     yield batch
                     if batch.num_rows:
                         after = batch.select(list(member.key)).slice(batch.num_rows - 1, 1)
@@ -154,7 +164,7 @@ class Load:
             else:
                 return
 
-    def _decide(self, rows: MemberRows) -> Scope:
+    def _decide(self, rows: MemberRows, digests: npt.NDArray[np.int64] | None) -> Scope:
         """Decide some rows, as if they were the whole mapping."""
         mapping = self.way.mapping
         place = str(encode([rows.own.column(part).slice(len(rows) - 1, 1) for part in rows.member.key])[0].as_py())
@@ -168,9 +178,9 @@ class Load:
         around = replace(self.around, links=links)
         survey = take_survey(mapping, sides, links, around.mappings)
         follow_references(survey, links, around.mappings)
-        decision = decide(survey, Agreed(mapping, survey.numbers), around)
+        decision = decide(survey, Agreed(mapping, survey.numbers, for_sync=self._for_sync), around)
         writer = Writer(decision, around, self.desk, progress=self.progress)
-        return Scope(decision, writer, place)
+        return Scope(decision, writer, place, digests)
 
     def _without_loaded(self, rows: MemberRows) -> MemberRows:
         """Leave out what an interrupted load has written: at most one scope where the source gives rows in order."""
@@ -244,11 +254,17 @@ class Load:
         """Bring into the state, inside its transaction, what a scope leaves besides its writes, and how far the load
         is."""
         decision = scope.decision
-        keep_quiet(self.desk.store, decision)
-        record(self.desk.store, self.desk.run, decision, is_whole=False)
+        store, name = self.desk.store, self.way.mapping.name
+        keep_quiet(store, decision)
+        if self._sight.is_whole and scope.digests is not None:
+            kinds = kinds_of(decision, self.way.source, scope.writer.written)
+            store.digests.add(name, digested(decision.survey.sides[self.way.source].keys, scope.digests, kinds))
+            self._sight.see(scope.digests)
+            self._sight.wrote(scope.writer.written)
+        record(store, self.desk.run, decision, is_whole=False)
         add(self._begun.count, _earlier(count(decision, scope.writer.written)))
         self._begun.place = scope.place
-        self.desk.store.loads.note(self.way.mapping.name, self.way.taker.name, self._begun.document())
+        store.loads.note(name, self.way.taker.name, self._begun.document())
 
     def _account(self, scope: Scope, advance: Advance) -> None:
         decision, written = scope.decision, scope.writer.written
@@ -269,6 +285,7 @@ class Load:
                 store.rejects.close_absent(self.desk.run, name)
                 store.conflicts.close_absent(self.desk.run, name)
             store.loads.close(name, self.way.taker.name)
+            note(store, self.way, self._sight, self._about)
         for member, number, key in self._held:
             self.around.links.link(name, member, number, key)
             self.around.links.held.add((name, number))
@@ -296,6 +313,7 @@ class Begun:
             begun.count = MappingCount(**earlier.document["count"])
             begun.is_resumed = begun.was_broken_off = True
         else:
+            desk.store.digests.forget(way.mapping.name)
             desk.store.loads.begin(way.mapping.name, way.taker.name, begun.document())
         return begun
 
@@ -323,16 +341,3 @@ def _earlier(done: MappingCount) -> MappingCount:
         quarantined=done.quarantined,
         conflicts=done.conflicts,
     )
-
-
-def add(total: MappingCount, part: MappingCount) -> None:
-    """Add the counts of some rows to those of others."""
-    for name in ("rows", *OUTCOMES, "different"):
-        setattr(total, name, getattr(total, name) + getattr(part, name))
-    for member, rows in part.read.items():
-        total.read[member] = total.read.get(member, 0) + rows
-    for member, counts in part.members.items():
-        known = total.members.setdefault(member, type(counts)())
-        known.created += counts.created
-        known.updated += counts.updated
-        known.deleted += counts.deleted

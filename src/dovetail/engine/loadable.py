@@ -6,7 +6,7 @@ Everything that could make rows depend on each other sends the mapping the whole
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -48,13 +48,15 @@ class Loadable:
         return self.mapping.members[self.target]
 
 
-def streams(workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]]) -> dict[str, Loadable]:
+def streams(
+    workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]], known: Collection[str] = ()
+) -> dict[str, Loadable]:
     """The mappings that are streamed, by name. One to which a mapping refers that must be decided whole, before the
     first write, is decided whole as well."""
     ways: dict[str, Loadable] = {}
     for group in groups:
         for mapping in group:
-            way = _way(mapping, group, workspace)
+            way = "" if mapping.name in known else _way(mapping, group, workspace)
             if isinstance(way, Loadable):
                 ways[mapping.name] = way
     mappings = [mapping for group in groups for mapping in group]
@@ -70,9 +72,13 @@ def streams(workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]]) -
 
 def _asks(mapping: CompiledMapping) -> set[str]:
     """The mappings that must be known before this one is decided."""
+    return references(mapping.mapping) | looked_up_by(mapping)
+
+
+def looked_up_by(mapping: CompiledMapping) -> set[str]:
+    """The mappings whose values its checks look up."""
     scope = {field.name: mapping.types.get(field.name, Type(Kind.INTEGER)) for field in mapping.mapping.fields}
-    needs = {asked.needs.mapping for asked in questions(declared(mapping.mapping), scope) if asked.needs is not None}
-    return references(mapping.mapping) | needs
+    return {asked.needs.mapping for asked in questions(declared(mapping.mapping), scope) if asked.needs is not None}
 
 
 def _way(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Loadable | str:
@@ -101,7 +107,7 @@ def _ways(mapping: CompiledMapping) -> tuple[Loadable, Loadable]:
 def direction(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Loadable | str:
     """How the mapping could be streamed, as far as its declaration and the emptiness of its members tell; else why
     not."""
-    reason = _rows_hang_together(mapping, group)
+    reason = rows_hang_together(mapping, group)
     if reason:
         return reason
     if len({member.member.system for member in mapping.members}) == 1:
@@ -114,7 +120,7 @@ def direction(mapping: CompiledMapping, group: Sequence[CompiledMapping], worksp
     return "both members hold rows"
 
 
-def _rows_hang_together(mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> str:
+def rows_hang_together(mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> str:
     """Why a row of this mapping cannot be decided without others; empty where it can."""
     if len(mapping.members) != PAIR:
         return f"{len(mapping.members)} members take part"
@@ -151,7 +157,7 @@ def doubles(way: Loadable, source: Source) -> str:
 
     What a constraint of the system guarantees is believed; for the rest those columns alone are read once."""
     member = way.giver
-    asked = _unproven(way, is_guarded=isinstance(source, SupportsOrder))
+    asked = unproven(way, is_guarded=isinstance(source, SupportsOrder))
     if not asked:
         return ""
     columns = tuple(dict.fromkeys([*member.key, *(name for cell in member.cells for name in cell.columns)]))
@@ -168,7 +174,7 @@ def doubles(way: Loadable, source: Source) -> str:
     return ""
 
 
-def _unproven(way: Loadable, *, is_guarded: bool) -> list[tuple[str, ...]]:
+def unproven(way: Loadable, *, is_guarded: bool) -> list[tuple[str, ...]]:
     """The groups of shared fields (the empty one: the key) that may hold doubles as far as the catalog tells."""
     member, match = way.giver, way.mapping.mapping.match
     guarded = [set(part) for part in (member.dataset.key, *member.dataset.uniques) if part] if is_guarded else []

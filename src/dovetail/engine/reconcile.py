@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dovetail.engine.again import Again, keep_seen, look_again
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import persist
 from dovetail.engine.decide import decide, refresh
@@ -15,12 +16,13 @@ from dovetail.engine.deliver import Desk
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.links import Links
 from dovetail.engine.load import Load, Loaded
-from dovetail.engine.loadable import Loadable, streams
+from dovetail.engine.loadable import Loadable, looked_up_by, streams
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.quiet import keep_quiet
 from dovetail.engine.rows import MemberRows, read_member
 from dovetail.engine.survey import Survey, follow_references, take_survey
+from dovetail.engine.unmoved import Moved, moved
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer, Written
 from dovetail.errors import DeclarationError, Declarations, UnknownName
@@ -51,7 +53,13 @@ class Reconcile:
     ones."""
 
     def __init__(
-        self, workspace: Workspace, *, only: Sequence[str] = (), durable: bool, progress: Progress | None = None
+        self,
+        workspace: Workspace,
+        *,
+        only: Sequence[str] = (),
+        durable: bool,
+        progress: Progress | None = None,
+        for_sync: bool = False,
     ) -> None:
         self.workspace = workspace
         self.durable = durable
@@ -68,6 +76,9 @@ class Reconcile:
         self.groups = [group for group in picked if group]
         self.partitions: dict[tuple[str, str], Partition] = {}
         self.streams: dict[str, Loadable] = {}
+        self.moved: dict[str, Moved] = {}
+        self.again: dict[str, Again] = {}
+        self.for_sync = for_sync
         self.loaded: dict[str, Loaded] = {}
 
     @property
@@ -76,17 +87,28 @@ class Reconcile:
         return [mapping.name for group in self.groups for mapping in group]
 
     def choose(self) -> None:
-        """Stream what can be streamed; everything else is decided whole before the first write."""
-        self.streams = streams(self.workspace, self.groups)
+        """Look only at what moved where the systems can tell, and stream what can be streamed; everything else is
+        decided whole. Only streams are decided while they are written."""
+        told = {mapping.name: moved(mapping, group, self.workspace) for group in self.groups for mapping in group}
+        looked_up = {name for group in self.groups for mapping in group for name in looked_up_by(mapping)}
+        self.moved = {name: found for name, found in told.items() if isinstance(found, Moved) and name not in looked_up}
+        self.streams = streams(self.workspace, self.groups, self.moved.keys())
 
     def look(self) -> Pass:
         """Read and decide everything; nothing is written."""
         members = {name: [member.name for member in one.members] for name, one in self.mappings.items()}
-        links = Links(self.workspace.store, members, durable=self.durable)
+        asked = self.streams.keys() | self.moved.keys()
+        links = Links(self.workspace.store, members, durable=self.durable, asked=asked)
         around = Surroundings(links, self.mappings, self.workspace.store.meta.seed)
         decisions: list[Decision] = []
         for group in self.groups:
-            if group[0].name not in self.streams:
+            name = group[0].name
+            if name in self.moved:
+                if len(self.moved[name].keys) and name not in self.again:
+                    again = look_again(self.moved[name], around, self.workspace, for_sync=self.for_sync)
+                    self.again[name] = again
+                    decisions.append(again.decision)
+            elif name not in self.streams:
                 decisions += self._decide_group(group, around)
         self._around = around
         return Pass(decisions, loaded=self.loaded)
@@ -99,7 +121,7 @@ class Reconcile:
         decisions = []
         for survey in surveys:
             follow_references(survey, around.links, self.mappings)
-            agreed = Agreed(survey.mapping, survey.numbers)
+            agreed = Agreed(survey.mapping, survey.numbers, for_sync=self.for_sync)
             agreed.load(self.workspace.store)
             decision = decide(survey, agreed, around)
             around.decided[survey.mapping.name] = decision
@@ -136,8 +158,10 @@ class Reconcile:
         whole = {decision.survey.mapping.name: decision for decision in looked.decisions}
         for mapping in [mapping for group in self.groups for mapping in group]:
             way = self.streams.get(mapping.name)
-            if way is None:
+            if mapping.name in whole:
                 self._write_whole(whole[mapping.name], looked, desk, plan)
+            elif way is None:
+                continue
             elif mapping.name not in self.loaded:
                 self.loaded[mapping.name] = self._load(way, desk)
             self._finish(looked)
@@ -149,21 +173,29 @@ class Reconcile:
             looked.moved += _keep_planned(decision, plan)
         writer = Writer(decision, self._around, desk, progress=self.progress)
         for work in decision.work:
-            name = decision.survey.sides[work.side].member.name
-            partition = self.partitions.get((decision.survey.mapping.name, name))
+            member = decision.survey.sides[work.side].member.name
+            partition = self.partitions.get((decision.survey.mapping.name, member))
             if partition is not None:
                 writer.write(work, partition)
-        looked.written[decision.survey.mapping.name] = writer.written
+        name = decision.survey.mapping.name
+        looked.written[name] = writer.written
         self._settle_quiet(decision)
+        if not self.durable:
+            return
+        if name in self.again:
+            keep_seen(self.again[name], writer.written, self.workspace)
+        else:
+            self.workspace.store.digests.forget(name)
 
     def _load(self, way: Loadable, desk: Desk) -> Loaded:
         return Load(
             way,
             self._around,
             desk,
-            source=self.workspace.connector(way.giver.member.system),
+            workspace=self.workspace,
             partition=self.partitions[way.mapping.name, way.taker.name],
             progress=self.progress,
+            for_sync=self.for_sync,
         ).carry_out()
 
     def _finish(self, looked: Pass) -> None:

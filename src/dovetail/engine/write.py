@@ -30,7 +30,8 @@ CREATE_ROWS = 65_536
 
 @dataclass(slots=True)
 class Written:
-    """What was written, by shared row: flags by place, and counts by member."""
+    """What was written, by shared row: flags by place, and counts by member. `versions` counts written rows by the
+    version that they carry now; `is_versioned` is false where a target did not tell."""
 
     created: npt.NDArray[np.bool_]
     updated: npt.NDArray[np.bool_]
@@ -38,6 +39,8 @@ class Written:
     moved: list[tuple[int, str]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
     counts: Counter[tuple[str, Verb]] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    is_versioned: bool = True
 
 
 class Writer:
@@ -183,6 +186,10 @@ class Writer:
         }[chunk.verb]
         flags[places] = True
         self.written.counts[member.name, chunk.verb] += len(places)
+        if receipt.version is not None:
+            self.written.versions[receipt.version] += len(places)
+        elif chunk.verb is not Verb.DELETE and len(places):
+            self.written.is_versioned = False
         self.written.pending.update(chunk.places[good & chunk.pending].tolist())
         if chunk.verb is Verb.CREATE:
             keys = created_keys(chunk, receipt, member.key).filter(pa.array(good))

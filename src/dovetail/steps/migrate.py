@@ -84,7 +84,7 @@ def _execute(
             _guard(looked.decisions, allowed)
         reconcile.write(looked, run, plan=plan)
         account(summary, looked.decisions, looked.written)
-        _add_loaded(summary, looked, reconcile.order)
+        _add_loaded(summary, looked, reconcile)
         _again(reconcile, looked, run, plan)
         for decision in looked.decisions:
             record(store, run, decision)
@@ -100,12 +100,15 @@ def _execute(
     return summary
 
 
-def _add_loaded(summary: Summary, looked: Pass, order: Sequence[str]) -> None:
+def _add_loaded(summary: Summary, looked: Pass, reconcile: Reconcile) -> None:
     """Add what was streamed, and put all mappings into the order in which they were written."""
+    for name, moved in reconcile.moved.items():
+        if name not in summary.mappings:
+            summary.mappings[name] = moved.counted
     for name, loaded in looked.loaded.items():
         summary.mappings[name] = loaded.count
         summary.findings += loaded.findings[: max(FINDINGS_MAX - len(summary.findings), 0)]
-    summary.mappings = {name: summary.mappings[name] for name in order}
+    summary.mappings = {name: summary.mappings[name] for name in reconcile.order}
 
 
 def _recovery(chunks: int) -> Finding:

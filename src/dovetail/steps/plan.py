@@ -102,7 +102,7 @@ def guard_reasons(decisions: Sequence[Decision], *, allowed: int | None = None) 
                 member=rows.member.name,
                 updates=len(work.updates),
                 deletes=len(work.deletes),
-                existing=len(rows),
+                existing=len(rows) if decision.standing is None else decision.standing[rows.member.name],
             )
             reason = trips(decision.survey.mapping.mapping.guard, blast, allowed=allowed)
             if reason:

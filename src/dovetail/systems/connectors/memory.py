@@ -78,13 +78,12 @@ class Connector:
             raise Refused("a key with an empty part marks no place", where=dataset.name)
         rows = sorted(self._rows(dataset).items(), key=lambda item: _rank(item[0]))
         chosen = [row for key, row in rows if place is None or _rank(key) > _rank(place)]
-        for batch in self._batches(dataset, fields, chosen):
-            if digest:
-                part, chosen = chosen[: batch.num_rows], chosen[batch.num_rows :]
-                sums = pa.array([_digest(dataset, row, fields) for row in part], pa.int64())
-                yield batch.append_column(DIGEST, sums)
-            else:
-                yield batch
+        return self._digested(dataset, fields, chosen) if digest else self._batches(dataset, fields, chosen)
+
+    def _digested(self, dataset: Dataset, fields: Sequence[str], rows: list[_Row]) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches(dataset, fields, rows):
+            part, rows = rows[: batch.num_rows], rows[batch.num_rows :]
+            yield batch.append_column(DIGEST, pa.array([_digest(dataset, row, fields) for row in part], pa.int64()))
 
     def digestible(self, dataset: Dataset, fields: Sequence[str]) -> bool:
         """Always."""
@@ -101,6 +100,11 @@ class Connector:
         for batch in self._batches(dataset, dataset.key, rows):
             part, rows = rows[: batch.num_rows], rows[batch.num_rows :]
             yield batch.append_column(DIGEST, pa.array([_digest(dataset, row, fields) for row in part], pa.int64()))
+
+    def digest_lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys, each with its digest."""
+        rows, wanted = self._rows(dataset), dict.fromkeys(_part(row, dataset.key) for row in _plain(dataset, keys))
+        return self._digested(dataset, fields, [rows[key] for key in wanted if key in rows])
 
     def versions(self, dataset: Dataset) -> Mapping[str, int]:
         """By the number of the transaction that wrote a row."""

@@ -1,0 +1,118 @@
+"""Some rows of a mapping looked at again: read by key, decided as a scope of their own, and noted as they were seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.engine.agreed import Agreed
+from dovetail.engine.arrays import taken
+from dovetail.engine.book import NO_ROW
+from dovetail.engine.decide import decide
+from dovetail.engine.decision import Decision, Surroundings
+from dovetail.engine.rows import MemberRows, one_table, see
+from dovetail.engine.scoped import ScopeLinks
+from dovetail.engine.survey import follow_references, take_survey
+from dovetail.engine.unmoved import Moved, Sight, about, digested, kinds_of, note
+from dovetail.engine.workspace import Workspace
+from dovetail.engine.write import Written
+from dovetail.identity.pair import ABSENT
+from dovetail.mapping.compiled import CompiledMember
+from dovetail.model.change import DIGEST
+from dovetail.model.key import decode
+from dovetail.systems.protocol import SupportsDigest, SupportsLookup, SupportsVersions
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Rows that were looked at again: what was decided about them, and their keys and digests as they were read."""
+
+    moved: Moved
+    decision: Decision
+    digests: npt.NDArray[np.int64]
+
+
+def look_again(moved: Moved, around: Surroundings, workspace: Workspace, *, for_sync: bool) -> Again:
+    """Read the rows that moved, at both members, and decide about them."""
+    way, store = moved.way, workspace.store
+    name, giver, taker = way.mapping.name, way.giver, way.taker
+    numbers = store.crossref.rows(name, giver.name, moved.keys).fill_null(NO_ROW).to_numpy(zero_copy_only=False)
+    is_linked = numbers != NO_ROW
+    linked = np.sort(numbers[is_linked].astype(np.int64))
+    taken_keys = store.crossref.keys(name, taker.name, pa.array(linked))
+    links = ScopeLinks(around.links, way.mapping)
+    links.link_many(name, giver.name, numbers[is_linked].astype(np.int64), moved.keys.filter(pa.array(is_linked)))
+    has_key = taken_keys.is_valid()
+    links.link_many(name, taker.name, linked[has_key.to_numpy(zero_copy_only=False)], taken_keys.drop_null())
+    source, target = workspace.connector(giver.member.system), workspace.connector(taker.member.system)
+    assert isinstance(source, SupportsDigest)
+    assert isinstance(target, SupportsLookup)
+    dataset = replace(giver.dataset, key=giver.key)
+    batches = list(source.digest_lookup(dataset, giver.columns, _parts(giver, moved.keys)))
+    filled = replace(taker.dataset, key=taker.key)
+    standing = target.lookup(filled, taker.columns, _parts(taker, taken_keys.drop_null()))
+    sides = [_seen(moved, giver, batches), _seen(moved, taker, standing)]
+    if way.source:
+        sides.reverse()
+    survey = take_survey(way.mapping, sides, links, around.mappings)
+    for side, rows in enumerate(sides):
+        fresh = np.flatnonzero(survey.fresh & (survey.index[side] != ABSENT))
+        around.links.link_many(
+            name, rows.member.name, survey.numbers[fresh], taken(rows.keys, survey.index[side, fresh])
+        )
+    inside = replace(around, links=links)
+    follow_references(survey, links, around.mappings)
+    agreed = Agreed(way.mapping, survey.numbers, for_sync=for_sync)
+    agreed.load(store, is_some=True)
+    decision = decide(survey, agreed, inside)
+    decision.beyond, decision.standing = moved.counted, moved.standing
+    found = [batch.column(DIGEST).to_numpy() for batch in batches if batch.num_rows]
+    return Again(moved, decision, np.concatenate(found) if found else np.zeros(0, dtype=np.int64))
+
+
+def _parts(member: CompiledMember, keys: pa.Array) -> pa.RecordBatch:
+    """Keys as a system is asked for them."""
+    columns = decode(keys.to_pylist(), [member.scope[part] for part in member.key])
+    return pa.RecordBatch.from_arrays(columns, names=list(member.key))
+
+
+def _seen(moved: Moved, member: CompiledMember, batches: Iterable[pa.RecordBatch]) -> MemberRows:
+    own, unreadable = one_table(member, list(batches))
+    return see(moved.way.mapping, member, own, unreadable)
+
+
+def keep_seen(again: Again, written: Written, workspace: Workspace) -> None:
+    """Note the rows as they are now, if nobody but us wrote to the filled member meanwhile; else nothing is noted, and
+    the next run looks at all rows."""
+    moved, decision, store = again.moved, again.decision, workspace.store
+    way, name = moved.way, moved.way.mapping.name
+    target = workspace.connector(way.taker.member.system)
+    assert isinstance(target, SupportsVersions)
+    versions = target.versions(way.taker.dataset) if written.counts else moved.versions
+    rows = decision.survey.sides[way.source]
+    fresh = digested(rows.keys, again.digests, kinds_of(decision, way.source, written))
+    kept = np.concatenate([moved.rest, fresh])
+    sight = Sight(is_whole=is_ours(moved.versions, versions, written, way.taker.name))
+    sight.see(kept["digest"])
+    sight.versions.update(versions)
+    with store.transaction():
+        store.digests.forget(name)
+        if sight.is_whole:
+            store.digests.add(name, kept)
+        note(store, way, sight, about(way, workspace))
+
+
+def is_ours(before: Mapping[str, int], after: Mapping[str, int], written: Written, member: str) -> bool:
+    """Whether all that changed at a member between two counts of its versions is what we wrote there.
+
+    Whoever else changes a row gives it a version of its own, or takes it out of the count."""
+    if not written.is_versioned:
+        return False
+    fresh = {version: rows for version, rows in after.items() if version not in before}
+    left = sum(after.get(version, 0) for version in before)
+    replaced = sum(rows for (name, verb), rows in written.counts.items() if name == member and verb != "create")
+    return fresh == dict(written.versions) and left == sum(before.values()) - replaced

@@ -1,0 +1,244 @@
+"""What did not move since a run dealt with it: told by digests and versions that the systems compute where the rows are.
+
+A mapping whose rows all come from one member is looked at again only where the giving member's digest of a row is
+another than then, provided that every row of the filled member still has the version that our own writes gave it.
+Whatever is not proved so is looked at whole. A row that stood in quarantine or in conflict is always looked at again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dovetail.engine.account import unwanted
+from dovetail.engine.decision import Decision
+from dovetail.engine.loadable import Loadable, rows_hang_together, unproven
+from dovetail.engine.workspace import Workspace
+from dovetail.engine.write import Written
+from dovetail.identity.pair import ABSENT
+from dovetail.mapping.compiled import CompiledMapping
+from dovetail.merge.xxh3 import digests as hashes
+from dovetail.model.change import DIGEST
+from dovetail.model.key import encode
+from dovetail.model.run import MappingCount
+from dovetail.plan.route import references
+from dovetail.state.digests import DIGESTED, Digested
+from dovetail.state.store import Store
+from dovetail.systems.protocol import Source, SupportsDigest, SupportsLookup, SupportsOrder, SupportsVersions
+
+LINKED, LEFT_OUT, OPEN = 0, 1, 2
+"""What became of a row: it is linked; its member's `where` leaves it out; it stands in quarantine or in conflict."""
+
+MOVED_SHARE_MAX, MOVED_ROWS_MIN = 0.3, 1_000
+"""Where more than this share of the rows moved, and more than so many, all are looked at."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """What a run sees of a mapping's rows while it deals with them; worth keeping if it saw every row."""
+
+    total: int = 0
+    rows: int = 0
+    versions: Counter[str] = field(default_factory=Counter)
+    is_whole: bool = True
+
+    def see(self, digests: npt.NDArray[np.int64]) -> None:
+        """Rows that were read."""
+        self.total ^= int(np.bitwise_xor.reduce(digests)) if len(digests) else 0
+        self.rows += len(digests)
+
+    def wrote(self, written: Written) -> None:
+        """Rows that were created."""
+        self.versions += written.versions
+        self.is_whole = self.is_whole and written.is_versioned
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The rows of a mapping to be looked at again, by their keys at the giving member, and the kept digests of the
+    `rest`. `standing` counts the rows of each member, `versions` those of the filled one by their version."""
+
+    way: Loadable
+    keys: pa.Array
+    rest: Digested
+    standing: Mapping[str, int]
+    versions: Mapping[str, int]
+
+    @property
+    def counted(self) -> MappingCount:
+        """What a run says of the rows that it does not look at."""
+        linked, left_out = (int((self.rest["kind"] == kind).sum()) for kind in (LINKED, LEFT_OUT))
+        read = {member.name: 0 for member in self.way.mapping.members}
+        return MappingCount(rows=linked + left_out, unchanged=linked, filtered=left_out, read=read)
+
+
+def can_be_told(way: Loadable, source: Source, target: Source) -> bool:
+    """Whether the systems can tell what moved."""
+    return (
+        isinstance(source, SupportsDigest)
+        and isinstance(source, SupportsLookup)
+        and isinstance(target, SupportsVersions)
+        and isinstance(target, SupportsLookup)
+        and source.digestible(replace(way.giver.dataset, key=way.giver.key), way.giver.columns)
+    )
+
+
+def about(way: Loadable, workspace: Workspace) -> dict[str, Any]:
+    """What the digests of a mapping depend on besides the rows: declarations, types, and links that other mappings
+    lost."""
+    parts = [workspace.project.digest, workspace.project.environment or "", repr(sorted(workspace.vars().items()))]
+    for member in way.mapping.members:
+        parts += [member.name, *(f"{name} {member.scope[name]!r}" for name in member.columns)]
+    losses = {name: workspace.store.crossref.losses(name) for name in sorted(references(way.mapping.mapping))}
+    declared = hashlib.sha256("\x00".join(parts).encode()).hexdigest()
+    return {"declared": declared, "giver": way.giver.name, "losses": losses}
+
+
+def note(store: Store, way: Loadable, sight: Sight, dependencies: Mapping[str, Any]) -> None:
+    """Keep what was seen, inside the state's transaction that ends the run's work on the mapping."""
+    name = way.mapping.name
+    if not sight.is_whole:
+        store.digests.forget(name)
+        return
+    store.digests.note(
+        name,
+        {**dependencies, "rows": sight.rows, "total": f"{sight.total}", "versions": dict(sight.versions)},
+    )
+
+
+def kinds_of(decision: Decision, side: int, written: Written) -> npt.NDArray[np.uint8]:
+    """What became of each row of a member, in the order in which they were read."""
+    survey = decision.survey
+    by_place = np.full(len(survey), LINKED, dtype=np.uint8)
+    by_place[decision.filtered | unwanted(decision)] = LEFT_OUT
+    open_places = {contest.place for contest in decision.contests} | {place for place, _ in written.moved}
+    by_place[list(open_places | decision.waiting | written.pending)] = OPEN
+    by_place[decision.held | decision.left_out] = OPEN
+    kinds = np.full(len(survey.sides[side]), OPEN, dtype=np.uint8)
+    present = survey.index[side] != ABSENT
+    kinds[survey.index[side, present]] = by_place[present]
+    return kinds
+
+
+def digested(keys: pa.Array, digests: npt.NDArray[np.int64], kinds: npt.NDArray[np.uint8]) -> Digested:
+    """Rows as the state keeps their digests."""
+    made = np.empty(len(keys), dtype=DIGESTED)
+    made["key"] = marks(keys)
+    made["digest"] = digests
+    made["kind"] = kinds
+    return made
+
+
+def marks(keys: pa.Array) -> npt.NDArray[np.uint64]:
+    """The hash of each key's text."""
+    return hashes(keys, np.zeros(len(keys), dtype=np.uint64))
+
+
+def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Moved | str:
+    """The rows of a mapping that must be looked at again, or why all must be."""
+    store = workspace.store
+    noted = store.digests.noted(mapping.name)
+    if noted is None:
+        return "nothing was noted of its rows"
+    reason = rows_hang_together(mapping, group)
+    if reason:
+        return reason
+    way = Loadable(mapping, *(0, 1) if mapping.members[0].name == noted["giver"] else (1, 0))
+    source = workspace.connector(way.giver.member.system)
+    target = workspace.connector(way.taker.member.system)
+    if not can_be_told(way, source, target):
+        return "its systems cannot tell what moved"
+    if any(noted[name] != said for name, said in about(way, workspace).items()):
+        return "its declaration changed, or a row that it refers to lost its key"
+    assert isinstance(source, SupportsDigest)
+    assert isinstance(target, SupportsVersions)
+    dataset = replace(way.giver.dataset, key=way.giver.key)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        counted = pool.submit(target.versions, way.taker.dataset)
+        rows, total = source.digest_total(dataset, way.giver.columns)
+        versions = counted.result()
+    if dict(versions) != noted["versions"]:
+        return f"rows of {way.taker.name} were written by others"
+    kept = _by_key(store.digests.load(mapping.name))
+    again = _again(store, way)
+    if (rows, total) == (noted["rows"], int(noted["total"])):
+        keys, rest = again, kept
+    else:
+        found, rest = _differing(source, way, kept, store)
+        keys = _union([found, again])
+    if len(keys) > max(MOVED_SHARE_MAX * rows, MOVED_ROWS_MIN):
+        return "most of its rows moved"
+    if len(keys):
+        rest = rest[~np.isin(rest["key"], marks(keys))]
+        reason = _may_meet(way, source, keys, store, standing=sum(versions.values()))
+        if reason:
+            return reason
+    return Moved(way, keys, rest, {way.giver.name: rows, way.taker.name: sum(versions.values())}, versions)
+
+
+def _may_meet(way: Loadable, source: Source, keys: pa.Array, store: Store, *, standing: int) -> str:
+    """Why a row that is not linked yet might have to be paired with a row that is not looked at; empty where none."""
+    name = way.mapping.name
+    if store.crossref.rows(name, way.giver.name, keys).null_count == 0:
+        return ""
+    if standing > store.crossref.count(name, member=way.taker.name):
+        return f"{way.taker.name} holds rows that are paired with none"
+    if way.mapping.mapping.match is not None and unproven(way, is_guarded=isinstance(source, SupportsOrder)):
+        return "several rows may have one natural key"
+    return ""
+
+
+def _by_key(kept: Digested) -> Digested:
+    """The rows in the order of their marks."""
+    return kept[np.argsort(kept["key"], kind="stable")]
+
+
+def _again(store: Store, way: Loadable) -> pa.Array:
+    """The keys, at the giving member, of rows that stand in quarantine or in conflict."""
+    name, giver = way.mapping.name, way.giver.name
+    keys = set(store.rejects.keys(name, giver))
+    numbers = [reject.refusal.row for reject in store.rejects.list(name) if reject.refusal.member != giver]
+    numbers += [conflict.dispute.row for conflict in store.conflicts.list(name)]
+    keys |= {conflict.dispute.keys[giver] for conflict in store.conflicts.list(name) if giver in conflict.dispute.keys}
+    known = pa.array([number for number in numbers if number is not None], pa.int64())
+    return _union([pa.array(sorted(keys), pa.string()), store.crossref.keys(name, giver, known).drop_null()])
+
+
+def _union(parts: Sequence[pa.Array]) -> pa.Array:
+    return pa.concat_arrays([pa.array([], pa.string()), *parts]).unique()
+
+
+def _differing(source: SupportsDigest, way: Loadable, kept: Digested, store: Store) -> tuple[pa.Array, Digested]:
+    """The keys of rows whose digest is another than the kept one, of new ones and of those that are gone; and the kept
+    digests of rows that are still there."""
+    dataset = replace(way.giver.dataset, key=way.giver.key)
+    found: list[pa.Array] = []
+    met = np.zeros(len(kept), dtype=np.bool_)
+    for batch in source.digest_rows(dataset, way.giver.columns):
+        keys = encode([batch.column(part) for part in way.giver.key])
+        own = marks(keys)
+        at = np.minimum(np.searchsorted(kept["key"], own), max(len(kept) - 1, 0))
+        known = kept["key"][at] == own if len(kept) else np.zeros(len(own), dtype=np.bool_)
+        same = known.copy()
+        same[known] = kept["digest"][at[known]] == batch.column(DIGEST).to_numpy()[known]
+        met[at[known]] = True
+        if not same.all():
+            found.append(keys.filter(pa.array(~same)))
+    gone = kept["key"][~met]
+    if len(gone):
+        found += [keys.filter(pa.array(np.isin(marks(keys), gone))) for keys in _linked(store, way)]
+    return _union(found), kept[met]
+
+
+def _linked(store: Store, way: Loadable) -> Iterator[pa.Array]:
+    """The keys of all linked rows at the giving member."""
+    for _, keys in store.crossref.batches(way.mapping.name):
+        if way.giver.name in keys:
+            yield keys[way.giver.name].drop_null()
