@@ -8,11 +8,14 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 from email_validator import EmailNotValidError, validate_email
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.model.mapping import Check
 from dovetail.model.type import Kind, Type
 from dovetail.quality.check import question
+from dovetail.quality.checks.email import failing as refused
 from dovetail.quality.checks.unique import failing as shared
 from dovetail.quality.fold import failed
 
@@ -148,3 +151,20 @@ def accepted(text):
     except EmailNotValidError:
         return False
     return True
+
+
+LOCALS = st.text(st.sampled_from('aZ9_.+-é "@'), min_size=0, max_size=6) | st.sampled_from(
+    ["a" * 64, "a" * 65, "a.b+c"]
+)
+DOMAINS = st.sampled_from(
+    "example.org x.test localhost a..b -a.org a-.org b.c0m 1.2.3.4 EXAMPLE.Org ö.org .org a.org. a_b.org x.arpa".split()
+    + ["", "a" * 64 + ".org", ".".join(["a" * 60] * 4) + ".org", "xn--a.org", "a.b-c.de"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.none() | st.tuples(LOCALS, DOMAINS), max_size=5))
+def test_a_strict_address_is_what_the_library_says_of_the_whole_text(pairs):
+    texts = [None if pair is None else "@".join(pair) for pair in pairs]
+    expected = [at for at, text in enumerate(texts) if text is not None and not accepted(text)]
+    assert refused([pa.chunked_array([texts[:2], texts[2:]], pa.string())], None) == expected

@@ -7,6 +7,7 @@ none of them is the right one by itself.
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -47,7 +48,11 @@ def failing(columns: Columns, known: Known) -> list[int]:
     [0, 2]
     """
     names = [str(at) for at in range(len(columns))]
-    table = pa.table([*columns, pa.array(range(len(columns[0])), pa.int64())], names=[*names, _AT])
-    groups = table.drop_null().group_by(names).aggregate([(_AT, "count"), (_AT, "list")])
+    table = pa.table([*columns, pa.array(np.arange(len(columns[0])))], names=[*names, _AT])
+    known = table.drop_null()
+    counts = known.group_by(names).aggregate([(_AT, "count")])
+    if counts.num_rows == known.num_rows:
+        return []
+    groups = known.group_by(names).aggregate([(_AT, "count"), (_AT, "list")])
     shared = groups.filter(pc.greater(groups.column(f"{_AT}_count"), pa.scalar(1)))
     return sorted(at for group in shared.column(f"{_AT}_list").to_pylist() for at in group or ())
