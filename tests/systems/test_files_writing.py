@@ -209,7 +209,7 @@ _DYING = """
 """
 
 
-@pytest.mark.parametrize(("kind", "stride"), [("csv", 1), ("jsonl", 4), ("parquet", 4)])
+@pytest.mark.parametrize(("kind", "stride"), [("csv", 2), ("jsonl", 5), ("parquet", 5)])
 def test_a_kill_anywhere_leaves_both_or_neither(tmp_path: Path, kind: str, stride: int) -> None:
     connector = {"csv": Csv, "jsonl": JSONLines, "parquet": Parquet}[kind]
     program = textwrap.dedent(_DYING).replace("{kind}", kind)
@@ -245,4 +245,4 @@ def test_a_kill_anywhere_leaves_both_or_neither(tmp_path: Path, kind: str, strid
             break
         assert ended.returncode == -9, ended.stderr
     assert seen == {True, False}
-    assert place > 5, "the kills landed before, between and after"
+    assert place > 10, "the kills landed before, between and after"
