@@ -281,6 +281,7 @@ class Load:
         """Everything is loaded: what stood in quarantine before and was not met again is closed."""
         store, name = self.desk.store, self.way.mapping.name
         with store.transaction():
+            self._partition.hold()
             if not self._begun.was_broken_off:
                 store.rejects.close_absent(self.desk.run, name)
                 store.conflicts.close_absent(self.desk.run, name)
