@@ -103,6 +103,7 @@ def rows() -> list[tuple[Any, ...]]:
     other(114, first="", last="", mail="", code="")
     other(115, mail="a@b.de", first="no")
     other(116, cents=-5, good=False)
+    other(117, price=Decimal("NaN"))
     return made
 
 
@@ -265,12 +266,16 @@ def test_a_refused_row_leaves_nothing_and_the_transaction_goes_on(ends: tuple[Co
 
 def test_pouring_may_be_left_early(ends: tuple[Connector, Connector]) -> None:
     source, target = ends
+    with psycopg.connect(source.url, autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO person (id, first, last) SELECT n, repeat('x', 20), 'y' FROM generate_series(1000, 20000) n"
+        )
     person, client = found(source, "person"), found(target, "client")
     landing = target.landing(client, client.names)
     assert isinstance(landing, Landing)
     with source.passage(person, asked_of(person, client), landing) as passage:
         for _ in range(2):
-            blocks = passage.pour(client.names, after=None, rows=1000, every=False)
+            blocks = passage.pour(client.names, after=None, rows=50_000, every=False)
             next(blocks)
             blocks.close()
         with pytest.raises(Fenced), target.transaction() as transaction:
@@ -329,6 +334,24 @@ def test_what_is_not_proved_is_refused_in_words(
         refused = landing
     assert isinstance(refused, Refusal)
     assert words in str(refused)
+
+
+def test_a_reference_that_leads_nowhere_keeps_its_row_back_though_nothing_is_made_of_it(
+    ends: tuple[Connector, Connector],
+) -> None:
+    source, target = ends
+    person, client = found(source, "person"), found(target, "client")
+    landing = target.landing(client, client.names)
+    assert isinstance(landing, Landing)
+    outputs = tuple(Computed(name, parse(name)) for name in ("number", "name"))
+    for pairs, doubted in ((PAIRS, True), ({}, True), (PAIRS | {"3": "Italia"}, False)):
+        lookups = {"land": Lookup("land", Type(Kind.TEXT), pairs)}
+        asked = asked_of(person, client, outputs=outputs, lookups=lookups)
+        with source.passage(person, asked, landing) as passage:
+            looked = passage.look(after=None, rows=1000)
+        doubts = dict(zip(looked.column("id").to_pylist(), looked.column(DOUBT).to_pylist(), strict=True))
+        assert doubts[110] is doubted
+        assert doubts[100] is False, "no reference leads nowhere"
 
 
 def test_keys_of_any_type_keep_their_order(ends: tuple[Connector, Connector]) -> None:
