@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import flags, taken, whole
+from dovetail.engine.arrays import flags, is_whole, taken, whole
 from dovetail.engine.book import NO_ROW
 from dovetail.engine.links import Links
 from dovetail.engine.survey import Survey, parent_member
@@ -44,12 +44,13 @@ class Put:
 
 def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], places: Places) -> pa.Array:
     """The value of a shared field for each place, taken from the member that `source` names (-1: null)."""
-    chosen = source[places].astype(np.int64)
+    chosen = source if is_whole(places, len(source)) else source[places]
     if len(chosen) and (chosen == chosen[0]).all() and (side := int(chosen[0])) >= 0:
         rows = survey.sides[side]
         if rows.member.cell(field) is not None:
-            return whole(taken(rows.shared.column(field), survey.index[side, places]))
-    return _from_several(survey, field, chosen, places)
+            positions = survey.index[side]
+            return whole(taken(rows.shared.column(field), positions if chosen is source else positions[places]))
+    return _from_several(survey, field, chosen.astype(np.int64), places)
 
 
 def _from_several(survey: Survey, field: str, chosen: npt.NDArray[np.int64], places: Places) -> pa.Array:
@@ -162,13 +163,13 @@ class Putter:
         others: npt.NDArray[np.bool_] = (source >= 0) & (source != self.side)
         return others
 
-    def _source(self, field: str, *, create: bool) -> npt.NDArray[np.int64]:
+    def _source(self, field: str, *, create: bool) -> npt.NDArray[np.integer]:
         """The member whose value is used: for a row that stands here the one that counts, else this member itself if it
         knows the field."""
         if create or self.member.cell(field) is None:
-            return self.origins[field].astype(np.int64)
-        counts = self.sources[field].astype(np.int64)
-        return np.where(counts >= 0, counts, self.side)
+            return self.origins[field]
+        counts = self.sources[field]
+        return np.where(counts >= 0, counts, counts.dtype.type(self.side))
 
     def _reference(
         self,

@@ -29,10 +29,9 @@ class Survey:
     """All shared rows of one mapping.
 
     `numbers` are shared row numbers; `index` holds, a line each member, the position of the row there (`ABSENT` where
-    it has none); `vanished`
-    is true where a member that was linked no longer holds the row, `fresh` where a row was paired or numbered just now. `problems` are by place in `numbers`. `referred`
-    holds, for each reference
-    field, a line each member, the number of the shared row that it names (`NO_ROW` for none).
+    it has none); `vanished` is true where a member that was linked no longer holds the row, `fresh` where a row was
+    paired or numbered just now. `problems` are by place in `numbers`. `referred` holds, for each reference field, a
+    line each member, the number of the shared row that it names (`NO_ROW` for none).
     """
 
     mapping: CompiledMapping
