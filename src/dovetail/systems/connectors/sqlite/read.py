@@ -21,8 +21,10 @@ from dovetail.systems.sql.dialect import SQLITE
 BATCH_BYTES = 32 * 2**20
 """A batch ends when it has this many bytes, however few its rows."""
 
-_SLICE_ROWS = 1_024
-"""Rows that are fetched before their bytes are counted."""
+_SLICE_ROWS, _LARGE_SLICE_ROWS = 1_024, 8_192
+"""Rows that are fetched before their bytes are counted; more where those before them were small."""
+
+_SLICE_BYTES = 2**20
 _LOOKUP_KEYS = 512
 _UNDECODABLE = "Could not decode to UTF-8"
 
@@ -86,13 +88,15 @@ class Reader:
             while skip:
                 skip -= len(cursor.fetchmany(min(skip, self.rows_max)))
             slices: list[pa.RecordBatch] = []
-            space = self.rows_max
-            while rows := cursor.fetchmany(min(_SLICE_ROWS, space)):
+            space, size, step = self.rows_max, 0, _SLICE_ROWS
+            while rows := cursor.fetchmany(min(step, space)):
                 slices.append(carry(rows, fields, self.zone))
                 space -= len(rows)
-                if not space or sum(part.nbytes for part in slices) >= BATCH_BYTES:
+                size += slices[-1].nbytes
+                step = _SLICE_ROWS if slices[-1].nbytes > _SLICE_BYTES else _LARGE_SLICE_ROWS
+                if not space or size >= BATCH_BYTES:
                     yield _joined(slices)
-                    slices, space = [], self.rows_max
+                    slices, space, size = [], self.rows_max, 0
                     session.renew()
             if slices:
                 yield _joined(slices)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -46,6 +48,8 @@ class _Attempt:
 
     def todo(self) -> list[int]:
         """The positions still to be written."""
+        if not (self.done or self.missed or self.rejects):
+            return list(range(self.change.rows.num_rows))
         return [at for at in range(self.change.rows.num_rows) if not self.is_settled(at)]
 
     def is_settled(self, position: int) -> bool:
@@ -126,7 +130,8 @@ class Writer:
         positions = attempt.todo()
         if is_complete and not one_by_one:
             self._many(phrase.insertion(dataset, names), bound.columns, positions, attempt)
-            drawn = {at: tuple(bound.columns[names.index(part)][at] for part in dataset.key) for at in positions}
+            keyed = [bound.columns[names.index(part)] for part in dataset.key]
+            drawn = dict(zip(positions, _Feed(keyed, positions), strict=True))
         else:
             parts = dataset.key or dataset.names[:1]
             sql = phrase.insertion_returning(dataset, names, parts)
@@ -166,13 +171,16 @@ class Writer:
         dataset, rows = attempt.dataset, attempt.change.rows
         if not dataset.key:
             return None
-        written = [at for at in drawn if at not in attempt.rejects]
+        written = [at for at in drawn if at not in attempt.rejects] if attempt.rejects else list(drawn)
         arrays = []
         for place, part in enumerate(dataset.key):
             if part in attempt.change.rows.schema.names and not rows.column(part).null_count:
-                good = set(written) | attempt.done
-                kept = pa.array([at if at in good else None for at in range(rows.num_rows)], pa.int64())
-                arrays.append(conform(rows.column(part), known(dataset, part)).take(kept))
+                given = conform(rows.column(part), known(dataset, part))
+                if len(written) < rows.num_rows:
+                    good = set(written) | attempt.done
+                    kept = pa.array([at if at in good else None for at in range(rows.num_rows)], pa.int64())
+                    given = given.take(kept)
+                arrays.append(given)
                 continue
             values: list[tuple[object]] = [(None,)] * rows.num_rows
             for at in written:
@@ -289,21 +297,22 @@ class Writer:
 
 
 class _Feed:
-    """Rows for `executemany`, counting how many it took."""
+    """Rows for `executemany`, which knows how many were taken: those that the first column has given."""
 
-    def __init__(self, columns: Sequence[Sequence[object]], positions: list[int]) -> None:
+    def __init__(self, columns: Sequence[Sequence[object]], positions: Sequence[int]) -> None:
         whole = not columns or len(positions) == len(columns[0])
         picked = columns if whole else [[values[at] for at in positions] for values in columns]
-        self._rows: Iterator[_Row] = zip(*picked, strict=True) if picked else iter([()] * len(positions))
-        self.taken = 0
+        self._count = len(positions)
+        self._first: Iterator[Any] = iter(picked[0] if picked else [()] * len(positions))
+        self._rows: Iterator[_Row] = zip(self._first, *picked[1:], strict=False) if picked else self._first
 
-    def __iter__(self) -> _Feed:
-        return self
+    def __iter__(self) -> Iterator[_Row]:
+        return self._rows
 
-    def __next__(self) -> _Row:
-        row = next(self._rows)
-        self.taken += 1
-        return row
+    @property
+    def taken(self) -> int:
+        """Rows that were taken."""
+        return self._count - operator.length_hint(self._first)
 
 
 _AMBIGUOUS = object()
