@@ -102,6 +102,21 @@ def test_links_are_two_dictionaries(whole, standing, count, steps):
         assert links.known("m").tolist() == sorted(plain.keys)
 
 
+def test_a_page_asked_for_as_it_stands_gives_what_it_gives_row_by_row():
+    numbers, keys = np.array([3, 5, 9]), pa.array(["c", "a", "b"])
+    plain, short = Book(), Book()
+    plain.write(numbers, keys)
+    short.write(numbers, keys, is_one_to_one=True)
+    for book in (plain, short):
+        assert book.numbers(keys)[0].tolist() == [3, 5, 9]
+        assert book.numbers(pa.array(["a", "b", None]))[0].tolist() == [5, 9, NO_ROW]
+        assert book.keys(numbers)[0].to_pylist() == ["c", "a", "b"]
+        assert book.keys(np.array([9, 5, 4]))[0].to_pylist() == ["b", "a", None]
+        book.write(np.array([5]), pa.array(["z"]))
+        assert book.numbers(keys)[0].tolist() == [3, NO_ROW, 9]
+        assert book.keys(numbers)[0].to_pylist() == ["c", "z", "b"]
+
+
 def test_only_what_is_asked_for_is_read():
     state = Plain()
     for row in range(1, 1_000):

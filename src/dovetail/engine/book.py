@@ -31,11 +31,13 @@ class Book:
     def __len__(self) -> int:
         return sum(len(page.numbers) for page in self._pages)
 
-    def write(self, numbers: Numbers, keys: pa.Array) -> None:
-        """Write each row's key down. A null key ends what its row had; `NO_ROW` ends what its key stood for."""
+    def write(self, numbers: Numbers, keys: pa.Array, *, is_one_to_one: bool = False) -> None:
+        """Write each row's key down. A null key ends what its row had; `NO_ROW` ends what its key stood for.
+
+        With `is_one_to_one` no row and no key stands there twice."""
         if not len(numbers):
             return
-        self._pages.append(_Page(numbers, keys))
+        self._pages.append(_Page(numbers, keys, is_one_to_one=is_one_to_one))
         while len(self._pages) > 1 and len(self._pages[-2].numbers) <= 2 * len(self._pages[-1].numbers):
             late, early = self._pages.pop(), self._pages.pop()
             joined = pa.concat_arrays([early.keys, late.keys])
@@ -109,8 +111,9 @@ def ordered(lists: Sequence[Numbers]) -> Numbers:
 class _Page:
     """Links written together, with two indexes that are made when first asked for."""
 
-    def __init__(self, numbers: Numbers, keys: pa.Array) -> None:
+    def __init__(self, numbers: Numbers, keys: pa.Array, *, is_one_to_one: bool = False) -> None:
         self.numbers = numbers
+        self._is_one_to_one = is_one_to_one
         self.keys = keys
         self._by_number: tuple[Numbers, Numbers] | None = None
         self._by_mark: tuple[npt.NDArray[np.uint64], Numbers] | None = None
@@ -118,17 +121,23 @@ class _Page:
     @property
     def has_repeats(self) -> bool:
         """Whether a row stands here twice."""
+        if self._is_one_to_one:
+            return False
         ordered, _ = self._numbered()
         return bool((ordered[1:] == ordered[:-1]).any())
 
     def place_of_numbers(self, numbers: Numbers) -> Numbers:
         """Where each row was written last (-1: nowhere)."""
+        if self._is_one_to_one and np.array_equal(numbers, self.numbers):
+            return np.arange(len(numbers), dtype=np.int64)
         ordered, places = self._numbered()
         at = np.searchsorted(ordered, numbers, side="right") - 1
         return np.where((at >= 0) & (ordered[at] == numbers), places[at], _NOWHERE)
 
     def place_of_keys(self, keys: pa.Array) -> Numbers:
         """Where each key was written last (-1: nowhere)."""
+        if self._is_one_to_one and keys.equals(self.keys):
+            return np.arange(len(keys), dtype=np.int64)
         marks, places = self._marked()
         if not len(marks):
             return np.full(len(keys), _NOWHERE, dtype=np.int64)

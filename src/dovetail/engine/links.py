@@ -107,7 +107,7 @@ class Links:
         if place not in self._books:
             book = Book()
             if mapping not in self._asked:
-                book.write(*_links(self.store, mapping, member))
+                book.write(*_links(self.store, mapping, member), is_one_to_one=True)
             self._books[place] = book
         return self._books[place]
 

@@ -47,6 +47,9 @@ def pair_columns(sides: Sequence[Columns], known: Numbers, *, by_natural_key: bo
     standing = np.full((len(sides), len(numbers)), ABSENT, dtype=np.int64)
     order = np.argsort(numbers, kind="stable")
     for at, side in enumerate(sides):
+        if np.array_equal(side.linked, numbers):
+            standing[at] = np.arange(len(numbers))
+            continue
         positions = np.flatnonzero(side.linked != UNLINKED)
         if len(positions):
             standing[at, order[np.searchsorted(numbers[order], side.linked[positions])]] = positions
@@ -68,7 +71,7 @@ def from_pairing(sides: Sequence[Side], known: Sequence[int]) -> Paired:
 
 def _with_unlisted(sides: Sequence[Columns], known: Numbers) -> Numbers:
     """The known rows, then those that only a link tells of, as they come."""
-    told = np.concatenate([side.linked for side in sides])
+    told = np.concatenate([known[:0], *(side.linked for side in sides if not np.array_equal(side.linked, known))])
     more = told[(told != UNLINKED) & ~np.isin(told, known)]
     numbers, first = np.unique(more, return_index=True)
     return np.concatenate([known, numbers[np.argsort(first)]])
