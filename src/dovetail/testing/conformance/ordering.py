@@ -1,4 +1,4 @@
-"""What reading in key order, digests and versions promise: every row once whatever the place, and no change unnoticed."""
+"""What reading in key order, digests and versions promise: every row once from any place, no change unnoticed."""
 
 from __future__ import annotations
 
@@ -169,7 +169,8 @@ def _swap(bench: Bench) -> None:
 
 @promise(needs=(SupportsCreate, SupportsDigest), uses=(SupportsOrder,))
 def digests_agree_with_each_other(bench: Bench) -> None:
-    """The total is made of the rows' digests, whatever the order of the fields; reading in order gives the same ones."""
+    """The total is made of the rows' digests, whatever the order of the fields; reading in order gives the same
+    ones."""
     assert isinstance(bench.system, SupportsDigest)
     found, names = bench.make(ITEM), ["name", "price", "is_sold"]
     if not bench.system.digestible(found, names):

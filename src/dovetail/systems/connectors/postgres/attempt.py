@@ -24,10 +24,11 @@ from dovetail.systems.sql.dialect import POSTGRES
 
 @dataclass(slots=True)
 class Attempt:
-    """The rows of a change as the server stores them (`columns`, `expected`), their keys in our carriers, and what became
-    of them.
+    """The rows of a change as the server stores them (`columns`, `expected`), their keys in our carriers, and what
+    became of them.
 
-    `statements` counts those that wrote. A row that is neither `written`, nor `done` (it stood there already as it should), nor rejected, was missed."""
+    `statements` counts those that wrote. A row that is neither `written`, nor `done` (it stood there already as it
+    should), nor rejected, was missed."""
 
     dataset: Dataset
     change: Change
@@ -91,8 +92,8 @@ class Attempt:
 
 
 def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) -> Attempt:
-    """The change as the server stores it; what the table could not hold exactly is rejected, what it cannot hold as a key
-    is missed.
+    """The change as the server stores it; what the table could not hold exactly is rejected, what it cannot hold as a
+    key is missed.
 
     A table that gets new rows is locked as the writing itself would lock it, so that its columns stay as they are."""
     if dataset.kind is not DatasetKind.TABLE:

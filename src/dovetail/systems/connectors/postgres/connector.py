@@ -143,8 +143,8 @@ class Connector:
             yield from self._reader.lookup(session, dataset, fields, keys, digest=True)
 
     def versions(self, dataset: Dataset) -> Mapping[str, int]:
-        """By the number of the transaction that wrote a row; empty for views, foreign tables, and tables with types that
-        are not built in."""
+        """By the number of the transaction that wrote a row; empty for views, foreign tables, and tables with types
+        that are not built in."""
         with self._sessions.lend(dataset.name) as session, session.reading():
             return versions(session, self._reader.place(dataset)) if dataset.kind is DatasetKind.TABLE else {}
 

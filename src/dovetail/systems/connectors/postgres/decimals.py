@@ -68,7 +68,8 @@ def _limbs(array: pa.Array) -> _Numbers:
 
 
 def _steps(scale: int, count: int) -> list[tuple[int, int]]:
-    """By what is divided for each group, and by what the rest is multiplied: the group behind the point may be short."""
+    """By what is divided for each group, and by what the rest is multiplied: the group behind the point may be
+    short."""
     short = scale % _DIGITS
     steps = [(_BASE, 1)] * count
     if short:

@@ -34,8 +34,8 @@ def by_key(
 def ordering(
     dataset: Dataset, stored: Mapping[str, Column], tree: exp.Select, after: pa.RecordBatch | None
 ) -> tuple[exp.Select, Mapping[str, str]]:
-    """The rows of `tree` that come after the key `after`, in the order of the key, and the settings that tell the place,
-    as `COPY` takes no parameters."""
+    """The rows of `tree` that come after the key `after`, in the order of the key, and the settings that tell the
+    place, as `COPY` takes no parameters."""
     if not dataset.key:
         raise Refused(f"{dataset.name} has no key by which it could be ordered", where=dataset.name)
     place = tree.args["from_"].this

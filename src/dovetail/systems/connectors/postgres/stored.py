@@ -32,7 +32,8 @@ _COLUMNS = """
 SELECT a.attname, a.atttypid, a.atttypmod, a.attidentity <> '', a.attgenerated <> '', pg_get_expr(e.adbin, e.adrelid),
        coalesce(o.collisdeterministic, true)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum LEFT JOIN pg_collation o ON o.oid = a.attcollation
+LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+LEFT JOIN pg_collation o ON o.oid = a.attcollation
 WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _HABITS = """

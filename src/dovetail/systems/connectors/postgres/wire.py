@@ -55,7 +55,8 @@ def rows(columns: Sequence[Column], arrays: Sequence[pa.Array]) -> Iterator[pa.B
 
 
 def _joined(columns: Sequence[Column], arrays: Sequence[pa.Array]) -> pa.Array:
-    """One value a row. Parts of the same width in all rows are laid side by side first; that leaves few to be joined."""
+    """One value a row. Parts of the same width in all rows are laid side by side first; that leaves few to be
+    joined."""
     count = len(arrays[0])
     run: list[_Bytes] = [_same(len(columns), ">i2", count)]
     pieces: list[pa.Array] = []

@@ -102,8 +102,8 @@ class Connector:
     def read_after(
         self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """The rows after a key, texts byte by byte. In one snapshot in WAL mode; else in one a batch, so that no lock is
-        held while a batch is worked on."""
+        """The rows after a key, texts byte by byte. In one snapshot in WAL mode; else in one a batch, so that no lock
+        is held while a batch is worked on."""
         if digest:
             raise Refused("SQLite computes no digests", where=dataset.name)
         for name in fields:
