@@ -143,8 +143,9 @@ class Campaign:
 
     def _strike(self, name: str, kills: int, wait: Callable[[Running], None]) -> Tally:
         tally, began = self._tally(name), time.monotonic()
+        wanted = tally.strikes + kills
         self.scene.reset()
-        while tally.strikes < kills:
+        while tally.strikes < wanted:
             before = counts(self.scene)
             running = self._start("migrate")
             while running.is_alive and not read_passages(self._trace).counts[Point.RUN_START_AFTER]:
