@@ -9,9 +9,11 @@ import os
 import platform
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from tests.performance import report
 from tests.performance.block import Block, Line
 from tests.performance.choice import Choice, choice
 from tests.performance.customers import CUSTOMERS
-from tests.performance.server import SETTINGS, Server
+from tests.performance.server import Server
 from tests.performance.shape import Shape
 from tests.performance.ways import anchor, dlt, dovetail, home, ingestr, pgloader, singer, sling
 from tests.performance.ways.task import Way
@@ -45,14 +47,16 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, settings: Mapping[str, str] | None = None) -> int:
     """Measure what was chosen; the exit code is 1 where Dovetail failed or moved anything wrongly."""
     chosen = choice(sys.argv[1:] if arguments is None else arguments)
     ways, absent = _present(chosen)
     folder = Path(tempfile.mkdtemp(prefix="dovetail-bench-"))
     folder.chmod(0o711)
     lines: list[Line] = []
-    server = Server(folder / "server")
+    # An end by a signal cleans up like any other.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    server = Server(folder / "server", settings)
     try:
         server.start()
         facts = _facts(chosen, server) | ({"left out": "; ".join(absent)} if absent else {})
@@ -106,7 +110,7 @@ def _facts(chosen: Choice, server: Server) -> dict[str, Any]:
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()} {platform.machine()}",
         "versions": f"dovetail {_version('dovetail')}, PostgreSQL {server.version}, Python {platform.python_version()}",
         "peers": f"{home.versions(*_PEERS)}, pgloader {pgloader.version()}",
-        "server": ", ".join(f"{name}={value}" for name, value in SETTINGS.items()),
+        "server": ", ".join(f"{name}={value}" for name, value in server.settings.items()),
         "measured": f"median of {chosen.runs} runs side by side, client and server on the same machine",
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -128,7 +128,11 @@ class Block:
             world.make_filled(self._server, self._shape, self._source, target, older=True)
         if load == "first" and steps:
             world.make_target(self._server, self._shape, target)
-        if load == "first" and not steps:
+        if (
+            load == "first"
+            and not steps
+            and any(way.steps(replace(task, load=later)) for later in ("again", "changed"))
+        ):
             # The way begins with a filled table, however it came to be filled.
             world.make_filled(self._server, self._shape, self._source, target, older=False)
         if steps is None:
@@ -145,7 +149,7 @@ class Block:
             return f"{way.name}: FAILED: {failure}"
         self._broken.discard(way.name)
         line.costs.append(cost)
-        self._server.settle(target)
+        self._server.settle(target, self._shape.target)
         assert self._meant is not None
         line.fault = judge.fault(self._server, self._shape, target, self._meant) or line.fault
         return f"{way.name:36} {cost.seconds:8.2f} s  {'wrong: ' + line.fault if line.fault else 'right'}"

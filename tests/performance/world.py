@@ -19,7 +19,7 @@ def make_source(server: Server, shape: Shape, database: str, rows: int) -> None:
     server.create(database)
     server.run(shape.source_ddl, database)
     server.run(shape.fill.format(rows=rows), database)
-    server.settle(database)
+    server.settle(database, *shape.tables)
 
 
 def make_files(server: Server, shape: Shape, database: str, folder: Path, work: str) -> None:
@@ -34,7 +34,7 @@ def change(server: Server, shape: Shape, database: str, *, folder: Path, work: s
     """Change one row in a hundred of the source, in the form that the work reads, too."""
     statement = shape.change.format(part=part)
     server.run(statement, database)
-    server.settle(database)
+    server.settle(database, shape.source)
     if work == "csv-pg":
         _write_csv(server, shape, database, folder)
     if work == "sqlite-pg":
@@ -47,7 +47,7 @@ def make_target(server: Server, shape: Shape, database: str) -> None:
     """An empty target."""
     server.create(database)
     server.run(shape.target_ddl, database)
-    server.settle(database)
+    server.settle(database, shape.target)
 
 
 def make_filled(server: Server, shape: Shape, source: str, target: str, *, older: bool) -> None:
@@ -60,7 +60,7 @@ def make_filled(server: Server, shape: Shape, source: str, target: str, *, older
         with reader.cursor().copy(out.encode()) as read, writer.cursor().copy(into.encode()) as write:
             for block in read:
                 write.write(block)
-    server.settle(target)
+    server.settle(target, shape.target)
 
 
 def _write_csv(server: Server, shape: Shape, database: str, folder: Path) -> None:
