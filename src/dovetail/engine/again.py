@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,12 +17,12 @@ from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.rows import MemberRows, one_table, see
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
-from dovetail.engine.unmoved import Moved, Sight, about, digested, kinds_of, note
+from dovetail.engine.unmoved import Moved, Sight, about, digested, is_ours, kinds_of, note
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Written
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMember
-from dovetail.model.change import DIGEST
+from dovetail.model.change import DIGEST, Verb
 from dovetail.model.key import decode
 from dovetail.systems.protocol import SupportsDigest, SupportsLookup, SupportsVersions
 
@@ -96,7 +96,10 @@ def keep_seen(again: Again, written: Written, workspace: Workspace) -> None:
     rows = decision.survey.sides[way.source]
     fresh = digested(rows.keys, again.digests, kinds_of(decision, way.source, written))
     kept = np.concatenate([moved.rest, fresh])
-    sight = Sight(is_whole=is_ours(moved.versions, versions, written, way.taker.name))
+    sight = Sight(
+        is_whole=written.is_versioned
+        and is_ours(moved.versions, versions, written.versions, _replaced(written, way.taker.name))
+    )
     sight.see(kept["digest"])
     sight.versions.update(versions)
     with store.transaction():
@@ -106,13 +109,6 @@ def keep_seen(again: Again, written: Written, workspace: Workspace) -> None:
         note(store, way, sight, about(way, workspace))
 
 
-def is_ours(before: Mapping[str, int], after: Mapping[str, int], written: Written, member: str) -> bool:
-    """Whether all that changed at a member between two counts of its versions is what we wrote there.
-
-    Whoever else changes a row gives it a version of its own, or takes it out of the count."""
-    if not written.is_versioned:
-        return False
-    fresh = {version: rows for version, rows in after.items() if version not in before}
-    left = sum(after.get(version, 0) for version in before)
-    replaced = sum(rows for (name, verb), rows in written.counts.items() if name == member and verb != "create")
-    return fresh == dict(written.versions) and left == sum(before.values()) - replaced
+def _replaced(written: Written, member: str) -> int:
+    """How many rows that stood there were changed or deleted."""
+    return sum(rows for (name, verb), rows in written.counts.items() if name == member and verb is not Verb.CREATE)

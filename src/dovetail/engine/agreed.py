@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dovetail.engine.arrays import listed
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.based import needs_base
-from dovetail.merge.packed import CELL, pack, unpack
+from dovetail.merge.packed import CELL, pack
 from dovetail.state.store import Store
+
+Places = npt.NDArray[np.int64]
 
 
 class Agreed:
@@ -21,9 +22,7 @@ class Agreed:
 
     `is_kept` is false where no decision needs a base; then none is made for rows that have none."""
 
-    def __init__(
-        self, mapping: CompiledMapping, numbers: npt.NDArray[np.int64], *, for_sync: bool = False
-    ) -> None:
+    def __init__(self, mapping: CompiledMapping, numbers: npt.NDArray[np.int64], *, for_sync: bool = False) -> None:
         self.is_kept = for_sync or needs_base(mapping.mapping)
         self.mapping = mapping
         self.numbers = numbers
@@ -49,23 +48,18 @@ class Agreed:
         table = store.base.load_rows(name, pa.array(self.numbers)) if is_some else store.base.load(name)
         if table.num_rows == 0:
             return
-        place = {number: at for at, number in enumerate(self.numbers.tolist())}
         today = json.loads(self.layout)
         layouts = table.column("layout").to_numpy()
         documents = store.base.layouts(self.mapping.name)
         for layout in np.unique(layouts):
             document = json.loads(documents[int(layout)])
-            part = table.filter(pa.array(layouts == layout))
-            self._place(part, document, today, place)
+            for part in table.filter(pa.array(layouts == layout)).to_batches():
+                self._place(part, document, today)
 
-    def _place(
-        self, part: pa.Table, document: dict[str, object], today: dict[str, object], place: dict[int, int]
-    ) -> None:
+    def _place(self, part: pa.RecordBatch, document: dict[str, object], today: dict[str, object]) -> None:
         fields, members = list(document["fields"]), list(document["members"])  # type: ignore[call-overload]
-        cells = unpack(listed(part.column("packed")), len(fields), len(members))
-        found = [place.get(number, -1) for number in listed(part.column("row"))]
-        source = np.flatnonzero(np.array(found) >= 0)
-        target = np.array(found)[source]
+        cells = _unpacked(part.column("packed")).reshape(part.num_rows, len(fields), len(members))
+        source, target = _met(part.column("row").to_numpy(), self.numbers)
         for at, field in enumerate(self.fields):
             for on, member in enumerate(self.members):
                 then = _digest(document, field, member)
@@ -79,3 +73,18 @@ class Agreed:
 
 def _digest(document: dict[str, object], field: str, member: str) -> object:
     return document["cells"].get(field, {}).get(member)  # type: ignore[attr-defined]
+
+
+def _unpacked(packed: pa.Array) -> npt.NDArray[np.void]:
+    """The cells of all rows, one after the other."""
+    _, offsets, content = packed.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[packed.offset : packed.offset + len(packed) + 1]
+    return np.frombuffer(content, dtype=np.uint8)[ends[0] : ends[-1]].view(CELL)
+
+
+def _met(rows: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], Places]:
+    """The places of the rows that stand among the numbers, and their places there."""
+    order = np.argsort(numbers, kind="stable")
+    at = np.minimum(np.searchsorted(numbers[order], rows), max(len(numbers) - 1, 0))
+    source = np.flatnonzero(numbers[order[at]] == rows) if len(numbers) else np.array([], dtype=np.intp)
+    return source, order[at[source]]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.engine.arrays import taken
 from dovetail.engine.attempt import persist
@@ -199,9 +200,13 @@ class Delivery:
         self.decision.agreed.cells[self.chunk.places[rows]] = before
 
     def _all_keys(self, receipt: Receipt, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
-        """The keys of the rows that were written, at every member."""
+        """The keys of the rows that were written, at every member; of changed rows, where the state does not know
+        them."""
         keep = pa.array(done)
         keys = {rows.member.name: self._keys(side).filter(keep) for side, rows in enumerate(self.decision.survey.sides)}
+        if self.chunk.verb is Verb.UPDATE:
+            is_new = pa.array(self.decision.survey.fresh[self.chunk.places]).filter(keep)
+            return {name: pc.if_else(is_new, column, None) for name, column in keys.items()}
         if self.chunk.verb is Verb.CREATE:
             member = self.decision.survey.sides[self.work.side].member
             keys[member.name] = created_keys(self.chunk, receipt, member.key).filter(keep)
@@ -209,13 +214,14 @@ class Delivery:
 
     def _claim_of(self, places: npt.NDArray[np.int64], keys: dict[str, pa.Array], *, removed: bool) -> Claim:
         survey, agreed = self.decision.survey, self.decision.agreed
+        is_based = not removed and bool(agreed.cells["agreement"][places].any())
         return Claim(
             installation=self.desk.installation,
             mapping=survey.mapping.name,
             layout=agreed.layout,
             numbers=tuple(survey.numbers[places].tolist()),
             keys={member: tuple(column.to_pylist()) for member, column in keys.items()},
-            packed=() if removed else tuple(agreed.packed(places)),
+            packed=tuple(agreed.packed(places)) if is_based else (),
             removed=removed,
         )
 

@@ -79,7 +79,9 @@ def confirm(store: Store, claim: Claim) -> None:
         return
     for member, keys in claim.keys.items():
         _link(store, claim, member, keys)
-    based = [(number, cells) for number, cells in zip(claim.numbers, claim.packed, strict=True) if any(cells)]
+    based = [
+        (number, cells) for number, cells in zip(claim.numbers, claim.packed, strict=bool(claim.packed)) if any(cells)
+    ]
     if based:
         layout = store.base.layout(claim.mapping, claim.layout)
         store.base.save(claim.mapping, layout, *map(list, zip(*based, strict=True)))

@@ -7,6 +7,7 @@ confirms a scope, so a load that was broken off goes on after the last scope tha
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -18,30 +19,30 @@ import pyarrow as pa
 from dovetail.engine.account import FINDINGS_MAX, add, count, findings
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import PATIENCE_S, TRIES_MAX, pause_s, persist
+from dovetail.engine.begun import Begun, earlier
 from dovetail.engine.decide import decide
 from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.deliver import Delivery, Desk
-from dovetail.engine.loadable import Loadable
+from dovetail.engine.loadable import SCOPE_ROWS, Loadable
+from dovetail.engine.meet import Meeting, no_rows
 from dovetail.engine.partition import Partition
 from dovetail.engine.pipeline import Lane, ahead
 from dovetail.engine.progress import Advance, Progress
 from dovetail.engine.quarantine import record
-from dovetail.engine.quiet import keep_quiet
+from dovetail.engine.quiet import keep_quiet, link_pairs
 from dovetail.engine.rows import MemberRows, one_table, see
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
-from dovetail.engine.unmoved import Sight, about, can_be_told, digested, kinds_of, note
+from dovetail.engine.unmoved import Sight, about, can_be_told, digested, is_ours, kinds_of, note
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer
 from dovetail.errors import DovetailError, Remedy
 from dovetail.model.change import DIGEST
 from dovetail.model.finding import Finding
-from dovetail.model.key import decode, encode
-from dovetail.model.run import OUTCOMES, MappingCount
-from dovetail.systems.protocol import SupportsOrder
+from dovetail.model.key import encode
+from dovetail.model.run import MappingCount
+from dovetail.systems.protocol import SupportsOrder, SupportsVersions
 
-SCOPE_ROWS = 65_536
-"""Rows that are read, decided and written together."""
 AHEAD = 1
 """Scopes that wait at most between reading and deciding."""
 
@@ -79,6 +80,7 @@ class Load:
         partition: Partition,
         progress: Progress,
         for_sync: bool = False,
+        is_dry: bool = False,
     ) -> None:
         self.way = way
         self.around = around
@@ -91,9 +93,13 @@ class Load:
         self._lane: Lane[None] = Lane()
         self._flying: tuple[Scope, Delivery] | None = None
         self._loaded = Loaded(MappingCount())
-        self._begun = Begun.of(way, desk)
+        self._is_dry = is_dry
+        self._begun = Begun.of(way, desk, is_dry=is_dry)
         self._held: list[tuple[str, int, str]] = []
-        self._sight = Sight(is_whole=not self._begun.was_broken_off and can_be_told(way, source, partition.target))
+        target = partition.target
+        self._meeting = Meeting(way, target, desk.store) if way.meets else None
+        self._before = target.versions(way.taker.dataset) if isinstance(target, SupportsVersions) and way.meets else {}
+        self._sight = Sight(is_whole=not self._begun.was_broken_off and can_be_told(way, source, target))
 
     def carry_out(self) -> Loaded:
         """Load everything that is not loaded yet. The connectors of both members are in use until it ends."""
@@ -108,11 +114,31 @@ class Load:
                 for rows, digests in scopes:
                     self._carry(self._decide(rows, digests), advance)
                 self._land(advance)
-                persist(self._partition.tidy, self.progress)
+            if self._meeting is not None:
+                for rows in self._meeting.not_met():
+                    self._carry(self._alone(rows), advance)
+                self._land(advance)
+            persist(self._partition.tidy, self.progress)
         finally:
             self._lane.close()
         self._end()
         return self._loaded
+
+    def existing(self) -> int:
+        """How many rows stand in the filled member."""
+        return self._meeting.count() if self._meeting is not None else 0
+
+    def changes(self) -> int:
+        """How many rows that stand in the filled member a load would change; nothing is written."""
+        total = 0
+        try:
+            with ahead(self._scopes, depth=AHEAD) as scopes:
+                for rows, digests in scopes:
+                    work = self._work(self._decide(rows, digests).decision)
+                    total += len(work.updates) + len(work.deletes) if work is not None else 0
+        finally:
+            self._lane.close()
+        return total
 
     def _note_earlier(self) -> None:
         """Count what an interrupted load did, and say so."""
@@ -166,19 +192,34 @@ class Load:
 
     def _decide(self, rows: MemberRows, digests: npt.NDArray[np.int64] | None) -> Scope:
         """Decide some rows, as if they were the whole mapping."""
-        mapping = self.way.mapping
         place = str(encode([rows.own.column(part).slice(len(rows) - 1, 1) for part in rows.member.key])[0].as_py())
-        fresh = self._without_loaded(rows)
-        none = self.way.taker
-        empty = pa.schema([(name, none.scope[name].arrow()) for name in none.columns]).empty_table()
-        sides = [fresh, see(mapping, none, empty)]
-        if self.way.source:
-            sides.reverse()
-        links = ScopeLinks(self.around.links, mapping)
+        links = ScopeLinks(self.around.links, self.way.mapping, durable=not self._is_dry)
+        if self._meeting is not None:
+            return self._scope(rows, self._meeting.standing(rows, links), links, place, digests)
+        return self._scope(self._without_loaded(rows), no_rows(self.way, self.way.target), links, place, digests)
+
+    def _alone(self, rows: MemberRows) -> Scope:
+        """Decide some rows that only the filled member holds."""
+        links = ScopeLinks(self.around.links, self.way.mapping, durable=not self._is_dry)
+        return self._scope(no_rows(self.way, self.way.source), rows, links, self._begun.place or "", None)
+
+    def _scope(
+        self,
+        given: MemberRows,
+        standing: MemberRows,
+        links: ScopeLinks,
+        place: str,
+        digests: npt.NDArray[np.int64] | None,
+    ) -> Scope:
+        mapping = self.way.mapping
+        sides = [given, standing] if self.way.source == 0 else [standing, given]
         around = replace(self.around, links=links)
         survey = take_survey(mapping, sides, links, around.mappings)
         follow_references(survey, links, around.mappings)
-        decision = decide(survey, Agreed(mapping, survey.numbers, for_sync=self._for_sync), around)
+        agreed = Agreed(mapping, survey.numbers, for_sync=self._for_sync)
+        if self.way.meets:
+            agreed.load(self.desk.store, is_some=True)
+        decision = decide(survey, agreed, around)
         writer = Writer(decision, around, self.desk, progress=self.progress)
         return Scope(decision, writer, place, digests)
 
@@ -199,10 +240,11 @@ class Load:
         """Send a scope on its way, behind the one that is being written."""
         work = self._work(scope.decision)
         chunks = []
-        if work is not None and len(work.creates):
-            if self._draws_keys(work):
+        link_pairs(self.desk.store, self._partition, scope.decision)
+        if work is not None:
+            if len(work.creates) and self._draws_keys(work):
                 self._land(advance)
-            chunks = list(scope.writer.creates(work, self._partition))
+            chunks = list(scope.writer.chunks(work, self._partition))
         if work is None or not chunks:
             self._land(advance)
             self._finish(scope, advance)
@@ -262,7 +304,7 @@ class Load:
             self._sight.see(scope.digests)
             self._sight.wrote(scope.writer.written)
         record(store, self.desk.run, decision, is_whole=False)
-        add(self._begun.count, _earlier(count(decision, scope.writer.written)))
+        add(self._begun.count, earlier(count(decision, scope.writer.written)))
         self._begun.place = scope.place
         store.loads.note(name, self.way.taker.name, self._begun.document())
 
@@ -286,59 +328,19 @@ class Load:
                 store.rejects.close_absent(self.desk.run, name)
                 store.conflicts.close_absent(self.desk.run, name)
             store.loads.close(name, self.way.taker.name)
+            self._count_versions()
             note(store, self.way, self._sight, self._about)
         for member, number, key in self._held:
             self.around.links.link(name, member, number, key)
             self.around.links.held.add((name, number))
         self.around.links.finished.add(name)
 
-
-@dataclass(slots=True)
-class Begun:
-    """How far a load is: the key of the last row that was dealt with, and what became of the rows up to there."""
-
-    layout: str
-    place: str | None = None
-    count: MappingCount = field(default_factory=MappingCount)
-    is_resumed: bool = False
-    was_broken_off: bool = False
-
-    @classmethod
-    def of(cls, way: Loadable, desk: Desk) -> Begun:
-        """What the state knows of the load of this mapping."""
-        layout = Agreed(way.mapping, np.zeros(0, dtype=np.int64)).layout
-        begun = cls(layout)
-        earlier = desk.store.loads.get(way.mapping.name, way.taker.name)
-        if earlier is not None and earlier.is_open:
-            begun.place = earlier.document["place"]
-            begun.count = MappingCount(**earlier.document["count"])
-            begun.is_resumed = begun.was_broken_off = True
-        else:
-            desk.store.digests.forget(way.mapping.name)
-            desk.store.loads.begin(way.mapping.name, way.taker.name, begun.document())
-        return begun
-
-    def document(self) -> dict[str, object]:
-        """As the state keeps it."""
-        counts = {name: getattr(self.count, name) for name in ("rows", *OUTCOMES)}
-        return {"layout": self.layout, "place": self.place, "count": counts}
-
-    def after(self, way: Loadable) -> pa.RecordBatch | None:
-        """The last key, as a source is asked for what follows it."""
-        if self.place is None:
-            return None
-        key = way.giver.key
-        parts = decode([self.place], [way.giver.scope[name] for name in key])
-        return pa.RecordBatch.from_arrays(parts, names=list(key))
-
-
-def _earlier(done: MappingCount) -> MappingCount:
-    """What a later run says of rows that this one dealt with: what was written then is unchanged."""
-    written = done.created + done.updated + done.deleted
-    return MappingCount(
-        rows=done.rows,
-        unchanged=done.unchanged + written,
-        filtered=done.filtered,
-        quarantined=done.quarantined,
-        conflicts=done.conflicts,
-    )
+    def _count_versions(self) -> None:
+        """Where rows stood before the load, what they are now counts as ours only if nobody else wrote meanwhile."""
+        target = self._partition.target
+        if self._meeting is None or not self._sight.is_whole or not isinstance(target, SupportsVersions):
+            return
+        after = target.versions(self.way.taker.dataset)
+        replaced = self._loaded.count.updated
+        self._sight.is_whole = is_ours(self._before, after, self._sight.versions, replaced)
+        self._sight.versions = Counter(after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,19 +23,24 @@ from dovetail.model.key import encode
 from dovetail.model.type import Kind, Type
 from dovetail.plan.route import references
 from dovetail.quality.check import declared, questions
-from dovetail.systems.protocol import Source, SupportsOrder
+from dovetail.systems.protocol import Source, SupportsLookup, SupportsOrder
 
 PAIR = 2
 """Members of a mapping that can be streamed."""
+SCOPE_ROWS = 65_536
+"""Rows that are read, decided and written together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loadable:
-    """A mapping that can be streamed from the member `source` into the member `target` (places in the mapping)."""
+    """A mapping that can be streamed from the member `source` into the member `target` (places in the mapping).
+
+    With `meets`, the target holds rows already; each scope looks up those that it may be paired with."""
 
     mapping: CompiledMapping
     source: int
     target: int
+    meets: bool = False
 
     @property
     def giver(self) -> CompiledMember:
@@ -89,7 +94,7 @@ def _way(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: 
         if begun is None or not begun.is_open:
             continue
         if begun.document["layout"] == Agreed(mapping, np.zeros(0, dtype=np.int64)).layout:
-            return way
+            return replace(way, meets=begun.document["meets"])
         store.loads.close(mapping.name, way.taker.name)
         return "it was declared otherwise when its load was broken off"
     if store.crossref.count(mapping.name):
@@ -112,12 +117,42 @@ def direction(mapping: CompiledMapping, group: Sequence[CompiledMapping], worksp
         return reason
     if len({member.member.system for member in mapping.members}) == 1:
         return "both members are in one system"
+    reasons: list[str] = []
     for way in _ways(mapping):
         if not _gives_only(way.giver) or not way.taker.receives or way.taker.member.creates == "never":
             continue
-        if is_empty(workspace.connector(way.taker.member.system), way.taker):
+        target = workspace.connector(way.taker.member.system)
+        if is_empty(target, way.taker):
             return way
-    return "both members hold rows"
+        if not is_empty(workspace.connector(way.giver.member.system), way.giver):
+            refused = why_not_met(way, target)
+            if not refused:
+                return replace(way, meets=True)
+            reasons.append(refused)
+    return "; ".join(["both members hold rows", *reasons])
+
+
+def why_not_met(way: Loadable, target: Source) -> str:
+    """Why rows that stand in the filled member cannot be met scope by scope; empty where they can.
+
+    The giving member's values must win wherever they differ, or values would flow back to it; and a row that only the
+    filled member holds must be nothing to the giving one."""
+    mapping, giver, taker = way.mapping.mapping, way.giver, way.taker
+    if giver.receives and giver.member.creates != "never":
+        return f"rows of {taker.name} may have to be created at {giver.name}"
+    for shared in mapping.fields:
+        is_given = shared.owner == giver.name and shared.first in (None, giver.name) and shared.elsewhere != "keep"
+        if len(shared.cells) > 1 and not is_given:
+            return f"{shared.name!r} is not always taken from {giver.name}"
+    if not isinstance(target, SupportsLookup):
+        return f"rows of {taker.name} cannot be looked up by key"
+    match = mapping.match
+    if match is None or not (match.together or len(match.fields) == 1):
+        return "rows are not paired by one natural key"
+    named = {cell.read.column for name in match.fields if (cell := taker.cell(name)) is not None}
+    matched = [mapping.field(name) for name in match.fields]
+    refers = any(shared is None or shared.ref is not None for shared in matched)
+    return f"the natural key is not the key of {taker.name}" if refers or named != set(taker.key) else ""
 
 
 def rows_hang_together(mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> str:

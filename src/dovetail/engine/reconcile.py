@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,7 @@ from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.mapping import DeleteRule, Mapping
+from dovetail.plan.guard import Blast
 from dovetail.plan.manifest import PlannedRow
 from dovetail.plan.route import routes
 from dovetail.systems.protocol import Target
@@ -151,6 +152,18 @@ class Reconcile:
                     self.partitions[mapping.name, member.name] = partition
         return recovered
 
+    def met(self, allowed: int | None) -> Iterator[Blast]:
+        """What streams would change of rows that stood before; read and decided once for that alone, unless all of them
+        are `allowed` to change."""
+        store = self.workspace.store
+        desk = Desk(store, store.meta.installation, "", self._around.seed)
+        for way in self.streams.values():
+            if way.meets:
+                load = self._stream(way, desk, is_dry=True)
+                existing = load.existing()
+                if allowed is None or allowed < existing:
+                    yield Blast(way.mapping.name, way.taker.name, load.changes(), 0, existing)
+
     def write(self, looked: Pass, run: str, *, plan: Plan | None = None) -> None:
         """Carry decisions out, mapping by mapping; with a plan only what it shows, exactly as it shows it."""
         store = self.workspace.store
@@ -163,7 +176,7 @@ class Reconcile:
             elif way is None:
                 continue
             elif mapping.name not in self.loaded:
-                self.loaded[mapping.name] = self._load(way, desk)
+                self.loaded[mapping.name] = self._stream(way, desk).carry_out()
             self._finish(looked)
 
     def _write_whole(self, decision: Decision, looked: Pass, desk: Desk, plan: Plan | None) -> None:
@@ -187,7 +200,7 @@ class Reconcile:
         else:
             self.workspace.store.digests.forget(name)
 
-    def _load(self, way: Loadable, desk: Desk) -> Loaded:
+    def _stream(self, way: Loadable, desk: Desk, *, is_dry: bool = False) -> Load:
         return Load(
             way,
             self._around,
@@ -196,7 +209,8 @@ class Reconcile:
             partition=self.partitions[way.mapping.name, way.taker.name],
             progress=self.progress,
             for_sync=self.for_sync,
-        ).carry_out()
+            is_dry=is_dry,
+        )
 
     def _finish(self, looked: Pass) -> None:
         """Note the mappings that no later one of their cycle can still give keys."""

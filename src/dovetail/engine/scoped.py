@@ -13,9 +13,9 @@ class ScopeLinks(Links):
     """Links of one scope. What concerns other mappings is asked of the run's links; nothing is kept beyond the
     scope."""
 
-    def __init__(self, links: Links, mapping: CompiledMapping) -> None:
+    def __init__(self, links: Links, mapping: CompiledMapping, *, durable: bool = True) -> None:
         members = [member.name for member in mapping.members]
-        super().__init__(links.store, {mapping.name: members}, durable=links.durable)
+        super().__init__(links.store, {mapping.name: members}, durable=durable and links.durable)
         self.held, self.finished = links.held, links.finished
         self._beyond = links
         self._mapping = mapping.name

@@ -113,6 +113,16 @@ def note(store: Store, way: Loadable, sight: Sight, dependencies: Mapping[str, A
     )
 
 
+def is_ours(before: Mapping[str, int], after: Mapping[str, int], ours: Mapping[str, int], replaced: int) -> bool:
+    """Whether all that changed at a member between two counts of its versions is what we wrote there: rows of the
+    versions in `ours`, of which `replaced` stood there before or were deleted.
+
+    Whoever else changes a row gives it a version of its own, or takes it out of the count."""
+    fresh = {version: rows for version, rows in after.items() if version not in before}
+    left = sum(after.get(version, 0) for version in before)
+    return fresh == dict(ours) and left == sum(before.values()) - replaced
+
+
 def kinds_of(decision: Decision, side: int, written: Written) -> npt.NDArray[np.uint8]:
     """What became of each row of a member, in the order in which they were read."""
     survey = decision.survey

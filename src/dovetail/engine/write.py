@@ -63,13 +63,14 @@ class Writer:
         if not total:
             return
         with self.progress.task(f"write {self.survey.mapping.name} to {member}", total=total) as advance:
-            for chunk in self._chunks(work, partition):
+            for chunk in self.chunks(work, partition):
                 delivery = Delivery(self.desk, self.decision, work, partition, chunk)
                 delivery.deliver(self.progress)
                 self.note(delivery)
                 advance(len(chunk.places))
 
-    def _chunks(self, work: Work, partition: Partition) -> Iterator[Chunk]:
+    def chunks(self, work: Work, partition: Partition) -> Iterator[Chunk]:
+        """Everything that is to be written at one member: rows created, then changed, then deleted."""
         yield from self.creates(work, partition)
         yield from self._updates(work)
         for at in range(0, len(work.deletes), CHUNK_ROWS):
@@ -138,12 +139,11 @@ class Writer:
             return
         member = self.survey.sides[work.side].member
         names = sorted(work.changed)
-        pattern = np.zeros(len(work.updates), dtype=object)
-        for at, name in enumerate(names):
-            pattern += work.changed[name].astype(object) * (1 << at)
-        for bits in dict.fromkeys(pattern.tolist()):
-            columns = [name for at, name in enumerate(names) if bits >> at & 1]
-            rows = np.flatnonzero(pattern == bits)
+        flags = np.stack([work.changed[name] for name in names], axis=1)
+        patterns, pattern_of = np.unique(flags, axis=0, return_inverse=True)
+        for which, pattern in enumerate(patterns):
+            columns = [name for name, is_set in zip(names, pattern, strict=True) if is_set]
+            rows = np.flatnonzero(pattern_of.reshape(-1) == which)
             for at in range(0, len(rows), CHUNK_ROWS):
                 part = rows[at : at + CHUNK_ROWS]
                 places = work.updates[part]

@@ -15,6 +15,7 @@ from dovetail.engine.workspace import Workspace
 from dovetail.errors import GateClosed, PlanMoved
 from dovetail.model.finding import Finding
 from dovetail.model.run import Summary
+from dovetail.plan.guard import trips
 from dovetail.plan.manifest import read_plan
 from dovetail.steps.plan import guard_reasons, write_file
 
@@ -81,7 +82,7 @@ def _execute(
             reconcile.choose()
         looked = reconcile.look()
         if plan is None:
-            _guard(looked.decisions, allowed)
+            _guard(reconcile, looked.decisions, allowed)
         reconcile.write(looked, run, plan=plan)
         account(summary, looked.decisions, looked.written)
         _add_loaded(summary, looked, reconcile)
@@ -116,8 +117,12 @@ def _recovery(chunks: int) -> Finding:
     return Finding("DV-452", f"{what} of an interrupted run taken into the state", severity="note")
 
 
-def _guard(decisions: Sequence[Decision], allowed: int | None) -> None:
+def _guard(reconcile: Reconcile, decisions: Sequence[Decision], allowed: int | None) -> None:
     reasons = guard_reasons(decisions, allowed=allowed)
+    for blast in reconcile.met(allowed):
+        reason = trips(reconcile.mappings[blast.mapping].mapping.guard, blast, allowed=allowed)
+        if reason:
+            reasons.append(f"{blast.mapping}.{blast.member}: {reason}")
     if reasons:
         raise GateClosed(
             "the guard holds this run; nothing was written\n  " + "\n  ".join(reasons),
