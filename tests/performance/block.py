@@ -75,6 +75,9 @@ class Block:
                 self._meant = self._meant or judge.expected(server, shape, self._source)
                 for way in here:
                     said = self._measure(way, load)
+                    if load == "upsert" and not self._choice.keep:
+                        # Nothing builds upon it, and the next run makes another.
+                        self._server.drop(self._target(way))
                     if said:
                         yield f"run {number + 1}/{most}  {load:8} {said}"
 

@@ -102,7 +102,9 @@ def _one(command: Command, log: Path) -> Cost:
     if process.returncode:
         end = log.read_text(errors="replace").strip()[-1500:]
         raise CommandFailed(f"{Path(command.words[0]).name} ended with {process.returncode}: {end}")
-    return Cost(seconds, used.ru_utime + used.ru_stime, watch.peak_kb / _TICKS, watch.tree_kb / _TICKS)
+    return Cost(
+        seconds, used.ru_utime + used.ru_stime, watch.peak_kb / _TICKS, max(watch.peak_kb, watch.tree_kb) / _TICKS
+    )
 
 
 def _family(pid: int) -> list[int]:
