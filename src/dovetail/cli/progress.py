@@ -6,13 +6,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from dovetail.engine.progress import Advance
 from dovetail.engine.progress import Progress as ProgressProtocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 LINE_S = 10.0
 """Seconds between plain lines about one task."""
@@ -31,6 +33,9 @@ def shown(*, quiet: bool) -> Iterator[ProgressProtocol]:
     if quiet or not sys.stderr.isatty():
         yield Lines()
         return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

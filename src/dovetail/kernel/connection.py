@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from dovetail.errors import DovetailError
+
+if TYPE_CHECKING:
+    import duckdb
 
 MEMORY_MAX = "1GB"
 """Memory that DuckDB may take at most."""
@@ -30,16 +33,24 @@ _FORBIDDEN = (
 _LOCK = threading.Lock()
 _CONNECTIONS: list[duckdb.DuckDBPyConnection] = []
 
-Failed = duckdb.Error
-"""What DuckDB raises when a row fails, or when it cannot run the statement."""
+
+class Failed(Exception):
+    """A row failed, or DuckDB cannot run the statement."""
 
 
 def answer(sql: str, table: pa.Table) -> pa.Table:
-    """The answer of one statement over `table`, in the order of its rows; raises `Failed`."""
-    with _connection().cursor() as cursor:
-        cursor.register(TABLE, table)
-        found: pa.Table = cursor.sql(sql).to_arrow_table()
-        return found
+    """The answer of one statement over `table`, in the order of its rows; raises `Failed`.
+
+    DuckDB is imported by the first statement: many runs need none."""
+    import duckdb
+
+    try:
+        with _connection().cursor() as cursor:
+            cursor.register(TABLE, table)
+            found: pa.Table = cursor.sql(sql).to_arrow_table()
+            return found
+    except duckdb.Error as error:
+        raise Failed from error
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -51,6 +62,8 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A locked connection. Its optimizers are off: they may skip the step at which a row would fail."""
+    import duckdb
+
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -74,6 +87,8 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def examine(connection: duckdb.DuckDBPyConnection) -> None:
     """Try what must be impossible; raises `DovetailError` when anything of it works."""
+    import duckdb
+
     for attempt in _FORBIDDEN:
         try:
             with connection.cursor() as cursor:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 import itertools
-import textwrap
+import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -37,6 +35,9 @@ _EXPECTED = (
 )
 """What pydantic says, in our words, by the beginning of its kind of fault."""
 
+_PLAIN = (str, bool, int, float)
+"""Types whose values are taken as they are where they are asked for."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
@@ -44,8 +45,13 @@ class Setting:
 
     name: str
     type: typing.Any
-    words: str
     is_required: bool
+    connector: type
+
+    @property
+    def words(self) -> str:
+        """The words written under the field."""
+        return _words(self.connector).get(self.name, "")
 
 
 def check_settings(
@@ -110,14 +116,13 @@ def settings(connector: type) -> Mapping[str, Setting]:
     """The settings of a connector by name: the public fields of its dataclass, with the words written under them."""
     if not dataclasses.is_dataclass(connector):
         return {}
-    types = typing.get_type_hints(connector)
-    words = _words(connector)
+    hints = typing.get_type_hints(connector)
     return {
         field.name: Setting(
             field.name,
-            types.get(field.name, object),
-            words.get(field.name, ""),
+            hints.get(field.name, object),
             is_required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+            connector=connector,
         )
         for field in dataclasses.fields(connector)
         if field.init and not field.name.startswith("_")
@@ -149,6 +154,8 @@ def _hint(setting: Setting) -> str:
 
 def _faults(setting: Setting, value: object) -> list[str]:
     """Why a value does not fit, in words that do not repeat it."""
+    if _is_plain(setting, value):
+        return []
     from pydantic import ValidationError
 
     try:
@@ -162,7 +169,16 @@ def _faults(setting: Setting, value: object) -> list[str]:
     return []
 
 
+def _is_plain(setting: Setting, value: object) -> bool:
+    """Whether the value is of a plain type that is asked for, so that pydantic has nothing to doubt or to convert."""
+    asked = typing.get_args(setting.type) if isinstance(setting.type, types.UnionType) else (setting.type,)
+    kind = str if isinstance(value, str) else type(value)
+    return kind in _PLAIN and kind in asked
+
+
 def _typed(setting: Setting, value: object) -> object:
+    if _is_plain(setting, value):
+        return value
     typed: object = _adapter(setting).validate_python(value)
     return value if isinstance(value, str) and typed == value else typed
 
@@ -182,8 +198,13 @@ def _placed(name: str, value: object, folder: Path) -> object:
     return value
 
 
+@cache
 def _words(connector: type) -> dict[str, str]:
     """The texts under the fields of a dataclass, as they stand in its source; none where the source is not at hand."""
+    import ast
+    import inspect
+    import textwrap
+
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(connector)))
     except (OSError, TypeError, SyntaxError):

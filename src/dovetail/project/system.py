@@ -108,7 +108,7 @@ def _connector(table: Table) -> str | None:
 
 def _timezone(reader: Reader, node: Node | None) -> str | None:
     name = reader.text(node, "`timezone`")
-    zones = zoneinfo.available_timezones()
+    zones = zoneinfo.available_timezones() if name is not None else set()
     if name is not None and node is not None and zones and name not in zones:
         reader.mistakes.unknown(
             f"no time zone is called {shown(name)}", node.at, name=name, known=_near_zones(name, zones)

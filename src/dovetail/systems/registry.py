@@ -10,11 +10,14 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from dovetail.errors import DeclarationError, MissingDriver, UnknownName
 from dovetail.systems import connectors
 from dovetail.systems.protocol import Source
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "dovetail.connectors"
 """The entry point group of foreign connectors."""
@@ -30,12 +33,11 @@ def load(name: str) -> type[Source]:
 
     Raises `UnknownName` with the nearest names, and `MissingDriver` where the driver is not installed.
     """
-    foreign = _foreign()
     try:
         if name in _own():
             found = importlib.import_module(f"{connectors.__name__}.{name}")
-        elif name in foreign:
-            found = foreign[name].load()
+        elif (foreign := _foreign().get(name)) is not None:
+            found = foreign.load()
         else:
             raise _unknown(name)
     except ImportError as error:
@@ -76,6 +78,8 @@ def _own() -> tuple[str, ...]:
 
 
 def _foreign() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
-from dovetail.systems.connectors.postgres import doctor, fence, parts, push_passage
+from dovetail.systems.connectors.postgres import fence, parts, push_passage
 from dovetail.systems.connectors.postgres.address import Address, parse
 from dovetail.systems.connectors.postgres.describe import describe
 from dovetail.systems.connectors.postgres.digest import is_able
@@ -237,6 +237,8 @@ class Connector:
 
     def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
         """What an operator must know about the database."""
+        from dovetail.systems.connectors.postgres import doctor
+
         with self._sessions.lend("doctor") as session, session.trying():
             return list(doctor.examine(session, self._names, datasets))
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from dovetail.errors import DeclarationError, Fenced, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
-from dovetail.systems.connectors.sqlite import doctor, phrase
+from dovetail.systems.connectors.sqlite import phrase
 from dovetail.systems.connectors.sqlite.bind import known
 from dovetail.systems.connectors.sqlite.describe import describe, shape
 from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
@@ -205,6 +205,8 @@ class Connector:
 
     def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
         """What an operator must know about the file."""
+        from dovetail.systems.connectors.sqlite import doctor
+
         with self._sessions.lend("doctor") as session:
             return list(doctor.examine(session, Path(self.path), datasets))
 
