@@ -93,9 +93,7 @@ class Attempt:
 
 def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) -> Attempt:
     """The change as the server stores it; what the table could not hold exactly is rejected, what it cannot hold as a
-    key is missed.
-
-    A table that gets new rows is locked as the writing itself would lock it, so that its columns stay as they are."""
+    key is missed."""
     if dataset.kind is not DatasetKind.TABLE:
         raise Refused(f"{dataset.name} is a {dataset.kind}; only tables can be written", where=dataset.name)
     names = list(change.rows.schema.names)
@@ -103,14 +101,12 @@ def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) ->
     if not is_create and (not dataset.key or not set(dataset.key) <= set(names)):
         raise Refused(f"{dataset.name} has no key by which a row could be named", where=dataset.name)
     place = reader.place(dataset)
-    if is_create:
-        session.rows(f"LOCK TABLE ONLY {POSTGRES.sql(place)} IN ROW EXCLUSIVE MODE")
-    stored = reader.columns(session, dataset)
+    stored, found_habits = _facts(session, reader, dataset)
     for name in names:
         if known(dataset, name).computed or found(stored, dataset, name).is_generated:
             raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
     bound = bind(stored, change.rows, names)
-    attempt = Attempt(dataset, change, place, stored, habits(session, place), bound.columns)
+    attempt = Attempt(dataset, change, place, stored, found_habits, bound.columns)
     for at, words in bound.rejects.items():
         if is_create or words.field not in dataset.key:
             attempt.rejects[at] = words
@@ -119,6 +115,23 @@ def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) ->
         if part in names:
             attempt.keys[part] = conform(change.rows.column(part), stored[part])[0]
     return attempt
+
+
+def _facts(session: Session, reader: Reader, dataset: Dataset) -> tuple[dict[str, Column], Habits]:
+    """The table's columns and habits. It is locked as the writing itself would lock it, so that they stay as they are;
+    so they are looked up once a transaction."""
+    place = reader.place(dataset)
+    name = POSTGRES.sql(place)
+    if name not in session.remembered:
+        found_habits = habits(session, place)
+        if found_habits.may_lock:
+            session.rows(f"LOCK TABLE ONLY {name} IN ROW EXCLUSIVE MODE")
+        facts = reader.columns(session, dataset), found_habits
+        if not found_habits.may_lock:
+            return facts
+        session.remembered[name] = facts
+    remembered: tuple[dict[str, Column], Habits] = session.remembered[name]
+    return remembered
 
 
 def held(session: Session, reader: Reader, attempt: Attempt, *, is_rewritten: bool) -> pa.RecordBatch | None:

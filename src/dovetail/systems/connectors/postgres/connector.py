@@ -50,7 +50,8 @@ class Connector:
     batch_rows: int = 64_000
     """Rows in one batch at most."""
     carrier: str = "binary"
-    """How many new rows travel: `binary`, the server's own form of values, or `text`, which takes longer."""
+    """How new rows and those of large tables travel: `binary`, the server's own form of values, or `text`, which takes
+    longer."""
     timezone: str | None = None
     """The zone of stamps that are stored without one, such as `Europe/Berlin`; they are carried as they stand."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)

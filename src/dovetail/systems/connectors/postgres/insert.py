@@ -129,7 +129,7 @@ def _copying(session: Session, attempt: Attempt, *, is_binary: bool) -> Callable
     """How rows are sent in bulk: in binary form where every column has one, else as text."""
     names = list(attempt.columns)
     columns = [attempt.stored[name] for name in names]
-    is_binary = is_binary and bool(names) and all(map(wire.is_carried, columns))
+    is_binary = is_binary and attempt.habits.may_lock and bool(names) and all(map(wire.is_carried, columns))
     copy = copying(attempt.place, names, is_binary=is_binary)
 
     def send(positions: Sequence[int]) -> None:

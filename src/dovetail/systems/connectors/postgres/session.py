@@ -118,6 +118,8 @@ class Session:
         self.timeout_s = timeout_s
         self.schema = schema
         self.address = address
+        self.remembered: dict[str, Any] = {}
+        """What cannot change until the transaction ends, by the names of tables that it has locked."""
 
     @classmethod
     def open(cls, address: Address, timeout_s: float, schema: str) -> Self:
@@ -243,6 +245,7 @@ class Session:
     def writing(self) -> Iterator[None]:
         """One transaction; committed at the end, rolled back by an exception. Constraints answer at once, not at the
         end."""
+        self.remembered.clear()
         self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE")
         yield
         self.renew()

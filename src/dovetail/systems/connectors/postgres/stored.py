@@ -89,6 +89,8 @@ class Habits:
     has_insert_triggers: bool
     has_update_triggers: bool
     uniques: frozenset[frozenset[str]]
+    may_lock: bool
+    """Whether this account may lock the table against change, as one that may write only some columns may not."""
     has_versions: bool
     """Whether the number of the transaction that wrote a row tells all changes: the rows stand in ordinary tables, and
     no type's labels, nor a computation, can change under them."""
@@ -108,7 +110,7 @@ def columns(session: Session, place: exp.Table) -> dict[str, Column]:
     """The columns of a table by name; a table that is not there is drift."""
     rows: list[tuple[Any, ...]] = session.rows(_COLUMNS, [place.db, place.name])
     if not rows:
-        raise SchemaDrift(f"{POSTGRES.sql(place)} is not there", where=place.name, hint="describe the system again")
+        raise _gone(place)
     types = bases(session, [(oid, modifier) for _, oid, modifier, *_ in rows])
     return {name: Column(name, types[oid, modifier][0], *rest) for name, oid, modifier, *rest in rows}
 
@@ -122,12 +124,20 @@ def found(stored: Mapping[str, Column], dataset: Dataset, name: str) -> Column:
 
 def habits(session: Session, place: exp.Table) -> Habits:
     """Triggers, row security and unique keys of a table that is there."""
-    secured, may_write, rules, triggers, uniques, is_plain = session.rows(_HABITS, [place.db, place.name])[0]
+    rows = session.rows(_HABITS, [place.db, place.name])
+    if not rows:
+        raise _gone(place)
+    secured, may_write, rules, triggers, uniques, is_plain = rows[0]
     return Habits(
         is_row_secured=secured,
         denies_rows=secured and may_write,
         has_insert_triggers=bool(triggers & _ON_INSERT) or rules,
         has_update_triggers=bool(triggers & _ON_UPDATE) or rules,
         uniques=frozenset(frozenset(parts) for parts in uniques),
+        may_lock=may_write,
         has_versions=is_plain,
     )
+
+
+def _gone(place: exp.Table) -> SchemaDrift:
+    return SchemaDrift(f"{POSTGRES.sql(place)} is not there", where=place.name, hint="describe the system again")
