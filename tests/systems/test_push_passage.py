@@ -398,7 +398,7 @@ def test_a_network_that_breaks_leaves_nothing_half_done(
         systems = list(ends)
         side = ["source", "target"].index(breaks)
         database = ends[side].url.rpartition("/")[2]
-        systems[side] = Connector(url=postgres_server.url(database, port=proxy.port), timeout_s=2)
+        systems[side] = Connector(url=postgres_server.url(database, port=proxy.port), timeout_s=5)
         source, target = systems
         person, client = found(source, "person"), found(target, "client")
         landing = target.landing(client, client.names)
@@ -408,7 +408,7 @@ def test_a_network_that_breaks_leaves_nothing_half_done(
         started = time.monotonic()
         with pytest.raises((Unreachable, Overdue)):
             carry(source, target, asked_of(person, client), landing)
-        assert time.monotonic() - started < 12
+        assert time.monotonic() - started < 30
         proxy.heal()
         assert proxy.broken == 1
         assert not sum(batch.num_rows for batch in target.read(client, ["number"]))
