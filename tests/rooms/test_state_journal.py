@@ -8,12 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dovetail.model.change import Verb
 from dovetail.state import lossless
+from dovetail.state.columnar import Changes
 from dovetail.state.journal import CREATED_MAX, ENTRIES_MAX, Created, JournalEntry
 from dovetail.state.store import open_state
 
@@ -125,3 +128,28 @@ def test_the_files_show_no_value(tmp_path: Path, clock):
         content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     for secret in (b"Lovelace", b"Countess", b"ada@example.org", b"key 7"):
         assert secret not in content
+
+
+def test_many_changes_of_one_shape_are_one_block_and_found_row_by_row(store):
+    before = pa.record_batch({"name": ["Ada", "Bob", None], "born": pa.array([1, 2, 3], pa.date32())})
+    after = pa.record_batch({"name": ["Eve", "Bob B", "Cy"]})
+    rows = np.array([7, 9, 1_000_000], dtype=np.int64)
+    keys = pa.array(["k7", "k9", "k1000000"])
+    changes = Changes("right", Verb.UPDATE, 3, rows, keys, before, after)
+    store.journal.append_changes("run", "person", changes)
+    (found,) = store.journal.history("person", 9)
+    assert (found.entry.key, found.entry.verb, found.entry.chunk) == ("k9", Verb.UPDATE, 3)
+    assert found.entry.before == {"name": "Bob", "born": dt.date(1970, 1, 3)}
+    assert found.entry.after == {"name": "Bob B"}
+    assert store.journal.history("person", 8) == ()
+    assert [one.entry.row for one in store.journal.of_run("run")] == [1_000_000, 9, 7]
+
+
+def test_a_block_of_deletes_within_a_narrow_span_keeps_what_stood_there(store):
+    rows = np.arange(100, 160, dtype=np.int64)
+    before = pa.record_batch({"price": pa.array([Decimal("1.50")] * 60, pa.decimal128(9, 2))})
+    changes = Changes("right", Verb.DELETE, 1, rows, pa.array([str(row) for row in rows]), before)
+    store.journal.append_changes("run", "item", changes)
+    (found,) = store.journal.history("item", 130)
+    assert (found.entry.before, found.entry.after) == ({"price": Decimal("1.50")}, None)
+    assert store.journal.history("item", 160) == ()

@@ -47,6 +47,15 @@ AHEAD = 1
 """Scopes that wait at most between reading and deciding."""
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Rows as they were read: those of the giving member with their digests, and of the filled one what they meet."""
+
+    rows: MemberRows
+    standing: MemberRows | None
+    digests: npt.NDArray[np.int64] | None
+
+
 @dataclass(slots=True)
 class Scope:
     """Some rows on their way: what was decided about them, what carries it out, where their last key stands,
@@ -111,8 +120,8 @@ class Load:
                 self.progress.task(name, total=giver.dataset.rows) as advance,
                 ahead(self._scopes, depth=AHEAD) as scopes,
             ):
-                for rows, digests in scopes:
-                    self._carry(self._decide(rows, digests), advance)
+                for read in scopes:
+                    self._carry(self._decide(read), advance)
                 self._land(advance)
             if self._meeting is not None:
                 for rows in self._meeting.not_met():
@@ -133,8 +142,8 @@ class Load:
         total = 0
         try:
             with ahead(self._scopes, depth=AHEAD) as scopes:
-                for rows, digests in scopes:
-                    work = self._work(self._decide(rows, digests).decision)
+                for read in scopes:
+                    work = self._work(self._decide(read).decision)
                     total += len(work.updates) + len(work.deletes) if work is not None else 0
         finally:
             self._lane.close()
@@ -148,7 +157,7 @@ class Load:
             words = f"goes on where an interrupted load ended; its {rows:,} rows were not read again"
             self._loaded.findings.append(Finding("DV-454", words, mapping=self.way.mapping.name, severity="note"))
 
-    def _scopes(self) -> Iterator[tuple[MemberRows, npt.NDArray[np.int64] | None]]:
+    def _scopes(self) -> Iterator[Read]:
         """The giving member's rows, scope by scope, in the shared shape."""
         waiting: list[pa.RecordBatch] = []
         with closing(self._batches()) as batches:
@@ -160,10 +169,13 @@ class Load:
         if any(batch.num_rows for batch in waiting):
             yield self._seen(waiting)
 
-    def _seen(self, batches: list[pa.RecordBatch]) -> tuple[MemberRows, npt.NDArray[np.int64] | None]:
+    def _seen(self, batches: list[pa.RecordBatch]) -> Read:
         own, unreadable = one_table(self.way.giver, batches)
         digests = [batch.column(DIGEST).to_numpy() for batch in batches] if self._sight.is_whole else []
-        return see(self.way.mapping, self.way.giver, own, unreadable), np.concatenate(digests) if digests else None
+        rows = see(self.way.mapping, self.way.giver, own, unreadable)
+        is_first_meeting = self._meeting is not None and not self._begun.is_resumed
+        standing = self._meeting.natural(rows) if self._meeting is not None and is_first_meeting else None
+        return Read(rows, standing, np.concatenate(digests) if digests else None)
 
     def _batches(self) -> Generator[pa.RecordBatch, None, None]:
         """Batches in the order of the key; after a failure that passes, from the last key that was given."""
@@ -190,13 +202,15 @@ class Load:
             else:
                 return
 
-    def _decide(self, rows: MemberRows, digests: npt.NDArray[np.int64] | None) -> Scope:
+    def _decide(self, read: Read) -> Scope:
         """Decide some rows, as if they were the whole mapping."""
+        rows = read.rows
         place = str(encode([rows.own.column(part).slice(len(rows) - 1, 1) for part in rows.member.key])[0].as_py())
         links = ScopeLinks(self.around.links, self.way.mapping, durable=not self._is_dry)
         if self._meeting is not None:
-            return self._scope(rows, self._meeting.standing(rows, links), links, place, digests)
-        return self._scope(self._without_loaded(rows), no_rows(self.way, self.way.target), links, place, digests)
+            standing = read.standing if read.standing is not None else self._meeting.linked(rows, links)
+            return self._scope(rows, standing, links, place, read.digests)
+        return self._scope(self._without_loaded(rows), no_rows(self.way, self.way.target), links, place, read.digests)
 
     def _alone(self, rows: MemberRows) -> Scope:
         """Decide some rows that only the filled member holds."""

@@ -33,8 +33,12 @@ class Meeting:
         self._store = store
         self._dataset = replace(way.taker.dataset, key=way.taker.key)
 
-    def standing(self, rows: MemberRows, links: ScopeLinks) -> MemberRows:
-        """The rows that stand under the natural keys of these rows, and those that are linked with them already; both
+    def natural(self, rows: MemberRows) -> MemberRows:
+        """The rows that stand under the natural keys of these rows."""
+        return self.rows_of(self._natural(rows))
+
+    def linked(self, rows: MemberRows, links: ScopeLinks) -> MemberRows:
+        """As `natural`, and those that are linked with these rows already, after a load that was broken off; both
         sides' links go into `links`."""
         name, giver, taker = self._way.mapping.name, self._way.giver.name, self._way.taker.name
         crossref = self._store.crossref

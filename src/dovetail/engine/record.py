@@ -16,8 +16,12 @@ from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 from dovetail.model.carrier import recast
 from dovetail.model.change import Receipt, Verb
+from dovetail.state.columnar import Changes
 from dovetail.state.journal import Created, JournalEntry
 from dovetail.state.store import Store
+
+COLUMNS_MIN = 500
+"""Changes of one chunk from which they are journaled column by column."""
 
 
 def settle_base(
@@ -180,7 +184,14 @@ def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Ch
         store.journal.append_created(run, survey.mapping.name, Created(member.name, number, numbers, keys))
         return
     position = survey.index[work.side, chunk.places]
-    keys = taken(survey.sides[work.side].keys, position).to_pylist()
+    key_texts = taken(survey.sides[work.side].keys, position)
+    if len(numbers) >= COLUMNS_MIN:
+        after_all = chunk.rows if chunk.verb is Verb.UPDATE else None
+        rows = survey.numbers[chunk.places]
+        changes = Changes(member.name, chunk.verb, number, rows, key_texts, chunk.expected, after_all)
+        store.journal.append_changes(run, survey.mapping.name, changes)
+        return
+    keys = key_texts.to_pylist()
     before = rows_of(chunk.expected) if chunk.expected is not None else [None] * len(keys)
     after = rows_of(chunk.rows) if chunk.verb is Verb.UPDATE else [None] * len(keys)
     entries = [

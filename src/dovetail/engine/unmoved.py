@@ -63,18 +63,21 @@ class Sight:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """The rows of a mapping to be looked at again, by their keys at the giving member, and the kept digests of the
-    `rest`. `standing` counts the rows of each member, `versions` those of the filled one by their version."""
+    `rest`. `standing` counts the rows of each member, `versions` those of the filled one by their version,
+    `lonely` those that only the filled one holds."""
 
     way: Loadable
     keys: pa.Array
     rest: Digested
     standing: Mapping[str, int]
     versions: Mapping[str, int]
+    lonely: int = 0
 
     @property
     def counted(self) -> MappingCount:
         """What a run says of the rows that it does not look at."""
         linked, left_out = (int((self.rest["kind"] == kind).sum()) for kind in (LINKED, LEFT_OUT))
+        left_out += self.lonely
         read = {member.name: 0 for member in self.way.mapping.members}
         return MappingCount(rows=linked + left_out, unchanged=linked, filtered=left_out, read=read)
 
@@ -190,7 +193,9 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
         reason = _may_meet(way, source, keys, store, standing=sum(versions.values()))
         if reason:
             return reason
-    return Moved(way, keys, rest, {way.giver.name: rows, way.taker.name: sum(versions.values())}, versions)
+    standing = {way.giver.name: rows, way.taker.name: sum(versions.values())}
+    lonely = store.crossref.count(mapping.name) - store.crossref.count(mapping.name, member=way.giver.name)
+    return Moved(way, keys, rest, standing, versions, lonely)
 
 
 def _may_meet(way: Loadable, source: Source, keys: pa.Array, store: Store, *, standing: int) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dovetail.model.change import Verb
-from dovetail.state import lossless
+from dovetail.state import columnar, lossless
+from dovetail.state.columnar import Changes
 from dovetail.state.database import Database, Keys, Row, Rows, listed, moment, stamp
 from dovetail.state.dialect import Load
 from dovetail.state.faults import misused
@@ -21,6 +22,9 @@ ENTRIES_MAX = 200
 
 CREATED_MAX = 10_000
 """Rows at most in one block of a bulk create."""
+
+SPARSE_MAX = 50
+"""Changes that have one row in so many of their span are found by the span."""
 
 _LEVEL = 6
 _PACKED_MAX = 64 * 1024 * 1024
@@ -98,6 +102,18 @@ class Journal:
                 marks = {self._mark(mapping, entry.row) for entry in some}
                 self._database.load(_ROWS, ((mark, block) for mark in marks))
 
+    def append_changes(self, run: str, mapping: str, changes: Changes) -> None:
+        """Add many changes of one shape as one block. Where their rows lie close together they are found by their span,
+        else each by its own mark."""
+        with self._database.transaction():
+            block = self._keep(run, columnar.pack(mapping, changes))
+            first, last = int(changes.rows.min()), int(changes.rows.max())
+            if last - first < SPARSE_MAX * len(changes.rows):
+                self._database.run(_SPAN, mapping, first, last, block)
+            else:
+                marks = {self._mark(mapping, row) for row in changes.rows.tolist()}
+                self._database.load(_ROWS, ((mark, block) for mark in marks))
+
     def append_created(self, run: str, mapping: str, created: Created) -> None:
         """Add a bulk create: keys and chunk, no values. Cheap where row numbers follow each other."""
         links = sorted(zip(listed(created.rows), listed(created.keys), strict=True))
@@ -119,8 +135,10 @@ class Journal:
             self._database.run(_SPAN, mapping, first, last, self._add(run, document))
 
     def _add(self, run: str, document: Mapping[str, object]) -> int:
+        return self._keep(run, zlib.compress(lossless.written(document).encode(), _LEVEL))
+
+    def _keep(self, run: str, packed: bytes) -> int:
         block = self._database.draw("block")
-        packed = zlib.compress(lossless.written(document).encode(), _LEVEL)
         self._database.run(_BLOCK, block, run, self._database.now(), self._seal.close(packed, f"journal {block} {run}"))
         return block
 
@@ -149,6 +167,16 @@ class Journal:
         opened: list[Journaled] = []
         for block, run, at, content in blocks:
             packed = self._seal.open(content, f"journal {block} {run}")
+            if packed.startswith(columnar.MARK):
+                said = columnar.about(packed)
+                entries = [
+                    JournalEntry(
+                        one.row, said["member"], Verb(said["verb"]), one.key, one.before, one.after, chunk=said["chunk"]
+                    )
+                    for one in columnar.unpack(packed, row)
+                ]
+                opened += [Journaled(said["mapping"], entry, run, moment(at)) for entry in reversed(entries)]
+                continue
             document = lossless.read(zlib.decompressobj().decompress(packed, _PACKED_MAX).decode())
             entries = self._in_segment(document, row) if "segment" in document else _entries(document, row)
             opened += [Journaled(document["mapping"], entry, run, moment(at)) for entry in reversed(entries)]
