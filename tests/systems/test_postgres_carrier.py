@@ -17,10 +17,10 @@ import pytest
 from dovetail.errors import DeclarationError
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.systems.connectors.postgres import Connector
-from dovetail.systems.connectors.postgres.connector import Connector as Postgres
+from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.testing.conformance.promise import PROMISES
 from dovetail.testing.conformance.trial import Outcome, examine
-from dovetail.testing.servers.postgres import Pool
+from dovetail.testing.servers.postgres import Pool, Server
 
 TYPES = {
     "bool": "boolean",
@@ -222,6 +222,42 @@ def test_a_receipt_names_the_version_of_its_rows(postgres_url: str, admin: psyco
         assert system.versions(moody) == {}, "an enumeration's labels can change without a trace in the row"
 
 
+def test_an_account_that_may_write_some_columns_writes_them(
+    postgres_server: Server, postgres_url: str, admin: psycopg.Connection
+) -> None:
+    admin.execute("DROP ROLE IF EXISTS typist")
+    admin.execute("CREATE ROLE typist LOGIN PASSWORD 'typist'")
+    admin.execute("GRANT SELECT, INSERT (id, t), UPDATE (t) ON by_binary TO typist")
+    url = postgres_server.url(postgres_url.rpartition("/")[2], user="typist", password="typist")
+    try:
+        with opened(url, "binary") as system, system.transaction() as transaction:
+            found = system.describe().dataset("by_binary")
+            assert found is not None
+            rows = pa.record_batch({"id": pa.array([1, 2], pa.int64()), "t": ["a", "b"]})
+            assert transaction.apply(found, Change(Verb.CREATE, rows)).applied == 2
+            assert transaction.apply(found, Change(Verb.UPDATE, rows)).applied == 2
+    finally:
+        admin.execute("DROP OWNED BY typist")
+        admin.execute("DROP ROLE typist")
+
+
+def test_the_table_is_looked_at_once_a_transaction(
+    postgres_url: str, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    true = Reader.columns
+    monkeypatch.setattr(Reader, "columns", lambda self, *given: looked.append("") or true(self, *given))
+    with opened(postgres_url, "binary") as system:
+        found = system.describe().dataset("by_binary")
+        assert found is not None
+        for first in (1, 3):
+            with system.transaction() as transaction:
+                for at in (first, first + 1):
+                    rows = pa.record_batch({"id": pa.array([at], pa.int64())})
+                    assert transaction.apply(found, Change(Verb.CREATE, rows)).applied == 1
+    assert len(looked) == 2
+
+
 def test_an_unknown_carrier_is_refused(postgres_url: str) -> None:
     with pytest.raises(DeclarationError):
         Connector(url=postgres_url, carrier="pigeon")
@@ -229,7 +265,7 @@ def test_an_unknown_carrier_is_refused(postgres_url: str) -> None:
 
 def test_hostile_values_travel_as_text_too(postgres_pool: Pool) -> None:
     @contextmanager
-    def fresh() -> Iterator[Postgres]:
+    def fresh() -> Iterator[Connector]:
         name = postgres_pool.take()
         with opened(postgres_pool.server.url(name), "text") as system:
             yield system
