@@ -65,7 +65,7 @@ def test_foreign_connectors_come_by_entry_point(monkeypatch: pytest.MonkeyPatch)
         "absent": EntryPoint("absent", "no.such.module", registry.GROUP),
         "wrong": EntryPoint("wrong", "json:loads", registry.GROUP),
     }
-    monkeypatch.setattr(registry, "entry_points", lambda **_: tuple(points.values()))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: tuple(points.values()))
     assert {"acme", "absent", "sqlite"} <= set(registry.names())
     assert registry.load("acme").__name__ == registry.load("direct").__name__ == "Connector"
     with pytest.raises(MissingDriver):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from dovetail.expression.parse import Expression
 from dovetail.model.type import Type
+
+if TYPE_CHECKING:
+    from dovetail.expression.parse import Expression
 
 DOUBT = "dovetail_doubt"
 """Column of a look ahead: true where a row must go the general way: a value may differ, fails or does not fit, or a
