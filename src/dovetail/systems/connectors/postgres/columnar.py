@@ -18,7 +18,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from dovetail.errors import Overdue
-from dovetail.model.catalog import Field
+from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.change import DIGEST
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres.carry import carry, finish
@@ -45,6 +45,20 @@ _AHEAD = 2
 _GOODBYE_S = 3.0
 _LOOK_S = 0.2
 _END = object()
+
+
+_ROW_BYTES = 100
+_SIZE = "SELECT pg_relation_size(to_regclass($1))"
+
+
+def is_large(session: Session, dataset: Dataset, place: exp.Table) -> bool:
+    """Whether it pays to read a table so: by the system's estimate of its rows, or where it has none, by its size."""
+    if dataset.kind is not DatasetKind.TABLE:
+        return False
+    if dataset.rows is not None:
+        return dataset.rows >= ROWS_MIN
+    size = session.rows(_SIZE, [POSTGRES.sql(place)])[0][0]
+    return size is not None and int(size) >= ROWS_MIN * _ROW_BYTES
 
 
 class Unable(Exception):

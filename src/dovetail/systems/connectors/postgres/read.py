@@ -105,8 +105,8 @@ class Reader:
     ) -> Iterator[pa.RecordBatch]:
         """What a statement over a dataset answers, in the way that is the fastest for it."""
         stored = self.columns(session, dataset)
-        is_large = dataset.kind is DatasetKind.TABLE and (dataset.rows or 0) >= columnar.ROWS_MIN
-        if is_large and self.is_binary and all(_is_as_described(stored, one) for one in described):
+        is_swift = self.is_binary and columnar.is_large(session, dataset, self.place(dataset))
+        if is_swift and all(_is_as_described(stored, one) for one in described):
             sizes = self.batch_rows, BATCH_BYTES_MAX
             try:
                 yield from columnar.read(session, tree, described, settings=settings, sizes=sizes)
