@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -39,6 +41,9 @@ _MODULES = {
     "status": "rejects",
 }
 
+NEW_OBJECTS = 100_000
+"""New objects after which Python looks for garbage. Importing makes more objects than that, and all of them stay."""
+
 
 class Steps(click.Group):
     """Loads a command when it is asked for, lists commands by step, and says every misuse in Dovetail's own form."""
@@ -47,6 +52,8 @@ class Steps(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
     ) -> NoReturn:
         """Parse and run; always ends by `SystemExit`."""
+        gc.set_threshold(NEW_OBJECTS)
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy starts a thread a core for algebra that none needs
         words = list(sys.argv[1:] if args is None else args)
         as_json = "--json" in words
         for stream in (sys.stdout, sys.stderr):
