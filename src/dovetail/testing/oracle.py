@@ -106,7 +106,9 @@ def _add_up(verdict: Verdict, load: Load, last: Ended, before: Mapping[str, int]
         return
     total = sum(counted[outcome] for outcome in OUTCOMES)
     verdict.check(f"{load.mapping}: {counted['rows']} rows, {total} outcomes", holds=counted["rows"] == total)
-    created, grown = counted["members"][load.members[1]]["created"], load.count() - before[load.mapping]
+    member, grown = counted["members"].get(load.members[1]), load.count() - before[load.mapping]
+    verdict.check(f"{load.mapping}: the summary leaves {load.members[1]} out", holds=member is not None)
+    created = member["created"] if member is not None else 0
     verdict.check(f"{load.mapping}: {created} told as created, {grown} more rows", holds=created == grown)
 
 
