@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ class Frame:
         from dovetail.engine.open import open_workspace
 
         with open_workspace(self.folder, environment=self.environment, variables=dict(os.environ)) as workspace:
+            collecting()
             yield workspace
 
     def answer(self, document: Mapping[str, object], text: Callable[[], object]) -> None:
@@ -46,6 +48,12 @@ class Frame:
             fault.emit(document)
         else:
             text()
+
+
+def collecting() -> None:
+    """Look for garbage from now on, and never among what is there already: modules, and what they hold."""
+    gc.freeze()
+    gc.enable()
 
 
 def command(name: str, **settings: Any) -> Callable[[Callable[..., int]], click.Command]:

@@ -41,9 +41,6 @@ _MODULES = {
     "status": "rejects",
 }
 
-NEW_OBJECTS = 100_000
-"""New objects after which Python looks for garbage. Importing makes more objects than that, and all of them stay."""
-
 
 class Steps(click.Group):
     """Loads a command when it is asked for, lists commands by step, and says every misuse in Dovetail's own form."""
@@ -52,7 +49,7 @@ class Steps(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
     ) -> NoReturn:
         """Parse and run; always ends by `SystemExit`."""
-        gc.set_threshold(NEW_OBJECTS)
+        gc.disable()  # all that is imported stays; `collecting` turns it on again before the work
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy starts a thread a core for algebra that none needs
         words = list(sys.argv[1:] if args is None else args)
         as_json = "--json" in words
@@ -71,7 +68,10 @@ class Steps(click.Group):
                 raise KeyboardInterrupt from None
             return code if isinstance(code, int) else 0
 
-        sys.exit(fault.guarded(named, parsed, as_json=as_json))
+        try:
+            sys.exit(fault.guarded(named, parsed, as_json=as_json))
+        finally:
+            gc.enable()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dovetail.cli.frame import DONE, FOUND, Frame, command
+from dovetail.cli.frame import DONE, FOUND, Frame, collecting, command
 
 
 @command("init", short_help="Draft a project from two systems: NAME=URL NAME=URL.")
@@ -17,6 +17,8 @@ def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
     """Draft a project from the catalogs of two systems (a PostgreSQL URL, or the path of a SQLite file). Nothing is
     overwritten."""
     from dovetail.steps.init import init
+
+    collecting()
 
     pairs = [(name, url) for name, _, url in (system.partition("=") for system in systems)]
     written = init(frame.folder, pairs, variables=dict(os.environ))
@@ -82,6 +84,8 @@ def demo_command(ctx: click.Context, rows: int | None, keep: str | None, systems
     from dovetail.cli import show
     from dovetail.demo.run import DEFAULT_ROWS, run
     from dovetail.errors import DovetailError
+
+    collecting()
 
     try:
         code = run(rows or DEFAULT_ROWS, Path(keep) if keep else None, systems, console=show.console())

@@ -35,8 +35,8 @@ _EXPECTED = (
 )
 """What pydantic says, in our words, by the beginning of its kind of fault."""
 
-_PLAIN = (str, bool, int, float)
-"""Types whose values are taken as they are where they are asked for."""
+_PLAIN = (bool, int, float)
+"""Types, besides texts and paths, whose values are taken as they are where they are asked for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _hint(setting: Setting) -> str:
 
 def _faults(setting: Setting, value: object) -> list[str]:
     """Why a value does not fit, in words that do not repeat it."""
-    if _is_plain(setting, value):
+    if _plain(setting, value) is not None:
         return []
     from pydantic import ValidationError
 
@@ -169,16 +169,18 @@ def _faults(setting: Setting, value: object) -> list[str]:
     return []
 
 
-def _is_plain(setting: Setting, value: object) -> bool:
-    """Whether the value is of a plain type that is asked for, so that pydantic has nothing to doubt or to convert."""
+def _plain(setting: Setting, value: object) -> object | None:
+    """The value, if it is of a plain type that is asked for, so that pydantic has nothing to doubt or to convert."""
     asked = typing.get_args(setting.type) if isinstance(setting.type, types.UnionType) else (setting.type,)
-    kind = str if isinstance(value, str) else type(value)
-    return kind in _PLAIN and kind in asked
+    if isinstance(value, str):
+        return value if str in asked else Path(value) if Path in asked else None
+    return value if type(value) in asked and type(value) in _PLAIN else None
 
 
 def _typed(setting: Setting, value: object) -> object:
-    if _is_plain(setting, value):
-        return value
+    plain = _plain(setting, value)
+    if plain is not None:
+        return plain
     typed: object = _adapter(setting).validate_python(value)
     return value if isinstance(value, str) and typed == value else typed
 
