@@ -109,6 +109,9 @@ class Delivery:
         self._holding = self.partition.holding
         number = self.tries[-1].number
         segment = self._segment() if self._is_bulk else None
+        if segment is not None and not is_free(store, segment):
+            self._take_back(slice(None))
+            self._is_bulk, segment = False, None
         failpoint(Point.INTENT_BEFORE)
         with store.transaction():
             if segment is not None:
@@ -232,3 +235,15 @@ def created_keys(chunk: Chunk, receipt: Receipt, key: Sequence[str]) -> pa.Array
         return chunk.keys
     assert receipt.keys is not None
     return encode([receipt.keys.column(part) for part in key])
+
+
+def is_free(store: Store, segment: Segment) -> bool:
+    """Whether no key of these rows stands twice, or belongs to another row: what the target will say of such a row is
+    its own affair, and the row is dealt with alone."""
+    for member, keys in segment.keys.items():
+        given = keys.drop_null()
+        if len(given.unique()) < len(given) or store.crossref.rows(segment.mapping, member, given).null_count < len(
+            given
+        ):
+            return False
+    return True

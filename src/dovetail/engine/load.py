@@ -6,54 +6,46 @@ confirms a scope, so a load that was broken off goes on after the last scope tha
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Generator, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from dovetail.engine.account import FINDINGS_MAX, add, count, findings
 from dovetail.engine.agreed import Agreed
-from dovetail.engine.attempt import PATIENCE_S, TRIES_MAX, pause_s, persist
+from dovetail.engine.attempt import persist
 from dovetail.engine.begun import Begun, earlier
 from dovetail.engine.decide import decide
 from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.deliver import Delivery, Desk
-from dovetail.engine.loadable import SCOPE_ROWS, Loadable
+from dovetail.engine.giver import Giver, Read
+from dovetail.engine.loadable import Loadable
 from dovetail.engine.meet import Meeting, no_rows
 from dovetail.engine.partition import Partition
 from dovetail.engine.pipeline import Lane, ahead
+from dovetail.engine.pour import Pour, channel
 from dovetail.engine.progress import Advance, Progress
 from dovetail.engine.quarantine import record
 from dovetail.engine.quiet import keep_quiet, link_pairs
-from dovetail.engine.rows import MemberRows, one_table, see
+from dovetail.engine.rows import MemberRows, see
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
-from dovetail.engine.unmoved import Sight, about, can_be_told, digested, is_ours, kinds_of, note
+from dovetail.engine.unmoved import LINKED, Sight, about, can_be_told, digested, is_ours, kinds_of, note
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer
-from dovetail.errors import DovetailError, Remedy
-from dovetail.model.change import DIGEST
+from dovetail.errors import DovetailError, Refused, Remedy
 from dovetail.model.finding import Finding
 from dovetail.model.key import encode
-from dovetail.model.run import MappingCount
-from dovetail.systems.protocol import SupportsOrder, SupportsVersions
+from dovetail.model.run import MappingCount, MemberCount
+from dovetail.systems.protocol import (
+    SupportsOrder,
+    SupportsPassage,
+    SupportsVersions,
+)
 
 AHEAD = 1
 """Scopes that wait at most between reading and deciding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Rows as they were read: those of the giving member with their digests, and of the filled one what they meet."""
-
-    rows: MemberRows
-    standing: MemberRows | None
-    digests: npt.NDArray[np.int64] | None
 
 
 @dataclass(slots=True)
@@ -100,7 +92,7 @@ class Load:
         self._for_sync = for_sync
         self._partition = partition
         self._lane: Lane[None] = Lane()
-        self._flying: tuple[Scope, Delivery] | None = None
+        self._flying: tuple[Scope, Delivery] | Pour | None = None
         self._loaded = Loaded(MappingCount())
         self._is_dry = is_dry
         self._begun = Begun.of(way, desk, is_dry=is_dry)
@@ -109,6 +101,7 @@ class Load:
         self._meeting = Meeting(way, target, desk.store) if way.meets else None
         self._before = target.versions(way.taker.dataset) if isinstance(target, SupportsVersions) and way.meets else {}
         self._sight = Sight(is_whole=not self._begun.was_broken_off and can_be_told(way, source, target))
+        self._giver = Giver(way, source, self._begun, self._meeting, is_digested=self._sight.is_whole)
 
     def carry_out(self) -> Loaded:
         """Load everything that is not loaded yet. The connectors of both members are in use until it ends."""
@@ -116,13 +109,9 @@ class Load:
         name = f"load {mapping.name} from {giver.name} to {self.way.taker.name}"
         self._note_earlier()
         try:
-            with (
-                self.progress.task(name, total=giver.dataset.rows) as advance,
-                ahead(self._scopes, depth=AHEAD) as scopes,
-            ):
-                for read in scopes:
-                    self._carry(self._decide(read), advance)
-                self._land(advance)
+            with self.progress.task(name, total=giver.dataset.rows) as advance:
+                if not self._pour(advance):
+                    self._stream(advance)
             if self._meeting is not None:
                 for rows in self._meeting.not_met():
                     self._carry(self._alone(rows), advance)
@@ -133,6 +122,37 @@ class Load:
         self._end()
         return self._loaded
 
+    def _stream(self, advance: Advance) -> None:
+        """Read the rows, decide and write them, scope by scope."""
+        with ahead(self._giver.scopes, depth=AHEAD) as scopes:
+            for read in scopes:
+                self._carry(self._decide(read), advance)
+            self._land(advance)
+
+    def _pour(self, advance: Advance) -> bool:
+        """Let rows flow from source to target where they can; whether that was all of them."""
+        ends = (self._source, self._partition.target)
+        found = channel(self.way, ends, self.around.links, self.around.mappings, is_based=self._for_sync)
+        if isinstance(found, str):
+            return False
+        source = self._source
+        assert isinstance(source, SupportsPassage)
+        dataset = replace(self.way.giver.dataset, key=self.way.giver.key)
+        with (
+            source.passage(dataset, found.asked, found.landing) as passage,
+            ahead(lambda: self._giver.looks(passage, found), depth=AHEAD) as looks,
+        ):
+            for looked in looks:
+                pour = Pour(self.desk, found, self._partition, passage, looked) if looked.is_sure else None
+                if pour is None or self._begun.is_resumed or not pour.is_free():
+                    self._carry(self._decide(self._giver.again(looked)), advance)
+                    continue
+                pour.intend()
+                if not self._land(advance, then=pour):
+                    return False
+                self._flying = pour
+            return self._land(advance)
+
     def existing(self) -> int:
         """How many rows stand in the filled member."""
         return self._meeting.count() if self._meeting is not None else 0
@@ -141,7 +161,7 @@ class Load:
         """How many rows that stand in the filled member a load would change; nothing is written."""
         total = 0
         try:
-            with ahead(self._scopes, depth=AHEAD) as scopes:
+            with ahead(self._giver.scopes, depth=AHEAD) as scopes:
                 for read in scopes:
                     work = self._work(self._decide(read).decision)
                     total += len(work.updates) + len(work.deletes) if work is not None else 0
@@ -157,55 +177,12 @@ class Load:
             words = f"goes on where an interrupted load ended; its {rows:,} rows were not read again"
             self._loaded.findings.append(Finding("DV-454", words, mapping=self.way.mapping.name, severity="note"))
 
-    def _scopes(self) -> Iterator[Read]:
-        """The giving member's rows, scope by scope, in the shared shape."""
-        waiting: list[pa.RecordBatch] = []
-        with closing(self._batches()) as batches:
-            for batch in batches:
-                waiting.append(batch)
-                if sum(one.num_rows for one in waiting) >= SCOPE_ROWS:
-                    yield self._seen(waiting)
-                    waiting = []
-        if any(batch.num_rows for batch in waiting):
-            yield self._seen(waiting)
-
-    def _seen(self, batches: list[pa.RecordBatch]) -> Read:
-        own, unreadable = one_table(self.way.giver, batches)
-        digests = [batch.column(DIGEST).to_numpy() for batch in batches] if self._sight.is_whole else []
-        rows = see(self.way.mapping, self.way.giver, own, unreadable)
-        is_first_meeting = self._meeting is not None and not self._begun.is_resumed
-        standing = self._meeting.natural(rows) if self._meeting is not None and is_first_meeting else None
-        return Read(rows, standing, np.concatenate(digests) if digests else None)
-
-    def _batches(self) -> Generator[pa.RecordBatch, None, None]:
-        """Batches in the order of the key; after a failure that passes, from the last key that was given."""
-        source, member = self._source, self.way.giver
-        if not isinstance(source, SupportsOrder):
-            yield from source.read(member.dataset, member.columns)
-            return
-        dataset = replace(member.dataset, key=member.key)
-        after, digest = self._begun.after(self.way), self._sight.is_whole
-        failed, limit = 0, time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                for batch in source.read_after(dataset, member.columns, after=after, digest=digest):
-                    yield batch
-                    if batch.num_rows:
-                        after = batch.select(list(member.key)).slice(batch.num_rows - 1, 1)
-                        failed, limit = 0, time.monotonic() + PATIENCE_S
-            except DovetailError as error:
-                failed += 1
-                pause = pause_s(error, failed)
-                if error.remedy is not Remedy.RETRY or failed == TRIES_MAX or time.monotonic() + pause > limit:
-                    raise
-                time.sleep(pause)
-            else:
-                return
-
     def _decide(self, read: Read) -> Scope:
         """Decide some rows, as if they were the whole mapping."""
         rows = read.rows
-        place = str(encode([rows.own.column(part).slice(len(rows) - 1, 1) for part in rows.member.key])[0].as_py())
+        place = read.place or str(
+            encode([rows.own.column(part).slice(len(rows) - 1, 1) for part in rows.member.key])[0].as_py()
+        )
         links = ScopeLinks(self.around.links, self.way.mapping, durable=not self._is_dry)
         if self._meeting is not None:
             standing = read.standing if read.standing is not None else self._meeting.linked(rows, links)
@@ -277,27 +254,70 @@ class Load:
         """Whether the target gives the keys: it is asked while nothing else is under way there."""
         return not set(self.way.taker.key) <= work.putter.columns_written(create=True)
 
-    def _land(self, advance: Advance, then: Delivery | None = None) -> None:
-        """Wait for the chunk that is being written, begin the next one, and let the state know of the first."""
+    def _land(self, advance: Advance, then: Delivery | Pour | None = None) -> bool:
+        """Wait for the chunk that is being written, begin the next one, and let the state know of the first; whether
+        all went as it was meant to."""
         landed, self._flying = self._flying, None
-        if landed is not None:
-            try:
-                self._lane.take()
-            except DovetailError as error:
-                if error.remedy is not Remedy.RETRY:
-                    raise
-                persist(landed[1].attempt, self.progress)
+        is_left = landed is not None and not self._is_landed(landed, advance)
+        if is_left and isinstance(then, Pour):
+            return False
         if then is not None:
             if not then.is_intended:
                 then.intend()
             self._lane.give(then.send)
-        if landed is not None:
+        if isinstance(landed, Pour) and not is_left:
+            self._keep_poured(landed, advance)
+        elif isinstance(landed, tuple):
             scope, delivery = landed
             scope.writer.note(delivery)
             scope.chunks -= 1
             delivery.confirm(note=None if scope.chunks else lambda: self._keep(scope))
             if not scope.chunks:
                 self._account(scope, advance)
+        return not is_left
+
+    def _is_landed(self, landed: tuple[Scope, Delivery] | Pour, advance: Advance) -> bool:
+        """Whether the target holds the chunk now, if need be after other tries; rows that could not be poured are dealt
+        with the general way, and are not poured any more."""
+        try:
+            self._lane.take()
+        except DovetailError as error:
+            if isinstance(landed, tuple):
+                if error.remedy is not Remedy.RETRY:
+                    raise
+                persist(landed[1].attempt, self.progress)
+                return True
+            if error.remedy is not Remedy.RETRY and not isinstance(error, Refused):
+                raise
+            if persist(landed.is_known, self.progress):
+                return True
+            self._carry(self._decide(persist(lambda: self._giver.again(landed.looked), self.progress)), advance)
+            self._land(advance)
+            return False
+        return True
+
+    def _keep_poured(self, pour: Pour, advance: Advance) -> None:
+        """Bring into the state that a stretch was poured."""
+        way, store, name = self.way, self.desk.store, self.way.mapping.name
+        rows = len(pour.keys)
+        done = MappingCount(rows=rows, created=rows, read={way.giver.name: rows, way.taker.name: 0})
+        done.members = {member.name: MemberCount() for member in way.mapping.members if member.writable}
+        done.members[way.taker.name].created = rows
+        digests = pour.digests
+
+        def keep() -> None:
+            if self._sight.is_whole and digests is not None:
+                seen = digests.to_numpy()
+                store.digests.add(name, digested(pour.keys, seen, np.full(rows, LINKED, dtype=np.uint8)))
+                self._sight.see(seen)
+                self._sight.poured(rows, pour.version)
+            add(self._begun.count, earlier(done))
+            self._begun.place = str(pour.keys[rows - 1].as_py())
+            store.loads.note(name, way.taker.name, self._begun.document())
+
+        pour.confirm(keep)
+        add(self._loaded.count, done)
+        advance(rows)
 
     def _finish(self, scope: Scope, advance: Advance) -> None:
         """A scope of which nothing was to be written."""

@@ -3,7 +3,8 @@ crash."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -13,7 +14,17 @@ from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.state.store import Store
-from dovetail.systems.protocol import SupportsReserve, SupportsTransaction, Target
+from dovetail.systems.protocol import SupportsReserve, SupportsTransaction, Takes, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows as bytes: the fields that they fill, how many there are, and the key of the first."""
+
+    fields: Sequence[str]
+    blocks: Iterable[bytes]
+    rows: int
+    first: pa.RecordBatch
 
 
 class Partition:
@@ -158,6 +169,26 @@ class Partition:
             failpoint(Point.LEDGER_WRITTEN)
         failpoint(Point.COMMITTED)
         return receipt
+
+    def pour(self, dataset: Dataset, stream: Stream, entry: LedgerEntry) -> str | None:
+        """Let rows flow into the target, all or none, behind the fence and with their ledger entry; answers their
+        version where the target can tell."""
+        assert isinstance(self.target, SupportsTransaction)
+        failpoint(Point.BEGIN_BEFORE)
+        with self.target.transaction() as transaction:
+            assert isinstance(transaction, Takes)
+            failpoint(Point.BEGIN_AFTER)
+            transaction.fence(self.name, self._epoch)
+            failpoint(Point.FENCE_AFTER)
+            taken = transaction.take(dataset, stream.fields, stream.blocks)
+            if taken != stream.rows:
+                raise Refused(f"{stream.rows} rows were given, {taken} were taken", where=dataset.name)
+            version = transaction.version(dataset, stream.first)
+            failpoint(Point.APPLY_AFTER)
+            transaction.record([entry])
+            failpoint(Point.LEDGER_WRITTEN)
+        failpoint(Point.COMMITTED)
+        return version
 
     def confirm(self, chunk: int, claim: Claim | Bulk, *, note: Callable[[], None] | None = None) -> None:
         """Make the state know a chunk that the target holds, and whatever `note` adds, at once."""

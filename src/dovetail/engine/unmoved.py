@@ -54,6 +54,13 @@ class Sight:
         self.total ^= int(np.bitwise_xor.reduce(digests)) if len(digests) else 0
         self.rows += len(digests)
 
+    def poured(self, rows: int, version: str | None) -> None:
+        """Rows that went straight into the filled member."""
+        if version is None:
+            self.is_whole = False
+        else:
+            self.versions[version] += rows
+
     def wrote(self, written: Written) -> None:
         """Rows that were created."""
         self.versions += written.versions

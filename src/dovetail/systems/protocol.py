@@ -260,3 +260,7 @@ class Takes(Protocol):
     def take(self, dataset: Dataset, fields: Sequence[str], blocks: Iterable[bytes]) -> int:
         """How many rows were taken. Where one is refused, `Refused`: none is left, and the transaction can go on."""
         ...
+
+    def version(self, dataset: Dataset, key: pa.RecordBatch) -> str | None:
+        """The version (`SupportsVersions`) of the row of that key, `None` where it cannot be told."""
+        ...

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg
+import pyarrow as pa
 from sqlglot import exp
 
 from dovetail.errors import AccessDenied, Fenced, Overdue
 from dovetail.model.catalog import Dataset
-from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.systems.connectors.postgres.attempt import begin
 from dovetail.systems.connectors.postgres.faults import DENIED, LOCKED
 from dovetail.systems.connectors.postgres.push_passage import take
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import NAME, Session
+from dovetail.systems.connectors.postgres.versions import version_of
 from dovetail.systems.connectors.postgres.write import Writer
 from dovetail.systems.sql import ledger
 from dovetail.systems.sql.dialect import POSTGRES
@@ -61,6 +64,11 @@ class Transaction:
         self.session.renew()
         place = self.reader.place(dataset)
         return take(self.session, place, dataset, fields=fields, blocks=blocks)
+
+    def version(self, dataset: Dataset, key: pa.RecordBatch) -> str | None:
+        """The number of the transaction, or the part of one, that wrote the row."""
+        self.session.renew()
+        return version_of(self.session, begin(self.session, self.reader, dataset, Change(Verb.DELETE, key)))
 
     def record(self, entries: Sequence[LedgerEntry]) -> None:
         """Put entries into the ledger."""

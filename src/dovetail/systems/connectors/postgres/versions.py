@@ -35,10 +35,17 @@ def written(session: Session, attempt: Attempt) -> str | None:
     is_found = attempt.habits.has_versions and frozenset(attempt.dataset.key) in attempt.habits.uniques
     if not is_one or not is_found or not all(part in attempt.columns for part in attempt.dataset.key):
         return None
+    return version_of(session, attempt, min(attempt.written))
+
+
+def version_of(session: Session, attempt: Attempt, position: int = 0) -> str | None:
+    """The version of one row of an attempt, found by its key; `None` where versions say nothing."""
+    if not attempt.habits.has_versions:
+        return None
     staged = attempt.staged(values=False)
     tree = staged.standing()
     tree.set("expressions", [_text(column("xmin", attempt.place))])
-    rows = session.rows(POSTGRES.sql(tree), staged.parameters([min(attempt.written)]))
+    rows = session.rows(POSTGRES.sql(tree), staged.parameters([position]))
     return str(rows[0][0]) if len(rows) == 1 else None
 
 
