@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from xxhash import xxh3_128
 
@@ -19,7 +20,7 @@ from dovetail.plan.manifest import PlannedRow
 def planned_rows(decision: Decision) -> Iterator[PlannedRow]:
     """Every shared row that would be written, with its digests."""
     places = written_places(decision)
-    read = _read_digests(decision, places)
+    read = read_digests(decision, places, decision.survey.index[:, places] != ABSENT)
     action = _action_digests(decision, places)
     for at, place in enumerate(places):
         member, key = decision.survey.key_of(int(place))
@@ -32,11 +33,11 @@ def written_places(decision: Decision) -> Places:
     return np.unique(np.concatenate(parts)) if parts else np.array([], dtype=np.int64)
 
 
-def _read_digests(decision: Decision, places: Places) -> list[xxh3_128]:
-    """Over everything that was read of each row, at every member that holds it."""
+def read_digests(decision: Decision, places: Places, asked: npt.NDArray[np.bool_]) -> list[xxh3_128]:
+    """Over everything that was read of each row, at every member that is `asked` (a line each, flags by row)."""
     digests = [xxh3_128() for _ in places]
     for side, rows in enumerate(decision.survey.sides):
-        held = np.flatnonzero(decision.survey.index[side, places] != ABSENT)
+        held = np.flatnonzero(asked[side])
         own = rows.own.take(pa.array(decision.survey.index[side, places[held]]))
         for name in rows.member.columns:
             for at, content in zip(held, canonical(own.column(name)), strict=True):

@@ -24,7 +24,8 @@ class Links:
     Numbers are drawn from the state when `durable`; otherwise they are provisional and negative, for a plan writes
     nothing. `held` are shared rows that stand in quarantine in this run, `finished` mappings whose rows are all
     written:
-    what refers to a row of theirs that has no key must wait.
+    what refers to a row of theirs that has no key must wait. `unpaired` are keys (mapping, member, key) of rows that
+    stand in quarantine because they could not be paired, so that they have no shared row.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Links:
     ) -> None:
         self.held: set[tuple[str, int]] = set()
         self.finished: set[str] = set()
+        self.unpaired: set[tuple[str, str, str]] = set()
         self.store = store
         self.durable = durable
         self._asked = frozenset(asked)

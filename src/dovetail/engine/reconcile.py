@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from dovetail.engine.again import Again, keep_seen, look_again
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import persist
 from dovetail.engine.decide import decide, refresh
 from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.deliver import Desk
-from dovetail.engine.digest import planned_rows
+from dovetail.engine.due import Due
 from dovetail.engine.links import Links
 from dovetail.engine.load import Load, Loaded
 from dovetail.engine.loadable import Loadable, looked_up_by, streams
@@ -34,8 +32,6 @@ from dovetail.plan.guard import Blast
 from dovetail.plan.manifest import PlannedRow
 from dovetail.plan.route import routes
 from dovetail.systems.protocol import Target
-
-Plan = dict[tuple[str, str, str], PlannedRow]
 
 
 @dataclass(slots=True)
@@ -164,26 +160,25 @@ class Reconcile:
                 if allowed is None or allowed < existing:
                     yield Blast(way.mapping.name, way.taker.name, load.changes(), 0, existing)
 
-    def write(self, looked: Pass, run: str, *, plan: Plan | None = None) -> None:
-        """Carry decisions out, mapping by mapping; with a plan only what it shows, exactly as it shows it."""
+    def write(self, looked: Pass, run: str, due: Due) -> None:
+        """Carry decisions out, mapping by mapping, as far as they are due."""
         store = self.workspace.store
         desk = Desk(store, store.meta.installation, run, self._around.seed)
         whole = {decision.survey.mapping.name: decision for decision in looked.decisions}
         for mapping in [mapping for group in self.groups for mapping in group]:
             way = self.streams.get(mapping.name)
             if mapping.name in whole:
-                self._write_whole(whole[mapping.name], looked, desk, plan)
+                self._write_whole(whole[mapping.name], looked, desk, due)
             elif way is None:
                 continue
             elif mapping.name not in self.loaded:
                 self.loaded[mapping.name] = self._stream(way, desk).carry_out()
             self._finish(looked)
 
-    def _write_whole(self, decision: Decision, looked: Pass, desk: Desk, plan: Plan | None) -> None:
+    def _write_whole(self, decision: Decision, looked: Pass, desk: Desk, due: Due) -> None:
         """Write what was decided about a whole mapping."""
+        looked.moved += due.admit(decision)
         refresh(decision, self._around)
-        if plan is not None:
-            looked.moved += _keep_planned(decision, plan)
         writer = Writer(decision, self._around, desk, progress=self.progress)
         for work in decision.work:
             member = decision.survey.sides[work.side].member.name
@@ -262,21 +257,3 @@ def _attempt(
         mistakes += several.mistakes
     except DeclarationError as mistake:
         mistakes.append(mistake)
-
-
-def _keep_planned(decision: Decision, plan: Plan) -> list[PlannedRow]:
-    """Leave out what the plan does not show, or shows otherwise; returns these rows."""
-    survey = decision.survey
-    keep = np.zeros(len(survey), dtype=np.bool_)
-    by_key = {survey.key_of(place): place for place in range(len(survey))}
-    moved = []
-    for row in planned_rows(decision):
-        if plan.get((row.mapping, row.member, row.key)) == row:
-            keep[by_key[row.member, row.key]] = True
-        else:
-            moved.append(row)
-    for work in decision.work:
-        decision.left_out[np.concatenate([work.creates, work.updates, work.deletes])] = True
-        work.leave_out(~keep)
-    decision.left_out &= ~keep
-    return moved

@@ -19,6 +19,8 @@ from dovetail.systems.protocol import Source
 
 _WHERE = "dovetail_where"
 _GONE = "dovetail_gone"
+DOUBLE = "DV-403"
+"""The code of rows whose key is not theirs alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Problem:
     waits_for: tuple[str, str, str] | None = None
 
 
-def orphan(member: str, field: str, parent: str, number: int) -> Problem:
-    """The problem of a row that refers to a held one."""
-    reason = f"waits for its {parent}, which is in quarantine"
-    return Problem("DV-408", reason, member, field, "refers", (parent, "", str(number)))
+def orphan(member: str, field: str, parent: tuple[str, str, str]) -> Problem:
+    """The problem of a row that refers to a held one, known by mapping, member and key (no member: by its number)."""
+    reason = f"waits for its {parent[0]}, which is in quarantine"
+    return Problem("DV-408", reason, member, field, "refers", parent)
 
 
 @dataclass(slots=True)
@@ -95,11 +97,11 @@ def see(
         wanted=flags(evaluated.table.column(_WHERE)) if member.where else everywhere,
         gone=flags(evaluated.table.column(_GONE)) if member.gone else ~everywhere,
     )
+    _note_unreadable(rows, unreadable)
+    _note_doubles(rows)
     for failure in evaluated.failures:
         name = "" if failure.output in (_WHERE, _GONE) else failure.output
         rows.problems.setdefault(failure.position, Problem(failure.code, failure.reason, member.name, name))
-    _note_unreadable(rows, unreadable)
-    _note_doubles(rows)
     return rows
 
 
@@ -148,7 +150,7 @@ def _note_doubles(rows: MemberRows) -> None:
     for position in np.flatnonzero(counts[codes] > 1).tolist():
         other = seen.setdefault(int(codes[position]), position)
         if other != position:
-            problem = Problem("DV-403", "several rows have this key", rows.member.name, ", ".join(rows.member.key))
+            problem = Problem(DOUBLE, "several rows have this key", rows.member.name, ", ".join(rows.member.key))
             rows.problems.setdefault(other, problem)
             rows.problems.setdefault(position, problem)
 

@@ -16,7 +16,7 @@ class ScopeLinks(Links):
     def __init__(self, links: Links, mapping: CompiledMapping, *, durable: bool = True) -> None:
         members = [member.name for member in mapping.members]
         super().__init__(links.store, {mapping.name: members}, durable=durable and links.durable)
-        self.held, self.finished = links.held, links.finished
+        self.held, self.finished, self.unpaired = links.held, links.finished, links.unpaired
         self._beyond = links
         self._mapping = mapping.name
         self._books.update({(mapping.name, member): Book() for member in members})

@@ -15,7 +15,7 @@ from dovetail.engine.arrays import flags, taken
 from dovetail.engine.book import NO_ROW
 from dovetail.engine.links import Links
 from dovetail.engine.natural import Naturals, in_columns, pair_naturals
-from dovetail.engine.rows import MemberRows, Problem
+from dovetail.engine.rows import DOUBLE, MemberRows, Problem, orphan
 from dovetail.errors import DeclarationError
 from dovetail.identity.columns import Paired, pair_columns
 from dovetail.identity.pair import ABSENT, Dispute
@@ -87,7 +87,7 @@ def take_survey(
     """Pair all rows of a mapping and number the new ones; `parents` are all compiled mappings by name."""
     known = links.known(mapping.name)
     naturals = [_naturals(mapping, rows, links, parents) for rows in sides]
-    linked = [links.numbers(mapping.name, rows.member.name, rows.keys) for rows in sides]
+    linked = [_linked(mapping, rows, links) for rows in sides]
     if mapping.mapping.match is None:
         nothing = [np.full(len(rows), -1, dtype=np.int64) for rows in sides]
         paired = pair_columns(in_columns(sides, linked, nothing), known, by_natural_key=False)
@@ -96,6 +96,21 @@ def take_survey(
     survey = _assemble(mapping, sides, paired, links)
     _hold_problems(survey)
     return survey
+
+
+def _linked(mapping: CompiledMapping, rows: MemberRows, links: Links) -> npt.NDArray[np.int64]:
+    """The shared row of each row; those of one key that is double are one shared row, which is held."""
+    numbers = links.numbers(mapping.name, rows.member.name, rows.keys)
+    doubles = [position for position, problem in rows.problems.items() if problem.code == DOUBLE]
+    if not doubles:
+        return numbers
+    loose = np.array([position for position in doubles if numbers[position] == NO_ROW], dtype=np.int64)
+    keys = taken(rows.keys, loose).dictionary_encode()
+    drawn = links.draw(mapping.name, len(keys.dictionary))
+    fresh = np.arange(drawn.start, drawn.stop, drawn.step, dtype=np.int64)
+    numbers[loose] = fresh[keys.indices.to_numpy()]
+    links.link_many(mapping.name, rows.member.name, fresh, keys.dictionary)
+    return numbers
 
 
 def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], paired: Paired, links: Links) -> Survey:
@@ -119,6 +134,8 @@ def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], paired: Pai
     survey = Survey(mapping, sides, numbers, index, vanished, is_fresh)
     for at, (where, dispute) in enumerate(disputed):
         survey.hold(first_alone + at, _problem(dispute, sides, where))
+        rows = sides[where[0]]
+        links.unpaired.add((mapping.name, rows.member.name, rows.key(where[1])))
     for side, given in enumerate(sides):
         fresh = first_fresh + np.flatnonzero(index[side, first_fresh:first_alone] != ABSENT)
         links.link_many(mapping.name, given.member.name, numbers[fresh], taken(given.keys, index[side, fresh]))
@@ -163,20 +180,23 @@ def _naturals(
             columns[name] = pa.nulls(len(rows))
         elif shared.ref is not None and shared.by is None:
             numbers = _referred(shared, cell, rows, links, parents)
-            _park(shared, rows, numbers, parents[shared.ref])
+            _park(shared, rows, numbers, (parents[shared.ref], links))
             columns[name] = pa.array(numbers, mask=numbers == NO_ROW)
         else:
             columns[name] = rows.shared.column(name).combine_chunks()
     return columns
 
 
-def _park(shared: SharedField, rows: MemberRows, numbers: npt.NDArray[np.int64], parent: CompiledMapping) -> None:
+def _park(
+    shared: SharedField, rows: MemberRows, numbers: npt.NDArray[np.int64], around: tuple[CompiledMapping, Links]
+) -> None:
     """Rows that can only be paired by a parent which nobody knows wait for it."""
+    parent, links = around
     column = rows.shared.column(shared.name)
     unknown = np.flatnonzero((numbers == NO_ROW) & flags(pc.is_valid(column)))
     for position, key in zip(unknown.tolist(), encode([taken(column, unknown)]).to_pylist(), strict=True):
         waits = (parent.name, parent_member(parent, rows.member), key)
-        rows.problems.setdefault(position, _waiting(rows.member.name, shared.name, waits))
+        rows.problems.setdefault(position, _waiting(rows.member.name, shared.name, waits, links))
 
 
 def _referred(
@@ -209,10 +229,13 @@ def follow_references(survey: Survey, links: Links, parents: Bindings[str, Compi
             names = encode([taken(column, positions[unknown])]).to_pylist()
             for place, key in zip(places[unknown].tolist(), names, strict=True):
                 waits = (parent.name, parent_member(parent, rows.member), key)
-                survey.hold(place, _waiting(rows.member.name, shared.name, waits))
+                survey.hold(place, _waiting(rows.member.name, shared.name, waits, links))
         survey.referred[shared.name] = found
 
 
-def _waiting(member: str, field: str, waits: tuple[str, str, str]) -> Problem:
+def _waiting(member: str, field: str, waits: tuple[str, str, str], links: Links) -> Problem:
+    """The problem of a row that refers to one without a shared row."""
+    if waits in links.unpaired:
+        return orphan(member, field, waits)
     reason = f"waits for {waits[0]} {waits[2]} of {waits[1]}, which is not there"
     return Problem("DV-407", reason, member, field, check="refers", waits_for=waits)

@@ -64,7 +64,7 @@ def find_updates(decision: Decision, work: Work) -> Places:
     if not len(work.updates):
         return work.updates
     put = work.putter.put(work.updates, create=False)
-    _hold_failures(decision, work, put)
+    hold_failures(decision, work, put)
     changed = changed_columns(decision, work.side, put)
     _hold_new_keys(decision, work, changed)
     filled = _always_filled(decision.survey.sides[work.side].member)
@@ -107,10 +107,11 @@ def changed_columns(decision: Decision, side: int, put: Put) -> dict[str, Flags]
 def try_creates(decision: Decision, work: Work) -> None:
     """Put the rows to be created once, so that what cannot be written is known before the first write."""
     if len(work.creates):
-        _hold_failures(decision, work, work.putter.put(work.creates, create=True))
+        hold_failures(decision, work, work.putter.put(work.creates, create=True))
 
 
-def _hold_failures(decision: Decision, work: Work, put: Put) -> None:
+def hold_failures(decision: Decision, work: Work, put: Put) -> None:
+    """Hold the rows of a put that cannot be written, and those that refer to a row which gets no key."""
     member = decision.survey.sides[work.side].member.name
     for failure in put.failures:
         place = int(put.places[failure.position])
@@ -123,4 +124,4 @@ def _hold_failures(decision: Decision, work: Work, put: Put) -> None:
 def _orphan(decision: Decision, place: int, name: str, number: int) -> Problem:
     member, _ = decision.survey.key_of(place)
     parent = decision.survey.parent_of(name)
-    return orphan(member, name, parent, number)
+    return orphan(member, name, (parent, "", str(number)))

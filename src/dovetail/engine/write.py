@@ -113,7 +113,7 @@ class Writer:
             self._hold(int(put.places[failure.position]), Problem(failure.code, failure.reason, member, failure.output))
         for at, (name, number) in put.orphaned.items():
             good[at] = False
-            problem = orphan(member, name, self.survey.parent_of(name), number)
+            problem = orphan(member, name, (self.survey.parent_of(name), "", str(number)))
             self._hold(int(put.places[at]), problem)
         return good
 
@@ -190,7 +190,7 @@ class Writer:
             self.written.versions[receipt.version] += len(places)
         elif chunk.verb is not Verb.DELETE and len(places):
             self.written.is_versioned = False
-        self.written.pending.update(chunk.places[good & chunk.pending].tolist())
+        self.written.pending.update(chunk.places[chunk.pending].tolist())
         if chunk.verb is Verb.CREATE:
             keys = created_keys(chunk, receipt, member.key).filter(pa.array(good))
             self.around.links.link_many(mapping.name, member.name, self.survey.numbers[places], keys)

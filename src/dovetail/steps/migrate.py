@@ -8,9 +8,11 @@ from pathlib import Path
 
 from dovetail.engine.account import FINDINGS_MAX, account
 from dovetail.engine.decision import Decision
+from dovetail.engine.due import Due, Plan
+from dovetail.engine.passes import fold, hold_what_waits
 from dovetail.engine.progress import Progress
 from dovetail.engine.quarantine import record
-from dovetail.engine.reconcile import Pass, Plan, Reconcile
+from dovetail.engine.reconcile import Pass, Reconcile
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import GateClosed, PlanMoved
 from dovetail.model.finding import Finding
@@ -18,9 +20,6 @@ from dovetail.model.run import Summary
 from dovetail.plan.guard import trips
 from dovetail.plan.manifest import read_plan
 from dovetail.steps.plan import guard_reasons, write_file
-
-PASSES_MAX = 4
-"""Passes at most over rows that refer to each other in a cycle."""
 
 
 def migrate(
@@ -83,10 +82,9 @@ def _execute(
         looked = reconcile.look()
         if plan is None:
             _guard(reconcile, looked.decisions, allowed)
-        reconcile.write(looked, run, plan=plan)
+        _write(reconcile, looked, run, Due(plan))
         account(summary, looked.decisions, looked.written)
         _add_loaded(summary, looked, reconcile)
-        _again(reconcile, looked, run, plan)
         for decision in looked.decisions:
             record(store, run, decision)
         _follow_up(workspace, summary, looked)
@@ -130,16 +128,22 @@ def _guard(reconcile: Reconcile, decisions: Sequence[Decision], allowed: int | N
         )
 
 
-def _again(reconcile: Reconcile, looked: Pass, run: str, plan: Plan | None) -> None:
-    """Write what had to wait for keys: references in a cycle."""
-    for _ in range(PASSES_MAX):
-        waiting = any(written.pending for written in looked.written.values()) or any(
-            decision.waiting for decision in looked.decisions
-        )
-        if plan is not None or not waiting:
-            return
-        looked = reconcile.look()
-        reconcile.write(looked, run)
+def _write(reconcile: Reconcile, looked: Pass, run: str, due: Due) -> None:
+    """Carry everything out. What had to wait for keys (references in a cycle) is written in further passes, into the
+    account of the first."""
+    reconcile.write(looked, run, due)
+    passes = [looked]
+    while due.turn(passes[-1].written):
+        passes.append(reconcile.look())
+        reconcile.write(passes[-1], run, due)
+    for decision in passes[-1].decisions:
+        hold_what_waits(decision, passes[-1].written[decision.survey.mapping.name])
+    decided = {decision.survey.mapping.name: decision for decision in looked.decisions}
+    for later in passes[1:]:
+        looked.moved += later.moved
+        for decision in later.decisions:
+            name = decision.survey.mapping.name
+            fold((decided[name], looked.written[name]), (decision, later.written[name]))
 
 
 def _follow_up(workspace: Workspace, summary: Summary, looked: Pass) -> None:
