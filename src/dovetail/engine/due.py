@@ -1,4 +1,4 @@
-"""Which rows a pass may write: all, or those that a reviewed plan shows; then those that the pass before left undone."""
+"""Which rows a pass may write: all, or those that a plan shows; then those that the pass before left undone."""
 
 from __future__ import annotations
 
