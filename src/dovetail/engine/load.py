@@ -93,7 +93,10 @@ class Load:
         self._partition = partition
         self._lane: Lane[None] = Lane()
         self._flying: tuple[Scope, Delivery] | Pour | None = None
-        self._loaded = Loaded(MappingCount())
+        members = way.mapping.members
+        nothing = MappingCount(read={member.name: 0 for member in members})
+        nothing.members = {member.name: MemberCount() for member in members if member.writable}
+        self._loaded = Loaded(nothing)
         self._is_dry = is_dry
         self._begun = Begun.of(way, desk, is_dry=is_dry)
         self._held: list[tuple[str, int, str]] = []
