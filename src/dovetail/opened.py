@@ -30,10 +30,15 @@ class Opened:
         with open_workspace(self.folder, environment=self.environment, variables=dict(os.environ)) as workspace:
             return steps.apply(workspace, path)
 
-    def migrate(self, *, only: Sequence[str] = (), allowed: int | None = None) -> Summary:
-        """Reconcile everything in bulk; raises `GateClosed` where the guard holds it."""
+    def migrate(
+        self, *, only: Sequence[str] = (), allowed: int | None = None, for_sync: bool = False, plain: bool = False
+    ) -> Summary:
+        """Reconcile everything in bulk; raises `GateClosed` where the guard holds it.
+
+        `for_sync` keeps every agreed value, also where no rule of today asks for it; `plain` decides every mapping
+        whole."""
         with open_workspace(self.folder, environment=self.environment, variables=dict(os.environ)) as workspace:
-            return steps.migrate(workspace, only=only, allowed=allowed)
+            return steps.migrate(workspace, only=only, allowed=allowed, for_sync=for_sync, plain=plain)
 
     def verify(self, *, only: Sequence[str] = ()) -> Summary:
         """Compare all members field by field."""

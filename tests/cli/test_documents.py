@@ -109,7 +109,7 @@ def test_a_plan_its_apply_and_a_second_run_count_the_same_rows(project, run):
     assert {name: planned[name] for name in ("rows", *OUTCOMES)} == {
         "rows": 3, "created": 1, "updated": 1, "deleted": 0, "unchanged": 0, "filtered": 0, "quarantined": 1, "conflicts": 0,
     }  # fmt: skip
-    assert applied == planned
+    assert applied == {name: value for name, value in planned.items() if name != "path"}
     assert applied["members"]["stock"] == {"created": 1, "updated": 1, "deleted": 0}
     assert (again["unchanged"], again["created"], again["updated"], again["quarantined"]) == (2, 0, 0, 1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -60,13 +60,15 @@ def apply_command(frame: Frame, plan: str) -> int:
     metavar="ROWS",
     help="Let this run change so many existing rows of a member.",
 )
-def migrate_command(frame: Frame, only: tuple[str, ...], allow: int | None) -> int:
+@click.option("--for-sync", is_flag=True, help="Keep every agreed value, also where no rule of today asks for it.")
+@click.option("--plain", is_flag=True, help="Decide every mapping whole: no streams, and no row taken as known.")
+def migrate_command(frame: Frame, allow: int | None, **how: Any) -> int:
     """Plan and apply in bulk. A run that was stopped goes on where it stood; a second one writes nothing."""
     from dovetail.cli.progress import shown
     from dovetail.steps.migrate import migrate
 
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
-        result = migrate(workspace, only=only, allowed=allow, progress=progress)
+        result = migrate(workspace, allowed=allow, progress=progress, **how)
     _answer(frame, result)
     return _found(result)
 

@@ -48,8 +48,9 @@ def place(path: str) -> str:
 
 
 def summary(result: Summary, out: Console) -> None:
-    """The counts by mapping, then what was found, then how long it took."""
+    """The counts by mapping and how each was dealt with, then what was found, then how long it took."""
     counts(result, out)
+    paths(result, out)
     findings(result.findings, out)
     closing(result, out)
 
@@ -72,6 +73,13 @@ def counts(result: Summary, out: Console) -> None:
         return
     for name, count in result:
         out.print(Text.assemble((name, "bold"), ": ", _sentence(count, names, planned)))
+
+
+def paths(result: Summary, out: Console) -> None:
+    """How each mapping is dealt with, or would be."""
+    for name, count in result:
+        if count.path:
+            out.print(Text.assemble((name, "bold"), ": ", count.path))
 
 
 def _sentence(count: MappingCount, names: Sequence[str], planned: Mapping[str, str]) -> str:
@@ -98,9 +106,11 @@ def closing(result: Summary, out: Console) -> None:
 
 
 def plan(planned: Planned, out: Console) -> None:
-    """A plan: counts, findings, samples of what would change, and what holds it."""
+    """A plan: counts, how a run would deal with each mapping, findings, samples of what would change, and what
+    holds it."""
     result = planned.summary
     counts(result, out)
+    paths(result, out)
     findings(result.findings, out)
     values(planned.samples, out, ("now", "then"))
     for reason in planned.held:

@@ -54,24 +54,28 @@ class Loadable:
 
 
 def streams(
-    workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]], known: Collection[str] = ()
-) -> dict[str, Loadable]:
-    """The mappings that are streamed, by name. One to which a mapping refers that must be decided whole, before the
+    workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]], known: Collection[str] = (), *, durable: bool
+) -> tuple[dict[str, Loadable], dict[str, str]]:
+    """The mappings that are streamed, by name, and why the others, the `known` ones apart, are not. One to which a mapping refers that must be decided whole, before the
     first write, is decided whole as well."""
     ways: dict[str, Loadable] = {}
+    reasons: dict[str, str] = {}
     for group in groups:
         for mapping in group:
-            way = "" if mapping.name in known else _way(mapping, group, workspace)
+            way = "" if mapping.name in known else _way(mapping, group, workspace, durable=durable)
             if isinstance(way, Loadable):
                 ways[mapping.name] = way
+            elif way:
+                reasons[mapping.name] = way
     mappings = [mapping for group in groups for mapping in group]
     whole = {mapping.name for mapping in mappings} - ways.keys()
     while True:
         asked = {name for mapping in mappings if mapping.name in whole for name in _asks(mapping)} & ways.keys()
         if not asked:
-            return ways
+            return ways, reasons
         for name in asked:
             del ways[name]
+            reasons[name] = "a mapping that is decided whole asks for its rows"
         whole |= asked
 
 
@@ -86,8 +90,10 @@ def looked_up_by(mapping: CompiledMapping) -> set[str]:
     return {asked.needs.mapping for asked in questions(declared(mapping.mapping), scope) if asked.needs is not None}
 
 
-def _way(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Loadable | str:
-    """How a mapping is streamed, or why not."""
+def _way(
+    mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace, *, durable: bool
+) -> Loadable | str:
+    """How a mapping is streamed, or why not; a load that cannot go on is given up where that is `durable`."""
     store = workspace.store
     for way in _ways(mapping) if len(mapping.members) == PAIR else ():
         begun = store.loads.get(mapping.name, way.taker.name)
@@ -95,7 +101,8 @@ def _way(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: 
             continue
         if begun.document["layout"] == Agreed(mapping, np.zeros(0, dtype=np.int64)).layout:
             return replace(way, meets=begun.document["meets"])
-        store.loads.close(mapping.name, way.taker.name)
+        if durable:
+            store.loads.close(mapping.name, way.taker.name)
         return "it was declared otherwise when its load was broken off"
     if store.crossref.count(mapping.name):
         return "rows of it are linked already"

@@ -20,7 +20,7 @@ from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.quiet import keep_quiet
 from dovetail.engine.rows import MemberRows, read_member
 from dovetail.engine.survey import Survey, follow_references, take_survey
-from dovetail.engine.unmoved import Moved, moved
+from dovetail.engine.unmoved import NOTHING_NOTED, Moved, moved
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer, Written
 from dovetail.errors import DeclarationError, Declarations, UnknownName
@@ -32,6 +32,9 @@ from dovetail.plan.guard import Blast
 from dovetail.plan.manifest import PlannedRow
 from dovetail.plan.route import routes
 from dovetail.systems.protocol import Target
+
+MOVED_ONLY = "only rows that moved"
+"""The path of a mapping whose other rows are known to stand as they stood."""
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ class Reconcile:
         self.again: dict[str, Again] = {}
         self.for_sync = for_sync
         self.loaded: dict[str, Loaded] = {}
+        self.paths: dict[str, str] = {}
 
     @property
     def order(self) -> list[str]:
@@ -89,7 +93,24 @@ class Reconcile:
         told = {mapping.name: moved(mapping, group, self.workspace) for group in self.groups for mapping in group}
         looked_up = {name for group in self.groups for mapping in group for name in looked_up_by(mapping)}
         self.moved = {name: found for name, found in told.items() if isinstance(found, Moved) and name not in looked_up}
-        self.streams = streams(self.workspace, self.groups, self.moved.keys())
+        known = self.moved.keys()
+        self.streams, reasons = streams(self.workspace, self.groups, known, durable=self.durable)
+        for name in self.order:
+            found = told[name]
+            if name in self.moved:
+                self.paths[name] = MOVED_ONLY
+            elif name in self.streams:
+                way = self.streams[name]
+                self.paths[name] = f"streamed from {way.giver.name} to {way.taker.name}"
+            elif isinstance(found, str) and found != NOTHING_NOTED:
+                self.paths[name] = f"whole: {found}"
+            else:
+                self.paths[name] = f"whole: {reasons[name]}"
+
+    def foresee(self) -> None:
+        """Name the path that a run would take, and take none of them."""
+        self.choose()
+        self.streams, self.moved = {}, {}
 
     def look(self) -> Pass:
         """Read and decide everything; nothing is written."""

@@ -36,6 +36,9 @@ from dovetail.systems.protocol import Source, SupportsDigest, SupportsLookup, Su
 LINKED, LEFT_OUT, OPEN = 0, 1, 2
 """What became of a row: it is linked; its member's `where` leaves it out; it stands in quarantine or in conflict."""
 
+NOTHING_NOTED = "nothing was noted of its rows"
+"""Why all rows are looked at where no run dealt with them yet, or not in a way that can be told again."""
+
 MOVED_SHARE_MAX, MOVED_ROWS_MIN = 0.3, 1_000
 """Where more than this share of the rows moved, and more than so many, all are looked at."""
 
@@ -166,7 +169,7 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
     store = workspace.store
     noted = store.digests.noted(mapping.name)
     if noted is None:
-        return "nothing was noted of its rows"
+        return NOTHING_NOTED
     reason = rows_hang_together(mapping, group)
     if reason:
         return reason

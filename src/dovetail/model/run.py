@@ -23,7 +23,7 @@ class MemberCount:
 @dataclass(slots=True)
 class MappingCount:
     """The outcomes of one mapping's shared rows; `read` counts rows per member, `different` fields that `verify` found
-    unequal."""
+    unequal; `path` says how a run deals with the mapping."""
 
     rows: int = 0
     read: dict[str, int] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class MappingCount:
     conflicts: int = 0
     different: int = 0
     members: dict[str, MemberCount] = field(default_factory=dict)
+    path: str = ""
 
     @property
     def adds_up(self) -> bool:
@@ -52,6 +53,8 @@ class MappingCount:
             name: {"created": count.created, "updated": count.updated, "deleted": count.deleted}
             for name, count in self.members.items()
         }
+        if self.path:
+            counts["path"] = self.path
         return counts
 
 

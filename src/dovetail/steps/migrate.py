@@ -23,14 +23,23 @@ from dovetail.steps.plan import guard_reasons, write_file
 
 
 def migrate(
-    workspace: Workspace, *, only: Sequence[str] = (), allowed: int | None = None, progress: Progress | None = None
+    workspace: Workspace,
+    *,
+    only: Sequence[str] = (),
+    allowed: int | None = None,
+    progress: Progress | None = None,
+    for_sync: bool = False,
+    plain: bool = False,
 ) -> Summary:
     """Reconcile everything in bulk. A run that was killed is continued by the next one; doing it twice writes nothing
-    twice.
+    twice. With `for_sync` every agreed value is kept, also where no rule of today asks for it; `plain` decides every
+    mapping whole.
 
     Raises `GateClosed` before the first write when more existing rows would change than the guard, or `allowed`,
     permits."""
-    return _execute(workspace, "migrate", only=only, progress=progress, allowed=allowed, plan=None)
+    return _execute(
+        workspace, "migrate", only=only, progress=progress, allowed=allowed, streams=not plain, for_sync=for_sync
+    )
 
 
 def apply(workspace: Workspace, path: Path, *, progress: Progress | None = None) -> Summary:
@@ -69,16 +78,19 @@ def _execute(
     allowed: int | None = None,
     plan: Plan | None = None,
     streams: bool = True,
+    for_sync: bool = False,
 ) -> Summary:
     started = time.monotonic()
     store = workspace.store
-    reconcile = Reconcile(workspace, only=only, durable=True, progress=progress)
+    reconcile = Reconcile(workspace, only=only, durable=True, progress=progress, for_sync=for_sync)
     run = store.runs.start(command, workspace.project.digest, workspace.project.environment)
     summary = Summary(command=command, run=run)
     try:
         recovered = reconcile.recover()
         if plan is None and streams:
             reconcile.choose()
+        elif plan is None:
+            reconcile.paths = dict.fromkeys(reconcile.order, "whole: a plain run was asked for")
         looked = reconcile.look()
         if plan is None:
             _guard(reconcile, looked.decisions, allowed)
@@ -108,6 +120,8 @@ def _add_loaded(summary: Summary, looked: Pass, reconcile: Reconcile) -> None:
         summary.mappings[name] = loaded.count
         summary.findings += loaded.findings[: max(FINDINGS_MAX - len(summary.findings), 0)]
     summary.mappings = {name: summary.mappings[name] for name in reconcile.order}
+    for name, count in summary:
+        count.path = reconcile.paths.get(name, "")
 
 
 def _recovery(chunks: int) -> Finding:

@@ -59,8 +59,11 @@ def plan(
     now = workspace.clock()
     summary = Summary(command="plan", run=f"{now:%Y%m%dT%H%M%S}-plan")
     reconcile = Reconcile(workspace, only=only, durable=False, progress=progress)
+    reconcile.foresee()
     looked = reconcile.look()
     account(summary, looked.decisions, looked.written)
+    for name, count in summary:
+        count.path = reconcile.paths[name]
     target = path or workspace.folder / ".dovetail" / "plan"
     write_file(workspace, summary, looked.decisions, target)
     summary.plan = str(target)
