@@ -19,6 +19,10 @@ PLAN = """\
 mapping   rows  to create  to update  unchanged  quarantined
 category     2          1          1          -            -
 product      3          1          1          -            1
+category: whole: both members hold rows; rows of stock may have to be created at shop; rows of shop may have to be
+created at stock
+product: whole: both members hold rows; rows of stock may have to be created at shop; rows of shop may have to be
+created at stock
 DV-410 product.shop.price [id=13] price has no value
 
 one sample a field (values are shown here only, no file holds them):

@@ -90,7 +90,7 @@ class Reconcile:
     def choose(self) -> None:
         """Look only at what moved where the systems can tell, and stream what can be streamed; everything else is
         decided whole. Only streams are decided while they are written."""
-        told = {mapping.name: moved(mapping, group, self.workspace) for group in self.groups for mapping in group}
+        told = {mapping.name: self._moved(mapping, group) for group in self.groups for mapping in group}
         looked_up = {name for group in self.groups for mapping in group for name in looked_up_by(mapping)}
         self.moved = {name: found for name, found in told.items() if isinstance(found, Moved) and name not in looked_up}
         known = self.moved.keys()
@@ -106,6 +106,12 @@ class Reconcile:
                 self.paths[name] = f"whole: {found}"
             else:
                 self.paths[name] = f"whole: {reasons[name]}"
+
+    def _moved(self, mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> Moved | str:
+        store = self.workspace.store
+        if self.for_sync and store.base.count(mapping.name) < store.crossref.count(mapping.name):
+            return "not all of its agreed values are kept yet"
+        return moved(mapping, group, self.workspace)
 
     def foresee(self) -> None:
         """Name the path that a run would take, and take none of them."""
