@@ -17,7 +17,9 @@ from dovetail.systems import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")] + sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")] + sorted(
+    (ROOT / "docs").rglob("*.md")
+)
 
 
 @pytest.mark.parametrize("name", sorted(generate.PAGES))
@@ -28,11 +30,17 @@ def test_generated_pages_are_current(name: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(generate.codes()))
 def test_every_code_has_words(code: str) -> None:
-    assert any(meaning.words for meaning in generate.codes()[code]), f"{code} is given without a message that can be documented"
+    assert any(meaning.words for meaning in generate.codes()[code]), (
+        f"{code} is given without a message that can be documented"
+    )
 
 
 def test_every_code_stands_in_a_range() -> None:
-    odd = [code for code in generate.codes() if not any(first <= int(code[3:]) <= last for first, last, _ in generate.RANGES)]
+    odd = [
+        code
+        for code in generate.codes()
+        if not any(first <= int(code[3:]) <= last for first, last, _ in generate.RANGES)
+    ]
     assert [code for code in odd if code != "DV-000"] == []
 
 

@@ -48,7 +48,9 @@ def test_commands_end_as_the_page_says(page: Path, tmp_path: Path, environment: 
     build(Place(folder, folder / "shop.db", folder / "warehouse.db"), 40)
     for line in lines_of(page.read_text()):
         command, _, promise = line.partition("# exit ")
-        done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=100
+        )
         assert done.returncode == int(promise or 0), f"{line}\n{done.stdout}\n{done.stderr}"
 
 

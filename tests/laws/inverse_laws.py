@@ -50,13 +50,16 @@ class Lens:
         """Every row with its value written, or `FAILED`."""
         scope = {"s": self.shared, **{f"old.{name}": SCOPE[name] for name in self.columns}}
         given = [
-            {"s": value, **{f"old.{name}": row[name] for name in self.columns}} for row, value in zip(rows, values, strict=True)
+            {"s": value, **{f"old.{name}": row[name] for name in self.columns}}
+            for row, value in zip(rows, values, strict=True)
         ]
         return _written([dict(row) for row in rows], self.inverse.writes, scope, given)
 
     def create(self, values: Sequence[Any]) -> list[Any]:
         """A new row for every value, or `FAILED`."""
-        return _written([{} for _ in values], self.inverse.creates, {"s": self.shared}, [{"s": value} for value in values])
+        return _written(
+            [{} for _ in values], self.inverse.creates, {"s": self.shared}, [{"s": value} for value in values]
+        )
 
 
 def lens(text: str) -> Lens:

@@ -26,7 +26,30 @@ TEXTS = [
     "6f1f7a9e-0000-4000-8000-00000000000a", "6F1F7A9E-0000-4000-8000-00000000000A", "{}", "日本 語", "\t", "a  b", "-",
 ]  # fmt: skip
 
-INTEGERS = [None, 0, 1, 2, 3, 5, 7, -1, -7, 32, 41, 99, 100, 101, 360, 3600, 1000, 123456, 1234567, -100, 2**53 + 1, 10**15]
+INTEGERS = [
+    None,
+    0,
+    1,
+    2,
+    3,
+    5,
+    7,
+    -1,
+    -7,
+    32,
+    41,
+    99,
+    100,
+    101,
+    360,
+    3600,
+    1000,
+    123456,
+    1234567,
+    -100,
+    2**53 + 1,
+    10**15,
+]
 POOLS = {
     Kind.TEXT: TEXTS,
     Kind.INTEGER: INTEGERS,
@@ -46,7 +69,24 @@ POOLS = {
     Kind.JSON: [None, "{}", '{"a": 1}', "[1, 2]", "null"],
 }  # fmt: skip
 
-DECIMALS = ["0", "1", "-1", "0.01", "0.99", "1.5", "2.5", "-2.5", "10.01", "11.91", "11.90", "99.99", "100", "1234.56", "50", "50.01"]
+DECIMALS = [
+    "0",
+    "1",
+    "-1",
+    "0.01",
+    "0.99",
+    "1.5",
+    "2.5",
+    "-2.5",
+    "10.01",
+    "11.91",
+    "11.90",
+    "99.99",
+    "100",
+    "1234.56",
+    "50",
+    "50.01",
+]
 WRITABLE = [text for text in every() if inverse(text).kind is not Reversibility.ONE_WAY]
 
 
@@ -55,7 +95,11 @@ def pool(given):
     if given.kind is not Kind.DECIMAL:
         return POOLS[given.kind]
     scale = given.arrow().scale
-    values = [Decimal(text) for text in DECIMALS] + [Decimal(1).scaleb(-scale), Decimal("0.333333333333333333"), Decimal("1.001")]
+    values = [Decimal(text) for text in DECIMALS] + [
+        Decimal(1).scaleb(-scale),
+        Decimal("0.333333333333333333"),
+        Decimal("1.001"),
+    ]
     return [None, *(value.quantize(Decimal(1).scaleb(-scale)) for value in values if value == round(value, scale))]
 
 
@@ -74,7 +118,10 @@ def some_rows(names, count=24):
     length = max(count, *(len(pool(SCOPE[name])) for name in names))
     steps = (1, 3, 7, 11, 13)
     return [
-        {name: pool(SCOPE[name])[(at * step + at // 5) % len(pool(SCOPE[name]))] for name, step in zip(names, steps, strict=False)}
+        {
+            name: pool(SCOPE[name])[(at * step + at // 5) % len(pool(SCOPE[name]))]
+            for name, step in zip(names, steps, strict=False)
+        }
         for at in range(length)
     ]
 
@@ -151,7 +198,12 @@ SABOTAGES = [
     ("CAST(t AS INTEGER)", CAST, "_SPELLINGS", ""),
     ("CAST(n AS TEXT)", invert, "_checked", _unchecked),
     ("CAST(ts AS TIME)", CAST, "_TIME_KEPT", "CAST('2000-01-01 00:00:00' AS TIMESTAMP)"),
-    ("in_zone(moment, 'Europe/Berlin')", CAST, "zoned", lambda ask: through(ask.call[1][0], filled("at_zone(w, 'UTC')", w=ask.wanted))),
+    (
+        "in_zone(moment, 'Europe/Berlin')",
+        CAST,
+        "zoned",
+        lambda ask: through(ask.call[1][0], filled("at_zone(w, 'UTC')", w=ask.wanted)),
+    ),
     ("NULLIF(t, '')", CODE, "emptied", _as_it_is),
     ("coalesce(t, '-')", CODE, "coalesced", _as_it_is),
     ("trim(t, 'x')", PART, "normal_form", _as_it_is),
@@ -160,7 +212,9 @@ SABOTAGES = [
 """An expression, and a wrong rule: where, under which name, and what stands there instead."""
 
 
-@pytest.mark.parametrize(("text", "module", "name", "wrong"), SABOTAGES, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("text", "module", "name", "wrong"), SABOTAGES, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_wrong_rules_are_found_out(monkeypatch, text, module, name, wrong):
     right = getattr(module, name)
     monkeypatch.setattr(module, name, wrong)

@@ -87,8 +87,18 @@ def test_three_joined_fields_keep_what_did_not_change():
         ("CAST(t AS INTEGER)", {"t": "007"}, 8, {"t": "8"}),
         ("CAST(n AS TEXT)", {"n": 7}, "007", FAILED),
         ("CAST(n AS TEXT)", {"n": 7}, "x", FAILED),
-        ("CAST(ts AS DATE)", {"ts": dt.datetime(2026, 1, 2, 3, 4)}, dt.date(2026, 5, 6), {"ts": dt.datetime(2026, 5, 6, 3, 4)}),
-        ("CAST(ts AS TIME)", {"ts": dt.datetime(2026, 1, 2, 3, 4)}, dt.time(5, 6), {"ts": dt.datetime(2026, 1, 2, 5, 6)}),
+        (
+            "CAST(ts AS DATE)",
+            {"ts": dt.datetime(2026, 1, 2, 3, 4)},
+            dt.date(2026, 5, 6),
+            {"ts": dt.datetime(2026, 5, 6, 3, 4)},
+        ),
+        (
+            "CAST(ts AS TIME)",
+            {"ts": dt.datetime(2026, 1, 2, 3, 4)},
+            dt.time(5, 6),
+            {"ts": dt.datetime(2026, 1, 2, 5, 6)},
+        ),
         ("CAST(ts AS TIME)", {"ts": None}, dt.time(5, 6), FAILED),
         ("'A-' || t", {"t": "1"}, "A-2", {"t": "2"}),
         ("'A-' || t", {"t": "1"}, "B-2", FAILED),
@@ -133,7 +143,9 @@ def test_a_decimal_for_an_integer_must_be_whole():
 @pytest.mark.parametrize("backend", ["rows", "duckdb"])
 def test_both_back_ends_write_alike(backend):
     inverse = invert(parse(FULL), shared="s", scope=SCOPE)
-    assert written(inverse, Type(Kind.TEXT), name("Mary Jo", "Poe"), "Mary Jo Lee", backend=backend) == name("Mary Jo", "Lee")
+    assert written(inverse, Type(Kind.TEXT), name("Mary Jo", "Poe"), "Mary Jo Lee", backend=backend) == name(
+        "Mary Jo", "Lee"
+    )
 
 
 def test_a_new_row_is_written_without_looking_at_an_old_one():
@@ -141,12 +153,14 @@ def test_a_new_row_is_written_without_looking_at_an_old_one():
         found = invert(parse(text), shared="s", scope=SCOPE)
         assert found.creates
         assert not any(write.old_names for _, write in found.creates)
-    assert [str(write) for _, write in invert(parse("NULLIF(t, '')"), shared="s", scope=SCOPE).creates] == ["COALESCE(s, '')"]
+    assert [str(write) for _, write in invert(parse("NULLIF(t, '')"), shared="s", scope=SCOPE).creates] == [
+        "COALESCE(s, '')"
+    ]
     assert [str(write) for _, write in invert(parse("coalesce(n, 0)"), shared="s", scope=SCOPE).creates] == ["s"]
 
 
 def test_names_of_any_kind_are_quoted():
-    found = invert(parse('"a b" || \'!\''), shared="full name", scope=SCOPE)
+    found = invert(parse("\"a b\" || '!'"), shared="full name", scope=SCOPE)
     assert found.writes[0][0] == "a b"
     assert found.writes[0][1].names == ("full name",)
 
@@ -207,4 +221,7 @@ def test_expressions_become_shorter_and_mean_the_same(text, shorter):
 
 
 def test_without_an_old_row_nothing_old_is_read():
-    assert str(without_old(parse("CASE WHEN lower(old.x) IS NOT DISTINCT FROM s THEN old.x ELSE s END"))) == "CASE WHEN s IS NULL THEN NULL ELSE s END"
+    assert (
+        str(without_old(parse("CASE WHEN lower(old.x) IS NOT DISTINCT FROM s THEN old.x ELSE s END")))
+        == "CASE WHEN s IS NULL THEN NULL ELSE s END"
+    )

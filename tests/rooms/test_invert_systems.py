@@ -187,7 +187,9 @@ def test_parts_of_one_field_are_written_together(project):
 
 def test_floats_of_another_member_are_written_exactly(project):
     with closing(sqlite3.connect(project / "stock.db")) as connection:
-        connection.executescript(STOCK.replace("NUMERIC(10, 3)", "REAL").replace("CREATE TABLE item", "DROP TABLE item; CREATE TABLE item"))
+        connection.executescript(
+            STOCK.replace("NUMERIC(10, 3)", "REAL").replace("CREATE TABLE item", "DROP TABLE item; CREATE TABLE item")
+        )
     with closing(sqlite3.connect(project / "shop.db")) as connection, connection:
         connection.execute("UPDATE product SET cents = 7 WHERE id = 1")
     tested = run(project, step.test)
@@ -211,9 +213,7 @@ def test_a_write_that_does_not_fit_is_refused_where_it_stands(project, write, co
 
 
 PEOPLE = "CREATE TABLE person (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, name TEXT, phone TEXT, land TEXT, town TEXT);"
-GUESTS = (
-    "CREATE TABLE guest (no INTEGER PRIMARY KEY, mail TEXT UNIQUE, first TEXT, last TEXT, phone TEXT NOT NULL, loc TEXT);"
-)
+GUESTS = "CREATE TABLE guest (no INTEGER PRIMARY KEY, mail TEXT UNIQUE, first TEXT, last TEXT, phone TEXT NOT NULL, loc TEXT);"
 PERSON = """
 members:
   desk:  {dataset: person}
@@ -230,7 +230,10 @@ fields:
 
 def test_rows_are_created_and_changed_through_derived_expressions(tmp_path):
     made = Lab(tmp_path, {"desk": PEOPLE, "hotel": GUESTS}, {"person": PERSON})
-    made.sql("desk", "INSERT INTO person VALUES (1, 'mj@x.com', 'Mary Jo Poe', NULL, 'DE', 'Berlin'), (2, 'a@x.com', 'Ada Lee', '1', 'FR', 'Nice')")
+    made.sql(
+        "desk",
+        "INSERT INTO person VALUES (1, 'mj@x.com', 'Mary Jo Poe', NULL, 'DE', 'Berlin'), (2, 'a@x.com', 'Ada Lee', '1', 'FR', 'Nice')",
+    )
     made.sql("hotel", "INSERT INTO guest VALUES (7, 'MJ@x.com', 'Mary Jo', 'Poe', '', 'DE-10115-Berlin')")
     summary = made.migrate()
     assert (summary.mappings["person"].created, summary.mappings["person"].updated) == (1, 0), "Mary Jo is left alone"

@@ -23,7 +23,11 @@ def names(groups):
 
 
 def test_parents_come_before_children():
-    order = names(routes([mapping("line", "order", "product"), mapping("order", "customer"), mapping("product"), mapping("customer")]))
+    order = names(
+        routes(
+            [mapping("line", "order", "product"), mapping("order", "customer"), mapping("product"), mapping("customer")]
+        )
+    )
     place = {name: at for at, group in enumerate(order) for name in group}
     assert place["customer"] < place["order"] < place["line"]
     assert place["product"] < place["line"]
@@ -36,7 +40,13 @@ def test_a_cycle_is_one_group_and_comes_after_its_parents():
 
 @pytest.mark.parametrize(
     ("parents", "expected"),
-    [([], []), ([-1, 0, 1], [0, 1, 2]), ([1, 2, -1, 0, 0], [2, 1, 0, 3, 3]), ([0], [-1]), ([1, 0, 1, -1], [-1, -1, -1, 0])],
+    [
+        ([], []),
+        ([-1, 0, 1], [0, 1, 2]),
+        ([1, 2, -1, 0, 0], [2, 1, 0, 3, 3]),
+        ([0], [-1]),
+        ([1, 0, 1, -1], [-1, -1, -1, 0]),
+    ],
 )
 def test_waves(parents, expected):
     assert waves(parents) == expected

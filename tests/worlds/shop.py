@@ -13,7 +13,19 @@ from zoneinfo import ZoneInfo
 from world import World
 
 BERLIN = ZoneInfo("Europe/Berlin")
-ODD = ["it's", 'say "x"', "a|b", "back\\slash", "emoji 😀 é", "tab\tnew\nline", " blank ", "%s $1", "NULL", "\\N", "a\\|b"]
+ODD = [
+    "it's",
+    'say "x"',
+    "a|b",
+    "back\\slash",
+    "emoji 😀 é",
+    "tab\tnew\nline",
+    " blank ",
+    "%s $1",
+    "NULL",
+    "\\N",
+    "a\\|b",
+]
 
 LEFT = {
     "postgres": """
@@ -126,7 +138,11 @@ def products() -> list[dict[str, Any]]:
 
 def customers() -> list[tuple[str, str, dt.datetime]]:
     return [
-        (str(uuid.UUID(int=at * 7919 + 2**100)), f"o'{at}@ex.org", dt.datetime(2026, 3, 29, 0, 59 + at // 60, at % 60, tzinfo=dt.UTC))
+        (
+            str(uuid.UUID(int=at * 7919 + 2**100)),
+            f"o'{at}@ex.org",
+            dt.datetime(2026, 3, 29, 0, 59 + at // 60, at % 60, tzinfo=dt.UTC),
+        )
         for at in range(30)
     ]
 
@@ -197,7 +213,10 @@ def judge(world: World) -> None:
     people = world.sql("right", "SELECT id, mail, since FROM person ORDER BY id")
     as_typed = [(str(key), mail, since if server else dt.datetime.fromisoformat(since)) for key, mail, since in people]
     assert as_typed == sorted(customers())
-    lines = world.sql("right", "SELECT person, pos.no, code, qty, twice FROM pos JOIN item ON item.no = pos.item ORDER BY person, pos.no")
+    lines = world.sql(
+        "right",
+        "SELECT person, pos.no, code, qty, twice FROM pos JOIN item ON item.no = pos.item ORDER BY person, pos.no",
+    )
     typed = [
         (key, no, products()[(number * 3 + no) % 60]["sku"], Decimal(no) / 8, Decimal(no) / 4)
         for number, (key, _, _) in enumerate(sorted(customers()))

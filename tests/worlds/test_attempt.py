@@ -48,7 +48,9 @@ def test_the_last_error_stands():
     assert sum(pauses) < attempt.PATIENCE_S
 
 
-@pytest.mark.parametrize("error", [AccessDenied("no"), Full("full"), Fenced("over"), Refused("rows"), DovetailError("x")])
+@pytest.mark.parametrize(
+    "error", [AccessDenied("no"), Full("full"), Fenced("over"), Refused("rows"), DovetailError("x")]
+)
 def test_what_does_not_pass_is_raised_at_once(error):
     assert tried([error]) == (1, [], error.code)
 

@@ -54,7 +54,10 @@ def test_kills_lose_and_double_nothing(world, told, look, state, kills):
     assert landed >= kills // 2, "too few kills hit a running command"
     made.migrate()
     assert arrived(made)
-    told(f"{landed} times kill -9, state in {state}", f"nothing lost or doubled; {left_behind} chunks only the ledger knew")
+    told(
+        f"{landed} times kill -9, state in {state}",
+        f"nothing lost or doubled; {left_behind} chunks only the ledger knew",
+    )
 
 
 def fill_more(made):

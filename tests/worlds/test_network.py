@@ -46,7 +46,9 @@ def test_a_commit_whose_answer_is_lost_is_decided_by_the_ledger(way, told, how, 
     assert (answer.code, proxy.broken) == (0, 1), answer.out
     assert answer.count("created") == 300
     arrived(made)
-    told(f"commit {'sent, its answer lost' if delivered else 'not sent'} ({how})", "the ledger decided; the run went on")
+    told(
+        f"commit {'sent, its answer lost' if delivered else 'not sent'} ({how})", "the ledger decided; the run went on"
+    )
 
 
 @pytest.mark.parametrize("late_s", [2.3, 3.5])

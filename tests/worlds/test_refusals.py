@@ -209,7 +209,10 @@ def test_a_column_that_changed_since_the_plan_is_never_written_wrongly(made, tol
     answer = made.run("apply", str(made.folder / ".dovetail" / "plan"))
     assert answer.code in (1, 2), answer.out
     assert count(made, "right") == 0
-    told(f"column {drift} since the plan", f"exit {answer.code}, {', '.join(answer.errors or sorted(answer.codes))}; nothing written")
+    told(
+        f"column {drift} since the plan",
+        f"exit {answer.code}, {', '.join(answer.errors or sorted(answer.codes))}; nothing written",
+    )
 
 
 def test_a_plan_covers_the_columns_that_it_fills(made, told):
@@ -226,7 +229,9 @@ def test_a_plan_covers_the_columns_that_it_fills(made, told):
 def test_a_column_that_changes_in_mid_run_is_never_written_wrongly(made, told, drift):
     error = made.migrate_with(Watch(1, lambda: made.sql("right", DRIFTS[drift])))
     there = count(made, "right")
-    told(f"column {drift} in mid-run", f"{error.code if error else 'rows in quarantine'}; {there} rows written before it")
+    told(
+        f"column {drift} in mid-run", f"{error.code if error else 'rows in quarantine'}; {there} rows written before it"
+    )
     assert there == 100
     assert error is None or (isinstance(error, SchemaDrift) or error.code == "DV-308")
     assert "secret value" not in str(error)
@@ -292,7 +297,10 @@ def test_a_trigger_that_rewrites_is_not_fought(made, told):
 
 def test_a_value_that_could_never_arrive_is_refused_before_anything_happens(world, told):
     """The right side computes the column itself, so what the left owns would vanish without a trace."""
-    made = fill(world("sqlite", "postgres"), right=RIGHT["postgres"].replace("v text", "v text GENERATED ALWAYS AS ('x') STORED"))
+    made = fill(
+        world("sqlite", "postgres"),
+        right=RIGHT["postgres"].replace("v text", "v text GENERATED ALWAYS AS ('x') STORED"),
+    )
     for command in ("plan", "migrate", "verify"):
         answer = made.fail(command)
         assert (answer.code, answer.errors) == (2, ["DV-209"]), answer.out

@@ -108,7 +108,10 @@ def test_the_targets_disk_is_full(own, database, small, tmp_path, told):
     arrived(made)
     made.sql("right", "DROP TABLE b")
     drop_tablespace(own, "small")
-    told("disk of the target full (PostgreSQL)", f"DV-306, exit 4 after {there} rows; with room the next run did the rest")
+    told(
+        "disk of the target full (PostgreSQL)",
+        f"DV-306, exit 4 after {there} rows; with room the next run did the rest",
+    )
 
 
 def test_the_targets_file_system_is_full(small, tmp_path, told):
@@ -148,7 +151,10 @@ def test_the_states_disk_is_full(small, database, tmp_path, told, right):
     (folder / "ballast").unlink()
     made.migrate()
     arrived(made)
-    told(f"disk of the state full (target {right})", f"DV-508, exit 4 after {there} rows; with room the next run did the rest")
+    told(
+        f"disk of the state full (target {right})",
+        f"DV-508, exit 4 after {there} rows; with room the next run did the rest",
+    )
 
 
 def test_the_states_table_space_is_full(own, small, tmp_path, told):

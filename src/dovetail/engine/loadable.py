@@ -1,7 +1,7 @@
 """Whether a mapping can be loaded as a stream: every row comes from one member, and the other one holds nothing yet.
 
-Then no row depends on a row that is read later, so rows are read, decided and written scope by scope, in bounded memory.
-Everything that could make rows depend on each other sends the mapping the whole way, with the reason.
+Then no row depends on a row that is read later, so rows are read, decided and written scope by scope, in bounded
+memory. Everything that could make rows depend on each other sends the mapping the whole way, with the reason.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class Loadable:
 def streams(
     workspace: Workspace, groups: Sequence[Sequence[CompiledMapping]], known: Collection[str] = (), *, durable: bool
 ) -> tuple[dict[str, Loadable], dict[str, str]]:
-    """The mappings that are streamed, by name, and why the others, the `known` ones apart, are not. One to which a mapping refers that must be decided whole, before the
-    first write, is decided whole as well."""
+    """The mappings that are streamed, by name, and why the others, the `known` ones apart, are not.
+
+    One to which a mapping refers that must be decided whole, before the first write, is decided whole as well."""
     ways: dict[str, Loadable] = {}
     reasons: dict[str, str] = {}
     for group in groups:

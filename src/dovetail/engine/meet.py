@@ -1,7 +1,7 @@
 """The rows of the filled member that a scope of a load may have to be paired with, found by their natural key.
 
-They are looked up where that key is the filled member's own key, so each scope sees every row that any of its rows could
-be paired with; rows of the filled member that were not met are dealt with in the end."""
+They are looked up where that key is the filled member's own key, so each scope sees every row that any of its rows
+could be paired with; rows of the filled member that were not met are dealt with in the end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A load whose rows never enter this process: the source computes what the target is to hold, and its bytes go straight
 into the target.
 
-The source tells of each row its key, its digest, and whether anything about it is in doubt. A stretch of rows in which one
-is in doubt goes the general way, so the outcome is the same."""
+The source tells of each row its key, its digest, and whether anything about it is in doubt. A stretch of rows in which
+one is in doubt goes the general way, so the outcome is the same."""
 
 from __future__ import annotations
 

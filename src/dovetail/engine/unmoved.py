@@ -1,8 +1,8 @@
-"""What did not move since a run dealt with it: told by digests and versions that the systems compute where the rows are.
+"""What did not move since a run dealt with it, told by digests and versions that the systems compute where rows are.
 
 A mapping whose rows all come from one member is looked at again only where the giving member's digest of a row is
 another than then, provided that every row of the filled member still has the version that our own writes gave it.
-Whatever is not proved so is looked at whole. A row that stood in quarantine or in conflict is always looked at again."""
+Whatever is not proved so is looked at whole. A row that stood in quarantine or in conflict is looked at every time."""
 
 from __future__ import annotations
 

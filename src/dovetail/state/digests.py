@@ -1,4 +1,4 @@
-"""What each row of a member looked like when it was last dealt with: one digest a row, and what was noted of them all."""
+"""What each row of a member looked like when it was last dealt with: a digest a row, and what was noted of them all."""
 
 from __future__ import annotations
 
