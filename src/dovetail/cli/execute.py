@@ -98,9 +98,12 @@ def verify_command(frame: Frame, only: tuple[str, ...]) -> int:
 
 
 def _answer(frame: Frame, result: Summary) -> None:
-    from dovetail.cli import show
+    def words() -> None:
+        from dovetail.cli import show
 
-    frame.answer(result.document(), lambda: show.summary(result, show.console()))
+        show.summary(result, show.console())
+
+    frame.answer(result.document(), words)
 
 
 def _found(result: Summary) -> int:
