@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,17 +14,19 @@ from dovetail.engine.arrays import taken
 from dovetail.engine.book import NO_ROW
 from dovetail.engine.decide import decide
 from dovetail.engine.decision import Decision, Surroundings
+from dovetail.engine.loadable import Loadable, rows_hang_together
 from dovetail.engine.rows import MemberRows, one_table, see
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
-from dovetail.engine.unmoved import Moved, Sight, about, digested, is_ours, kinds_of, note
+from dovetail.engine.unmoved import Moved, Sight, about, can_be_told, digested, is_ours, kinds_of, note
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Written
 from dovetail.identity.pair import ABSENT
-from dovetail.mapping.compiled import CompiledMember
+from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import DIGEST, Verb
 from dovetail.model.key import decode
-from dovetail.systems.protocol import SupportsDigest, SupportsLookup, SupportsVersions
+from dovetail.state.digests import Digested
+from dovetail.systems.protocol import SupportsDigest, SupportsLookup, SupportsOrder, SupportsVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +87,59 @@ def _seen(moved: Moved, member: CompiledMember, batches: Iterable[pa.RecordBatch
     return see(moved.way.mapping, member, own, unreadable)
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A whole mapping that is looked at in a way that tells, next time, what moved: the digests of the giving member's
+    rows as they were read, and the versions of the filled member's rows before."""
+
+    way: Loadable
+    rows: MemberRows
+    digests: npt.NDArray[np.int64]
+    before: Mapping[str, int]
+
+
+def watch(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Watched | None:
+    """Read the giving member's rows with their digests; `None` where the systems cannot tell what moved."""
+    if rows_hang_together(mapping, group):
+        return None
+    for way in (Loadable(mapping, 0, 1), Loadable(mapping, 1, 0)):
+        source = workspace.connector(way.giver.member.system)
+        target = workspace.connector(way.taker.member.system)
+        is_given = all(field.owner in (None, way.giver.name) for field in mapping.mapping.fields)
+        if is_given and isinstance(source, SupportsOrder) and can_be_told(way, source, target):
+            assert isinstance(target, SupportsVersions)
+            before = target.versions(way.taker.dataset)
+            dataset = replace(way.giver.dataset, key=way.giver.key)
+            batches = list(source.read_after(dataset, way.giver.columns, digest=True))
+            own, unreadable = one_table(way.giver, batches)
+            found = [batch.column(DIGEST).to_numpy() for batch in batches if batch.num_rows]
+            digests = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+            return Watched(way, see(mapping, way.giver, own, unreadable), digests, before)
+    return None
+
+
+def keep_watched(watched: Watched, decision: Decision, written: Written, workspace: Workspace) -> None:
+    """Note all rows as they are now (`keep_seen`)."""
+    kinds = kinds_of(decision, watched.way.source, written)
+    _keep(watched.way, digested(watched.rows.keys, watched.digests, kinds), watched.before, written, workspace)
+
+
 def keep_seen(again: Again, written: Written, workspace: Workspace) -> None:
     """Note the rows as they are now, if nobody but us wrote to the filled member meanwhile; else nothing is noted, and
     the next run looks at all rows."""
-    moved, decision, store = again.moved, again.decision, workspace.store
-    way, name = moved.way, moved.way.mapping.name
+    moved, decision = again.moved, again.decision
+    rows = decision.survey.sides[moved.way.source]
+    fresh = digested(rows.keys, again.digests, kinds_of(decision, moved.way.source, written))
+    _keep(moved.way, np.concatenate([moved.rest, fresh]), moved.versions, written, workspace)
+
+
+def _keep(way: Loadable, kept: Digested, before: Mapping[str, int], written: Written, workspace: Workspace) -> None:
+    store, name = workspace.store, way.mapping.name
     target = workspace.connector(way.taker.member.system)
     assert isinstance(target, SupportsVersions)
-    versions = target.versions(way.taker.dataset) if written.counts else moved.versions
-    rows = decision.survey.sides[way.source]
-    fresh = digested(rows.keys, again.digests, kinds_of(decision, way.source, written))
-    kept = np.concatenate([moved.rest, fresh])
-    sight = Sight(
-        is_whole=written.is_versioned
-        and is_ours(moved.versions, versions, written.versions, _replaced(written, way.taker.name))
-    )
+    versions = target.versions(way.taker.dataset) if written.counts else before
+    replaced = _replaced(written, way.taker.name)
+    sight = Sight(is_whole=written.is_versioned and is_ours(before, versions, written.versions, replaced))
     sight.see(kept["digest"])
     sight.versions.update(versions)
     with store.transaction():

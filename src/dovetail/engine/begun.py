@@ -10,6 +10,7 @@ import pyarrow as pa
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.deliver import Desk
 from dovetail.engine.loadable import Loadable
+from dovetail.engine.unmoved import Sight
 from dovetail.model.key import decode
 from dovetail.model.run import OUTCOMES, MappingCount
 
@@ -22,6 +23,7 @@ class Begun:
     meets: bool
     place: str | None = None
     count: MappingCount = field(default_factory=MappingCount)
+    sight: Sight = field(default_factory=Sight)
     is_resumed: bool = False
     was_broken_off: bool = False
 
@@ -34,6 +36,7 @@ class Begun:
         if broken is not None and broken.is_open:
             begun.place = broken.document["place"]
             begun.count = MappingCount(**broken.document["count"])
+            begun.sight = Sight.of(broken.document["sight"])
             begun.is_resumed = begun.was_broken_off = True
         elif not is_dry:
             desk.store.digests.forget(way.mapping.name)
@@ -43,7 +46,13 @@ class Begun:
     def document(self) -> dict[str, object]:
         """As the state keeps it."""
         counts = {name: getattr(self.count, name) for name in ("rows", *OUTCOMES)}
-        return {"layout": self.layout, "meets": self.meets, "place": self.place, "count": counts}
+        return {
+            "layout": self.layout,
+            "meets": self.meets,
+            "place": self.place,
+            "count": counts,
+            "sight": self.sight.document(),
+        }
 
     def after(self, way: Loadable) -> pa.RecordBatch | None:
         """The last key, as a source is asked for what follows it."""

@@ -185,7 +185,8 @@ class Delivery:
         failed = sorted({reject.position for reject in receipt.rejects} | set(receipt.missed))
         if self._is_bulk and receipt.held is None:
             self._take_back(failed)
-            return Bulk(self.desk.installation, tuple(failed))
+            rows = len(chunk.places) - len(failed)
+            return Bulk(self.desk.installation, tuple(failed), receipt.version, rows)
         if self._is_bulk:
             self._take_back(slice(None))
         done = np.ones(len(chunk.places), dtype=np.bool_)

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from dovetail.state.store import Store
 
@@ -42,21 +42,23 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """What a bulk chunk claims: the rows that the state has kept together beforehand are there, `without` those at some
-    positions, which the target refused."""
+    positions, which the target refused; `rows` rows of that `version`."""
 
     installation: str
     without: tuple[int, ...] = ()
+    version: str | None = None
+    rows: int = 0
 
     def content(self) -> bytes:
         """The claim as bytes."""
-        return zlib.compress(json.dumps({"installation": self.installation, "without": self.without}).encode(), 1)
+        return zlib.compress(json.dumps(asdict(self)).encode(), 1)
 
 
 def read_claim(content: bytes) -> Claim | Bulk:
     """The claim that `Claim.content` or `Bulk.content` wrote."""
     document = json.loads(zlib.decompress(content))
     if "without" in document:
-        return Bulk(document["installation"], tuple(document["without"]))
+        return Bulk(**{**document, "without": tuple(document["without"])})
     whole = base64.b64decode(document["packed"])
     numbers = tuple(document["numbers"])
     width = len(whole) // len(numbers) if numbers else 0

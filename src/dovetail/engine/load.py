@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from dovetail.engine.account import FINDINGS_MAX, add, count, findings
 from dovetail.engine.agreed import Agreed
+from dovetail.engine.arrays import flags
 from dovetail.engine.attempt import persist
 from dovetail.engine.begun import Begun, earlier
 from dovetail.engine.decide import decide
@@ -28,10 +30,10 @@ from dovetail.engine.pour import Pour, channel
 from dovetail.engine.progress import Advance, Progress
 from dovetail.engine.quarantine import record
 from dovetail.engine.quiet import keep_quiet, link_pairs
-from dovetail.engine.rows import MemberRows, see
+from dovetail.engine.rows import MemberRows
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
-from dovetail.engine.unmoved import LINKED, Sight, about, can_be_told, digested, is_ours, kinds_of, note
+from dovetail.engine.unmoved import LINKED, about, can_be_told, digested, is_ours, kinds_of, note
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer
 from dovetail.errors import DovetailError, Refused, Remedy
@@ -48,6 +50,10 @@ AHEAD = 1
 """Scopes that wait at most between reading and deciding."""
 
 
+Digests: TypeAlias = "npt.NDArray[np.int64] | None"
+"""The digest of each row, where its system gives them."""
+
+
 @dataclass(slots=True)
 class Scope:
     """Some rows on their way: what was decided about them, what carries it out, where their last key stands,
@@ -56,7 +62,7 @@ class Scope:
     decision: Decision
     writer: Writer
     place: str
-    digests: npt.NDArray[np.int64] | None = None
+    digests: Digests = None
     chunks: int = 0
 
 
@@ -103,7 +109,11 @@ class Load:
         target = partition.target
         self._meeting = Meeting(way, target, desk.store) if way.meets else None
         self._before = target.versions(way.taker.dataset) if isinstance(target, SupportsVersions) and way.meets else {}
-        self._sight = Sight(is_whole=not self._begun.was_broken_off and can_be_told(way, source, target))
+        self._sight = self._begun.sight
+        self._sight.is_whole = self._sight.is_whole and can_be_told(way, source, target)
+        if self._begun.was_broken_off:
+            self._sight.recovered(partition.recovered)
+            self._sight.is_whole = self._sight.is_whole and not way.meets
         self._giver = Giver(way, source, self._begun, self._meeting, is_digested=self._sight.is_whole)
 
     def carry_out(self) -> Loaded:
@@ -190,7 +200,8 @@ class Load:
         if self._meeting is not None:
             standing = read.standing if read.standing is not None else self._meeting.linked(rows, links)
             return self._scope(rows, standing, links, place, read.digests)
-        return self._scope(self._without_loaded(rows), no_rows(self.way, self.way.target), links, place, read.digests)
+        fresh, digests = self._without_loaded(rows, read.digests)
+        return self._scope(fresh, no_rows(self.way, self.way.target), links, place, digests)
 
     def _alone(self, rows: MemberRows) -> Scope:
         """Decide some rows that only the filled member holds."""
@@ -203,7 +214,7 @@ class Load:
         standing: MemberRows,
         links: ScopeLinks,
         place: str,
-        digests: npt.NDArray[np.int64] | None,
+        digests: Digests,
     ) -> Scope:
         mapping = self.way.mapping
         sides = [given, standing] if self.way.source == 0 else [standing, given]
@@ -217,18 +228,19 @@ class Load:
         writer = Writer(decision, around, self.desk, progress=self.progress)
         return Scope(decision, writer, place, digests)
 
-    def _without_loaded(self, rows: MemberRows) -> MemberRows:
+    def _without_loaded(self, rows: MemberRows, digests: Digests) -> tuple[MemberRows, Digests]:
         """Leave out what an interrupted load has written: at most one scope where the source gives rows in order."""
         if not self._begun.is_resumed:
-            return rows
+            return rows, digests
         numbers = self.desk.store.crossref.rows(self.way.mapping.name, rows.member.name, rows.keys)
-        is_new = numbers.is_null()
-        if is_new.true_count == len(rows):
+        is_new = flags(numbers.is_null())
+        known = len(rows) - int(is_new.sum())
+        if not known:
             self._begun.is_resumed = not isinstance(self._source, SupportsOrder)
-            return rows
-        known = len(rows) - is_new.true_count
-        add(self._loaded.count, MappingCount(rows=known, unchanged=known))
-        return see(self.way.mapping, rows.member, rows.own.filter(is_new))
+            return rows, digests
+        for total in (self._loaded.count, self._begun.count):
+            add(total, MappingCount(rows=known, unchanged=known))
+        return rows.only(is_new), None if digests is None else digests[is_new]
 
     def _carry(self, scope: Scope, advance: Advance) -> None:
         """Send a scope on its way, behind the one that is being written."""

@@ -3,6 +3,7 @@ crash."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ class Partition:
         self._confirmed = self._forgotten = 0
         self.holding = 0
         """How often the partition was taken over; each time, open intents were settled."""
+        self.recovered: Counter[str | None] = Counter()
+        """Rows of bulk chunks that an earlier run wrote and did not confirm, by the version that they carry."""
 
     def open(self) -> int:
         """Take the partition over from whoever held it, then bring into the state what the target committed and the
@@ -128,6 +131,8 @@ class Partition:
         with self._store.transaction():
             self._confirm(entry.chunk, claim)
             self._store.sequence.set(self.name, entry.chunk)
+        if isinstance(claim, Bulk) and self.holding == 1:
+            self.recovered[claim.version] += claim.rows
         failpoint(Point.CHUNK_AFTER)
         return True
 
@@ -170,7 +175,9 @@ class Partition:
         failpoint(Point.COMMITTED)
         return receipt
 
-    def pour(self, dataset: Dataset, stream: Stream, entry: LedgerEntry) -> str | None:
+    def pour(
+        self, dataset: Dataset, stream: Stream, chunk: int, run: str, account: Callable[[str | None], bytes]
+    ) -> str | None:
         """Let rows flow into the target, all or none, behind the fence and with their ledger entry; answers their
         version where the target can tell."""
         assert isinstance(self.target, SupportsTransaction)
@@ -185,7 +192,7 @@ class Partition:
                 raise Refused(f"{stream.rows} rows were given, {taken} were taken", where=dataset.name)
             version = transaction.version(dataset, stream.first)
             failpoint(Point.APPLY_AFTER)
-            transaction.record([entry])
+            transaction.record([LedgerEntry(self.name, chunk, run, account(version))])
             failpoint(Point.LEDGER_WRITTEN)
         failpoint(Point.COMMITTED)
         return version

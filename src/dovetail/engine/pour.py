@@ -23,7 +23,7 @@ from dovetail.failpoints import Point, failpoint
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.based import needs_base
-from dovetail.model.change import DIGEST, LedgerEntry
+from dovetail.model.change import DIGEST
 from dovetail.model.key import encode
 from dovetail.model.type import Kind, Type
 from dovetail.quality.check import declared, questions
@@ -210,12 +210,13 @@ class Pour:
         """Let the bytes flow, and their claim with them, in one transaction of the target."""
         self._partition.tidy()
         taker, rows = self._channel.way.taker, self.looked.rows
-        content = Bulk(self.desk.installation).content()
         blocks = self._passage.pour(self._channel.fields, after=self.looked.after, rows=rows.num_rows, every=True)
         with closing(blocks):  # type: ignore[type-var]
             poured = Stream(self._channel.fields, blocks, rows.num_rows, self._first)
-            entry = LedgerEntry(self._partition.name, self._number, self.desk.run, content)
-            self.version = self._partition.pour(taker.dataset, poured, entry)
+            self.version = self._partition.pour(taker.dataset, poured, self._number, self.desk.run, self._claim)
+
+    def _claim(self, version: str | None) -> bytes:
+        return Bulk(self.desk.installation, version=version, rows=len(self.keys)).content()
 
     def confirm(self, note: Callable[[], None]) -> None:
         """Make the state know what the target holds, and in the same transaction whatever `note` adds."""

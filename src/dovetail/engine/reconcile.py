@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dovetail.engine.again import Again, keep_seen, look_again
+from dovetail.engine.again import Again, Watched, keep_seen, keep_watched, look_again, watch
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import persist
 from dovetail.engine.decide import decide, refresh
@@ -78,6 +78,7 @@ class Reconcile:
         self.streams: dict[str, Loadable] = {}
         self.moved: dict[str, Moved] = {}
         self.again: dict[str, Again] = {}
+        self.watched: dict[str, Watched] = {}
         self.for_sync = for_sync
         self.loaded: dict[str, Loaded] = {}
         self.paths: dict[str, str] = {}
@@ -140,7 +141,13 @@ class Reconcile:
     def _decide_group(self, group: Sequence[CompiledMapping], around: Surroundings) -> list[Decision]:
         surveys: list[Survey] = []
         for mapping in group:
-            sides = [self._read(mapping, member) for member in mapping.members]
+            watched = watch(mapping, group, self.workspace) if self.durable else None
+            if watched is not None:
+                self.watched[mapping.name] = watched
+            sides = [
+                watched.rows if watched is not None and member is watched.way.giver else self._read(mapping, member)
+                for member in mapping.members
+            ]
             surveys.append(take_survey(mapping, sides, around.links, self.mappings))
         decisions = []
         for survey in surveys:
@@ -219,6 +226,8 @@ class Reconcile:
             return
         if name in self.again:
             keep_seen(self.again[name], writer.written, self.workspace)
+        elif name in self.watched:
+            keep_watched(self.watched[name], decision, writer.written, self.workspace)
         else:
             self.workspace.store.digests.forget(name)
 

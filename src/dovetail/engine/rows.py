@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import flags
+from dovetail.engine.arrays import Flags, flags
 from dovetail.engine.progress import Progress
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
@@ -67,6 +67,20 @@ class MemberRows:
     def key(self, position: int) -> str:
         """The encoded key of one row."""
         return str(self.keys[int(position)].as_py())
+
+    def only(self, keep: Flags) -> MemberRows:
+        """Some of the rows (flags by position), with all that is known of them."""
+        mask = pa.array(keep)
+        moved_to = np.cumsum(keep) - 1
+        return MemberRows(
+            member=self.member,
+            own=self.own.filter(mask),
+            shared=self.shared.filter(mask),
+            keys=self.keys.filter(mask),
+            wanted=self.wanted[keep],
+            gone=self.gone[keep],
+            problems={int(moved_to[at]): problem for at, problem in self.problems.items() if keep[at]},
+        )
 
 
 def read_member(source: Source, mapping: CompiledMapping, member: CompiledMember, progress: Progress) -> MemberRows:

@@ -52,6 +52,21 @@ class Sight:
     versions: Counter[str] = field(default_factory=Counter)
     is_whole: bool = True
 
+    def document(self) -> dict[str, Any]:
+        """As the state keeps it while a load goes on."""
+        versions = dict(self.versions)
+        return {"total": f"{self.total}", "rows": self.rows, "versions": versions, "is_whole": self.is_whole}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Sight:
+        """What a broken load had seen."""
+        return cls(int(document["total"]), document["rows"], Counter(document["versions"]), document["is_whole"])
+
+    def recovered(self, rows: Mapping[str | None, int]) -> None:
+        """Rows that a broken load had written, and could not note."""
+        for version, count in rows.items():
+            self.poured(count, version)
+
     def see(self, digests: npt.NDArray[np.int64]) -> None:
         """Rows that were read."""
         self.total ^= int(np.bitwise_xor.reduce(digests)) if len(digests) else 0
