@@ -102,7 +102,7 @@ def test_all_capabilities_but_those_of_sql() -> None:
     system = Connector(datasets=(PERSON,))
     names = [name for name in dir(protocol) if name.startswith("Supports")]
     missing = [name for name in names if not isinstance(system, getattr(protocol, name))]
-    assert missing == ["SupportsQuery", "SupportsStatements"], "it speaks no SQL"
+    assert missing == ["SupportsLanding", "SupportsPassage", "SupportsQuery", "SupportsStatements"], "it speaks no SQL"
 
 
 def test_reads_lookups_and_parts() -> None:

@@ -179,6 +179,14 @@ def marks(keys: pa.Array) -> npt.NDArray[np.uint64]:
     return hashes(keys, np.zeros(len(keys), dtype=np.uint64))
 
 
+def among(own: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which of these marks stand among others, which are in order."""
+    if not len(ordered):
+        return np.zeros(len(own), dtype=np.bool_)
+    found: npt.NDArray[np.bool_] = ordered[np.minimum(np.searchsorted(ordered, own), len(ordered) - 1)] == own
+    return found
+
+
 def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace: Workspace) -> Moved | str:
     """The rows of a mapping that must be looked at again, or why all must be."""
     store = workspace.store
@@ -202,10 +210,11 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
         counted = pool.submit(target.versions, way.taker.dataset)
         rows, total = source.digest_total(dataset, way.giver.columns)
         versions = counted.result()
-    if dict(versions) != noted["versions"]:
-        return f"rows of {way.taker.name} were written by others"
+    theirs = _theirs(way, target, store, noted["versions"], versions)
+    if isinstance(theirs, str):
+        return theirs
     kept = _by_key(store.digests.load(mapping.name))
-    again = _again(store, way)
+    again = _union([_again(store, way), theirs])
     if (rows, total) == (noted["rows"], int(noted["total"])):
         keys, rest = again, kept
     else:
@@ -214,13 +223,56 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
     if len(keys) > max(MOVED_SHARE_MAX * rows, MOVED_ROWS_MIN):
         return "most of its rows moved"
     if len(keys):
-        rest = rest[~np.isin(rest["key"], marks(keys))]
+        rest = rest[~among(rest["key"], np.sort(marks(keys)))]
         reason = _may_meet(way, source, keys, store, standing=sum(versions.values()))
         if reason:
             return reason
     standing = {way.giver.name: rows, way.taker.name: sum(versions.values())}
     lonely = store.crossref.count(mapping.name) - store.crossref.count(mapping.name, member=way.giver.name)
     return Moved(way, keys, rest, standing, versions, lonely)
+
+
+def _theirs(
+    way: Loadable, target: SupportsVersions, store: Store, noted: Mapping[str, int], versions: Mapping[str, int]
+) -> pa.Array | str:
+    """The keys, at the giving member, of rows that others wrote or deleted at the filled one; else why all must be looked
+    at."""
+    name, giver, taker = way.mapping.name, way.giver, way.taker
+    if dict(versions) == noted:
+        return pa.array([], pa.string())
+    if not versions:
+        return f"the versions of {taker.name} say nothing"
+    dataset = replace(taker.dataset, key=taker.key)
+    found = [encode([batch.column(part) for part in taker.key]) for batch in target.besides(dataset, list(noted))]
+    keys = _union(found)
+    if len(keys) != sum(rows for version, rows in versions.items() if version not in noted):
+        return f"{taker.name} is being written to"
+    if len(keys) > max(MOVED_SHARE_MAX * sum(versions.values()), MOVED_ROWS_MIN):
+        return f"most rows of {taker.name} were written by others"
+    numbers = store.crossref.rows(name, taker.name, keys)
+    if numbers.null_count:
+        return f"{taker.name} holds rows that are paired with none"
+    if sum(versions.values()) < sum(noted.values()):
+        numbers = pa.concat_arrays([numbers, _deleted(way, target, store)])
+    wanted = store.crossref.keys(name, giver.name, numbers)
+    return wanted if not wanted.null_count else f"{taker.name} holds rows that {giver.name} does not"
+
+
+def _deleted(way: Loadable, target: SupportsVersions, store: Store) -> pa.Array:
+    """The shared rows that the filled member does not hold any more."""
+    assert isinstance(target, Source)
+    taker = way.taker
+    parts = [
+        marks(encode([batch.column(part) for part in taker.key])) for batch in target.read(taker.dataset, taker.key)
+    ]
+    standing = np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.uint64)
+    gone = [pa.array([], pa.int64())]
+    for rows, keys in store.crossref.batches(way.mapping.name):
+        if taker.name in keys:
+            held = keys[taker.name].is_valid()
+            missing = ~among(marks(keys[taker.name].drop_null()), standing)
+            gone.append(rows.filter(held).filter(pa.array(missing)))
+    return pa.concat_arrays(gone)
 
 
 def _may_meet(way: Loadable, source: Source, keys: pa.Array, store: Store, *, standing: int) -> str:
@@ -273,7 +325,7 @@ def _differing(source: SupportsDigest, way: Loadable, kept: Digested, store: Sto
             found.append(keys.filter(pa.array(~same)))
     gone = kept["key"][~met]
     if len(gone):
-        found += [keys.filter(pa.array(np.isin(marks(keys), gone))) for keys in _linked(store, way)]
+        found += [keys.filter(pa.array(among(marks(keys), gone))) for keys in _linked(store, way)]
     return _union(found), kept[met]
 
 

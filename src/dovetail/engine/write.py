@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,7 @@ from dovetail.model.change import Verb
 from dovetail.model.key import encode
 from dovetail.plan.route import waves
 
-CHUNK_ROWS = 10_000
+CHUNK_ROWS = 32_768
 """Rows changed or deleted at most in one transaction of a target."""
 CREATE_ROWS = 65_536
 """Rows created at most in one transaction of a target."""
@@ -139,11 +139,8 @@ class Writer:
             return
         member = self.survey.sides[work.side].member
         names = sorted(work.changed)
-        flags = np.stack([work.changed[name] for name in names], axis=1)
-        patterns, pattern_of = np.unique(flags, axis=0, return_inverse=True)
-        for which, pattern in enumerate(patterns):
-            columns = [name for name, is_set in zip(names, pattern, strict=True) if is_set]
-            rows = np.flatnonzero(pattern_of.reshape(-1) == which)
+        for rows in _alike([work.changed[name] for name in names]):
+            columns = [name for name in names if work.changed[name][rows[0]]]
             for at in range(0, len(rows), CHUNK_ROWS):
                 part = rows[at : at + CHUNK_ROWS]
                 places = work.updates[part]
@@ -198,6 +195,15 @@ class Writer:
     def _hold(self, place: int, problem: Problem) -> None:
         self.survey.hold(place, problem)
         self.around.links.held.add((self.survey.mapping.name, int(self.survey.numbers[place])))
+
+
+def _alike(flags: Sequence[npt.NDArray[np.bool_]]) -> list[Places]:
+    """The rows by the flags that they carry: those of each list carry the same ones."""
+    kinds = np.zeros(len(flags[0]), dtype=np.int64)
+    for one in flags:
+        _, kinds = np.unique(2 * kinds + one, return_inverse=True)
+    order = np.argsort(kinds, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1)
 
 
 def _none(places: Places) -> npt.NDArray[np.bool_]:

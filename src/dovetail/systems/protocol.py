@@ -110,6 +110,10 @@ class SupportsVersions(Protocol):
         """How many rows there are of each version, at most 100,000 versions; empty where there are more."""
         ...
 
+    def besides(self, dataset: Dataset, versions: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The keys of the rows whose version is none of these."""
+        ...
+
 
 @runtime_checkable
 class SupportsPartitions(Protocol):

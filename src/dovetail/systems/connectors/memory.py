@@ -101,6 +101,12 @@ class Connector:
             part, rows = rows[: batch.num_rows], rows[batch.num_rows :]
             yield batch.append_column(DIGEST, pa.array([_digest(dataset, row, fields) for row in part], pa.int64()))
 
+    def besides(self, dataset: Dataset, versions: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The keys of the rows that other transactions wrote."""
+        written, known = self._contents.versions.get(dataset.name, {}), set(versions)
+        rows = [row for key, row in self._rows(dataset).items() if written.get(key) not in known]
+        return self._batches(dataset, dataset.key, rows)
+
     def digest_lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, each with its digest."""
         rows, wanted = self._rows(dataset), dict.fromkeys(_part(row, dataset.key) for row in _plain(dataset, keys))

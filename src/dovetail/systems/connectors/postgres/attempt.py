@@ -21,11 +21,14 @@ from dovetail.systems.connectors.postgres.stored import Column, Habits, found, h
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dialect import POSTGRES
 
+_BY_INDEX = {"enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""Rows are met by the index of their key; the server may not know how large the table is, and read all of it."""
+
 
 @dataclass(slots=True)
 class Attempt:
     """The rows of a change as the server stores them (`columns`, `expected`), their keys in our carriers, and what
-    became of them.
+    became of them. With `is_binary` they may travel in binary form.
 
     `statements` counts those that wrote. A row that is neither `written`, nor `done` (it stood there already as it
     should), nor rejected, was missed."""
@@ -43,6 +46,7 @@ class Attempt:
     moved: set[int] = field(default_factory=set)
     rejects: dict[int, Reject] = field(default_factory=dict)
     statements: int = 0
+    is_binary: bool = False
 
     @property
     def size(self) -> int:
@@ -63,11 +67,12 @@ class Attempt:
 
     def staged(self, *, values: bool = True) -> Staged:
         """The rows as a statement sees them: their keys and, with `values`, their other fields and what is expected."""
-        key = {part: self.columns[part] for part in self.dataset.key if part in self.columns}
+        carried = self.columns.carried
+        key = {part: carried[part] for part in self.dataset.key if part in carried}
         if not values:
-            return Staged(self.place, self.stored, key)
-        others = {name: column for name, column in self.columns.items() if name not in key}
-        return Staged(self.place, self.stored, key, others, self.expected)
+            return Staged(self.place, self.stored, key, is_binary=self.is_binary)
+        others = {name: column for name, column in carried.items() if name not in key}
+        return Staged(self.place, self.stored, key, others, self.expected, is_binary=self.is_binary)
 
     def known_keys(self) -> pa.RecordBatch | None:
         """The keys of the rows that were written or stood there, row for row; nulls for the others."""
@@ -106,7 +111,7 @@ def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) ->
         if known(dataset, name).computed or found(stored, dataset, name).is_generated:
             raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
     bound = bind(stored, change.rows, names)
-    attempt = Attempt(dataset, change, place, stored, found_habits, bound.columns)
+    attempt = Attempt(dataset, change, place, stored, found_habits, bound.columns, is_binary=reader.is_binary)
     for at, words in bound.rejects.items():
         if is_create or words.field not in dataset.key:
             attempt.rejects[at] = words
@@ -126,6 +131,8 @@ def _facts(session: Session, reader: Reader, dataset: Dataset) -> tuple[dict[str
         found_habits = habits(session, place)
         if found_habits.may_lock:
             session.rows(f"LOCK TABLE ONLY {name} IN ROW EXCLUSIVE MODE")
+        if dataset.key and frozenset(dataset.key) in found_habits.uniques:
+            session.set(_BY_INDEX, here=True)
         facts = reader.columns(session, dataset), found_habits
         if not found_habits.may_lock:
             return facts
@@ -164,5 +171,5 @@ def _expect(attempt: Attempt) -> None:
         return
     guarded = [name for name in expected.schema.names if name not in attempt.dataset.key]
     bound = bind({name: found(attempt.stored, attempt.dataset, name) for name in guarded}, expected, guarded)
-    attempt.expected = bound.columns
+    attempt.expected = bound.columns.carried
     attempt.moved |= bound.rejects.keys()

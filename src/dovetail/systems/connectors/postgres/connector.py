@@ -22,7 +22,7 @@ from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Sessions
 from dovetail.systems.connectors.postgres.staged import Staged, copying
-from dovetail.systems.connectors.postgres.versions import versions
+from dovetail.systems.connectors.postgres.versions import other_than, versions
 from dovetail.systems.connectors.postgres.write import Writer
 from dovetail.systems.push import Asked, Landing, Refusal
 from dovetail.systems.sql import ledger, statements
@@ -148,6 +148,12 @@ class Connector:
         that are not built in."""
         with self._sessions.lend(dataset.name) as session, session.reading():
             return versions(session, self._reader.place(dataset)) if dataset.kind is DatasetKind.TABLE else {}
+
+    def besides(self, dataset: Dataset, versions: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The keys of the rows that other transactions wrote, in one snapshot."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            where = other_than(self._reader.place(dataset), versions)
+            yield from self._reader.read(session, dataset, dataset.key, where)
 
     def refusal(self, dataset: Dataset, asked: Asked, landing: Landing) -> Refusal | None:
         """Why these expressions cannot be computed by the server, or `None`."""

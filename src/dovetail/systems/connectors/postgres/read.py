@@ -25,7 +25,7 @@ from dovetail.systems.connectors.postgres.carry import carry
 from dovetail.systems.connectors.postgres.declared import cast, logical, selected
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.order import ordering, plan
-from dovetail.systems.connectors.postgres.same import same_key
+from dovetail.systems.connectors.postgres.same import is_told_by_equality, same_key
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, columns, found
 from dovetail.systems.sql.dialect import POSTGRES
@@ -204,10 +204,14 @@ class Reader:
             arrays.append(cast(_call("current_setting", exp.Literal.string(name)), stored[part].source))
             tests += same_key(stored[part], column(part, place), column(part, wanted))
         session.rows(exp.Select(expressions=settings), parameters)
+        tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
+        if len(arrays) == 1 and is_told_by_equality(stored[dataset.key[0]]):
+            one_of = exp.EQ(this=column(dataset.key[0], place), expression=exp.Any(this=arrays[0]))
+            yield from self.stream(session, POSTGRES.sql(tree.where(one_of)), described)
+            return
         parts = [identifier(part) for part in dataset.key]
         given = exp.Alias(this=_call("unnest", *arrays), alias=exp.TableAlias(this=identifier("given"), columns=parts))
         once = exp.Select(expressions=[exp.Star()]).from_(given).distinct()
-        tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
         tree = tree.join(exp.Subquery(this=once, alias=exp.TableAlias(this=wanted.this)), join_type="CROSS")
         yield from self.stream(session, POSTGRES.sql(tree.where(*tests)), described)
 

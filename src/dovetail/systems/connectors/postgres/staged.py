@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import psycopg
 import pyarrow as pa
+from psycopg import pq
+from psycopg.adapt import Dumper
 from sqlglot import exp
 
-from dovetail.systems.connectors.postgres.bind import array_literal
-from dovetail.systems.connectors.postgres.declared import cast
+from dovetail.systems.connectors.postgres import wire
+from dovetail.systems.connectors.postgres.bind import array_literal, spell
+from dovetail.systems.connectors.postgres.declared import Stored, cast
 from dovetail.systems.connectors.postgres.same import same_key, same_value
 from dovetail.systems.connectors.postgres.stored import Column
 from dovetail.systems.sql.dialect import POSTGRES
@@ -20,6 +24,27 @@ from dovetail.systems.sql.quote import column, identifier, table
 
 _STAGED = "dovetail_staged"
 _POSITION = "position"
+_POSITIONS = Column(_POSITION, Stored("int4", "pg_catalog", -1, "int", "integer"))
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A parameter in the binary form of the type to which its statement casts it."""
+
+    content: bytes
+
+
+class _BinaryDumper(Dumper):
+    """Gives the driver such a parameter as it is; the server knows its type by the statement."""
+
+    format = pq.Format.BINARY
+
+    def dump(self, obj: Binary) -> bytes:
+        """The content."""
+        return obj.content
+
+
+psycopg.adapters.register_dumper(Binary, _BinaryDumper)
 
 
 def copying(place: exp.Table, fields: Sequence[str], *, is_binary: bool = False) -> str:
@@ -34,20 +59,28 @@ def copying(place: exp.Table, fields: Sequence[str], *, is_binary: bool = False)
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Columns of texts under names of our own: `key`, `sets` (what is written) and `expected`, by the names of their
-    fields."""
+    """Columns in the carriers of their types under names of our own: `key`, `sets` (what is written) and `expected`, by
+    the names of their fields. They travel in binary form where they have one and `is_binary`, else as texts."""
 
     place: exp.Table
     stored: Mapping[str, Column]
     key: Mapping[str, pa.Array]
     sets: Mapping[str, pa.Array] = field(default_factory=dict)
     expected: Mapping[str, pa.Array] = field(default_factory=dict)
+    is_binary: bool = False
 
-    def parameters(self, positions: Sequence[int]) -> list[str]:
+    def parameters(self, positions: Sequence[int]) -> list[str | Binary]:
         """The values of those rows, in the order in which the statements name them."""
-        taken = pa.array(positions, pa.int64())
-        columns = [column if len(taken) == len(column) else column.take(taken) for _, _, column in self._columns()]
-        return [array_literal(taken.cast(pa.string())), *(array_literal(column) for column in columns)]
+        rows = pa.array(positions, pa.int64())
+        given = [self._given_as(_POSITIONS, rows)]
+        for _, name, values in self._columns():
+            some = values if len(rows) == len(values) else values.take(rows)
+            given.append(self._given_as(self.stored[name], some))
+        return given
+
+    def _given_as(self, column: Column, values: pa.Array) -> str | Binary:
+        content = wire.array(column, values) if self.is_binary else None
+        return array_literal(spell(values, column)) if content is None else Binary(content)
 
     def update(self) -> exp.Update:
         """Set the fields where the row holds what is expected; answers the positions."""
@@ -104,7 +137,7 @@ class Staged:
         return [(f"{sign}{at}", name, part) for sign, group in groups for at, (name, part) in enumerate(group.items())]
 
     def _source(self) -> exp.Expression:
-        arrays: list[exp.Expression] = [cast(POSTGRES.parameter(1), "int[]")]
+        arrays: list[exp.Expression] = [cast(POSTGRES.parameter(1), _POSITIONS.source)]
         names = [identifier(_POSITION)]
         for number, (alias, name, _) in enumerate(self._columns(), start=2):
             arrays.append(cast(POSTGRES.parameter(number), self.stored[name].source))

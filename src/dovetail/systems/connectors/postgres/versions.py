@@ -5,11 +5,12 @@ is read off one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
 from dovetail.systems.connectors.postgres.attempt import Attempt
+from dovetail.systems.connectors.postgres.declared import cast
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import habits
 from dovetail.systems.sql.dialect import POSTGRES
@@ -27,6 +28,12 @@ def versions(session: Session, place: exp.Table) -> Mapping[str, int]:
     counted = exp.Select(expressions=[_text(version), exp.Count(this=exp.Star())]).from_(place.copy())
     rows = session.rows(counted.group_by(version.copy()).limit(VERSIONS_MAX + 1))
     return dict(rows) if len(rows) <= VERSIONS_MAX else {}
+
+
+def other_than(place: exp.Table, versions: Sequence[str]) -> exp.Condition:
+    """That the version of a row is none of these."""
+    known = cast(exp.Literal.string("{" + ",".join(str(int(version)) for version in versions) + "}"), "xid[]")
+    return exp.Not(this=exp.EQ(this=column("xmin", place), expression=exp.Anonymous(this="ANY", expressions=[known])))
 
 
 def written(session: Session, attempt: Attempt) -> str | None:

@@ -44,21 +44,38 @@ def is_carried(column: Column) -> bool:
 def rows(columns: Sequence[Column], arrays: Sequence[pa.Array]) -> Iterator[pa.Buffer]:
     """All rows in the binary form of `COPY`, in parts. The arrays are in the carriers of the columns' types."""
     yield pa.py_buffer(_HEADER)
-    count = len(arrays[0])
-    size = max(1, count * SLICE_BYTES // max(sum(array.nbytes for array in arrays), SLICE_BYTES))
-    for at in range(0, count, size):
-        joined = _joined(columns, [array.slice(at, size) for array in arrays])
-        _, offsets, content = joined.buffers()
-        ends = np.frombuffer(offsets, np.int32)
-        yield content.slice(int(ends[0]), int(ends[len(joined)] - ends[0]))
+    yield from _parts(columns, arrays, _same(len(columns), ">i2", len(arrays[0])))
     yield pa.py_buffer(_TRAILER)
 
 
-def _joined(columns: Sequence[Column], arrays: Sequence[pa.Array]) -> pa.Array:
-    """One value a row. Parts of the same width in all rows are laid side by side first; that leaves few to be
-    joined."""
+def array(column: Column, values: pa.Array) -> bytes | None:
+    """All values as one array in the server's binary form, which it checks against the type that it expects; `None`
+    where values of the column have none."""
+    oid = _OIDS.get(column.stored.base)
+    if oid is None or not is_carried(column):
+        return None
+    if not len(values):
+        return np.array([0, 0, oid], ">i4").tobytes()
+    head = np.array([1, int(values.null_count > 0), oid, len(values), 1], ">i4").tobytes()
+    return b"".join([head, *_parts([column], [values])])
+
+
+def _parts(columns: Sequence[Column], arrays: Sequence[pa.Array], first: _Bytes | None = None) -> Iterator[pa.Buffer]:
+    """All rows, each value behind its length, and each row behind `first` of it."""
     count = len(arrays[0])
-    run: list[_Bytes] = [_same(len(columns), ">i2", count)]
+    size = max(1, count * SLICE_BYTES // max(sum(array.nbytes for array in arrays), SLICE_BYTES))
+    for at in range(0, count, size):
+        run = [] if first is None else [first[at : at + size]]
+        joined = _joined(columns, [array.slice(at, size) for array in arrays], run)
+        _, offsets, content = joined.buffers()
+        ends = np.frombuffer(offsets, np.int32)
+        yield content.slice(int(ends[0]), int(ends[len(joined)] - ends[0]))
+
+
+def _joined(columns: Sequence[Column], arrays: Sequence[pa.Array], run: list[_Bytes]) -> pa.Array:
+    """One value a row, behind `run`. Parts of the same width in all rows are laid side by side first; that leaves few
+    to be joined."""
+    count = len(arrays[0])
     pieces: list[pa.Array] = []
     for column, array in zip(columns, arrays, strict=True):
         fixed = _FIXED.get(column.stored.base)
@@ -179,3 +196,24 @@ _VARYING: dict[str, Callable[[pa.Array], pa.Array]] = {
     "json": _texts,
     "jsonb": _jsonb,
 }
+_OIDS = {
+    "bool": 16,
+    "bytea": 17,
+    "int8": 20,
+    "int2": 21,
+    "int4": 23,
+    "text": 25,
+    "json": 114,
+    "float4": 700,
+    "float8": 701,
+    "bpchar": 1042,
+    "varchar": 1043,
+    "date": 1082,
+    "time": 1083,
+    "timestamp": 1114,
+    "timestamptz": 1184,
+    "numeric": 1700,
+    "uuid": 2950,
+    "jsonb": 3802,
+}
+"""The numbers of the types, the same in every database."""
