@@ -174,6 +174,8 @@ def _plain(setting: Setting, value: object) -> object | None:
     asked = typing.get_args(setting.type) if isinstance(setting.type, types.UnionType) else (setting.type,)
     if isinstance(value, str):
         return value if str in asked else Path(value) if Path in asked else None
+    if type(value) is int and int not in asked and float in asked:
+        return float(value)
     return value if type(value) in asked and type(value) in _PLAIN else None
 
 
