@@ -96,6 +96,7 @@ class Load:
         self._source = source = workspace.connector(way.giver.member.system)
         self._about = about(way, workspace)
         self._for_sync = for_sync
+        self.is_poured = False
         self._partition = partition
         self._lane: Lane[None] = Lane()
         self._flying: tuple[Scope, Delivery] | Pour | None = None
@@ -148,6 +149,7 @@ class Load:
         found = channel(self.way, ends, self.around.links, self.around.mappings, is_based=self._for_sync)
         if isinstance(found, str):
             return False
+        self.is_poured = True
         source = self._source
         assert isinstance(source, SupportsPassage)
         dataset = replace(self.way.giver.dataset, key=self.way.giver.key)

@@ -16,6 +16,7 @@ from dovetail.engine.links import Links
 from dovetail.engine.load import Load, Loaded
 from dovetail.engine.loadable import Loadable, looked_up_by, streams
 from dovetail.engine.partition import Partition
+from dovetail.engine.pour import Channel, channel
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.quiet import keep_quiet
 from dovetail.engine.rows import MemberRows, read_member
@@ -101,12 +102,19 @@ class Reconcile:
             if name in self.moved:
                 self.paths[name] = MOVED_ONLY
             elif name in self.streams:
-                way = self.streams[name]
-                self.paths[name] = f"streamed from {way.giver.name} to {way.taker.name}"
+                self.paths[name] = self._path(self.streams[name])
             elif isinstance(found, str) and found != NOTHING_NOTED:
                 self.paths[name] = f"whole: {found}"
             else:
                 self.paths[name] = f"whole: {reasons[name]}"
+
+    def _path(self, way: Loadable) -> str:
+        """How a stream will flow, as far as that can be told before what it refers to is there."""
+        ends = (self.workspace.connector(way.giver.member.system), self.workspace.connector(way.taker.member.system))
+        members = {name: [member.name for member in one.members] for name, one in self.mappings.items()}
+        links = Links(self.workspace.store, members, durable=False)
+        found = channel(way, ends, links, self.mappings, is_based=self.for_sync)
+        return flowing(way, is_poured=isinstance(found, Channel))
 
     def _moved(self, mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> Moved | str:
         store = self.workspace.store
@@ -206,7 +214,9 @@ class Reconcile:
             elif way is None:
                 continue
             elif mapping.name not in self.loaded:
-                self.loaded[mapping.name] = self._stream(way, desk).carry_out()
+                load = self._stream(way, desk)
+                self.loaded[mapping.name] = load.carry_out()
+                self.paths[mapping.name] = flowing(way, is_poured=load.is_poured)
             self._finish(looked)
 
     def _write_whole(self, decision: Decision, looked: Pass, desk: Desk, due: Due) -> None:
@@ -273,7 +283,7 @@ def compile_all(workspace: Workspace) -> dict[str, CompiledMapping]:
     compiled: dict[str, CompiledMapping] = {}
     mistakes: list[DeclarationError] = []
     systems = {member.system for mapping in workspace.project.mappings for member in mapping.members}
-    catalogs = {name: workspace.catalog(name) for name in sorted(systems)}
+    catalogs = workspace.catalogs(sorted(systems))
     for mapping in workspace.project.mappings:
         _attempt(mapping, lambda one: compile_mapping(one, catalogs, workspace.vars()), compiled, mistakes)
     if mistakes:
@@ -293,3 +303,9 @@ def _attempt(
         mistakes += several.mistakes
     except DeclarationError as mistake:
         mistakes.append(mistake)
+
+
+def flowing(way: Loadable, *, is_poured: bool) -> str:
+    """The path of a stream, in words."""
+    verb = "poured" if is_poured else "streamed"
+    return f"{verb} from {way.giver.name} to {way.taker.name}"
