@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,9 @@ from dovetail.model.catalog import Catalog
 from dovetail.model.mapping import Project
 from dovetail.state.store import Store
 from dovetail.systems.protocol import Source
+
+ASKED_MAX = 8
+"""Systems that are asked at the same time at most."""
 
 
 def utc_now() -> dt.datetime:
@@ -86,6 +90,11 @@ class Workspace:
             with _named(system):
                 self._catalogs[system] = self.connector(system).describe()
         return self._catalogs[system]
+
+    def catalogs(self, systems: Collection[str]) -> dict[str, Catalog]:
+        """What several systems say that they hold; they are asked at the same time."""
+        with ThreadPoolExecutor(max_workers=min(max(len(systems), 1), ASKED_MAX)) as pool:
+            return dict(zip(systems, pool.map(self.catalog, systems), strict=True))
 
     def vars(self) -> Mapping[str, object]:
         """The bound values of expressions."""
