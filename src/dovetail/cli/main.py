@@ -49,6 +49,7 @@ class Steps(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
     ) -> NoReturn:
         """Parse and run; always ends by `SystemExit`."""
+        gc.unfreeze()  # what an earlier command in this process left behind is looked at again
         gc.disable()  # all that is imported stays; `collecting` turns it on again before the work
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy starts a thread a core for algebra that none needs
         words = list(sys.argv[1:] if args is None else args)
