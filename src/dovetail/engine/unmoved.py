@@ -132,7 +132,7 @@ def about(way: Loadable, workspace: Workspace) -> dict[str, Any]:
 def note(store: Store, way: Loadable, sight: Sight, dependencies: Mapping[str, Any]) -> None:
     """Keep what was seen, inside the state's transaction that ends the run's work on the mapping."""
     name = way.mapping.name
-    if not sight.is_whole:
+    if not sight.is_whole or not sight.versions:
         store.digests.forget(name)
         return
     store.digests.note(
@@ -235,13 +235,13 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
 def _theirs(
     way: Loadable, target: SupportsVersions, store: Store, noted: Mapping[str, int], versions: Mapping[str, int]
 ) -> pa.Array | str:
-    """The keys, at the giving member, of rows that others wrote or deleted at the filled one; else why all must be looked
-    at."""
+    """The keys, at the giving member, of rows that others wrote or deleted at the filled one; else why all must be
+    looked at."""
     name, giver, taker = way.mapping.name, way.giver, way.taker
-    if dict(versions) == noted:
-        return pa.array([], pa.string())
     if not versions:
         return f"the versions of {taker.name} say nothing"
+    if dict(versions) == noted:
+        return pa.array([], pa.string())
     dataset = replace(taker.dataset, key=taker.key)
     found = [encode([batch.column(part) for part in taker.key]) for batch in target.besides(dataset, list(noted))]
     keys = _union(found)
