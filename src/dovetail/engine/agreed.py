@@ -28,8 +28,17 @@ class Agreed:
         self.numbers = numbers
         self.fields = tuple(field.name for field in mapping.mapping.fields)
         self.members = tuple(member.name for member in mapping.members)
-        shape = (len(self.fields), len(self.members), len(numbers))
-        self.cells = np.zeros(shape, dtype=CELL).transpose(2, 0, 1)
+        # Plain zeros cost no memory until they are written; those of a compound type would.
+        blank = np.zeros((len(self.fields), len(self.members), len(numbers) * CELL.itemsize), dtype=np.uint8)
+        self.cells = blank.view(CELL).transpose(2, 0, 1)
+        self._is_blank = True
+
+    def latest(self) -> npt.NDArray[np.int64]:
+        """The latest agreement on each field of each row, 0 where there is none."""
+        if self._is_blank:
+            return np.zeros((len(self.numbers), len(self.fields)), dtype=np.int64)
+        found: npt.NDArray[np.int64] = self.cells["agreement"].max(axis=2, initial=0).astype(np.int64)
+        return found
 
     @property
     def layout(self) -> str:
@@ -60,6 +69,7 @@ class Agreed:
         fields, members = list(document["fields"]), list(document["members"])  # type: ignore[call-overload]
         cells = _unpacked(part.column("packed")).reshape(part.num_rows, len(fields), len(members))
         source, target = _met(part.column("row").to_numpy(), self.numbers)
+        self._is_blank = False
         for at, field in enumerate(self.fields):
             for on, member in enumerate(self.members):
                 then = _digest(document, field, member)

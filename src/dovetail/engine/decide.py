@@ -32,7 +32,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         sources={},
         origins={},
         marks=np.zeros((*agreed.cells.shape[1:], len(survey)), dtype=np.uint64).transpose(2, 0, 1),
-        first_agreement=agreed.cells["agreement"].max(axis=2, initial=0).astype(np.int64),
+        first_agreement=agreed.latest(),
         active=active,
         filtered=filtered,
         left_out=np.zeros(len(survey), dtype=np.bool_),

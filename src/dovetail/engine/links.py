@@ -47,7 +47,8 @@ class Links:
         if mapping not in self._asked or written.all():
             return found
         asked = np.flatnonzero(~written)
-        rows = self.store.crossref.rows(mapping, member, keys.take(pa.array(asked)))
+        names = keys.take(pa.array(asked)).dictionary_encode()
+        rows = self.store.crossref.rows(mapping, member, names.dictionary).take(names.indices)
         numbers = rows.fill_null(NO_ROW).to_numpy(zero_copy_only=False).astype(np.int64)
         _, moved = self._book(mapping, member).keys(numbers)
         found[asked] = np.where(moved, NO_ROW, numbers)
@@ -59,9 +60,10 @@ class Links:
         asked = np.flatnonzero(~written & (numbers != NO_ROW))
         if mapping not in self._asked or not len(asked):
             return keys
-        standing = self.store.crossref.keys(mapping, member, pa.array(numbers[asked]))
+        rows, at = np.unique(numbers[asked], return_inverse=True)
+        standing = self.store.crossref.keys(mapping, member, pa.array(rows))
         places = np.full(len(numbers), -1, dtype=np.int64)
-        places[asked] = np.arange(len(asked))
+        places[asked] = at
         return pc.coalesce(keys, taken(standing, places))
 
     def known(self, mapping: str) -> Numbers:
