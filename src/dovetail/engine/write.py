@@ -201,7 +201,8 @@ def _alike(flags: Sequence[npt.NDArray[np.bool_]]) -> list[Places]:
     """The rows by the flags that they carry: those of each list carry the same ones."""
     kinds = np.zeros(len(flags[0]), dtype=np.int64)
     for one in flags:
-        _, kinds = np.unique(2 * kinds + one, return_inverse=True)
+        if one.any() and not one.all():
+            _, kinds = np.unique(2 * kinds + one, return_inverse=True)
     order = np.argsort(kinds, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1)
 

@@ -13,10 +13,12 @@ from types import MappingProxyType
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from dovetail.errors import SchemaDrift
 from dovetail.model.catalog import Dataset, DatasetKind, Field
+from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres import columnar
 from dovetail.systems.connectors.postgres import digest as digests
 from dovetail.systems.connectors.postgres import query as queries
@@ -25,7 +27,7 @@ from dovetail.systems.connectors.postgres.carry import carry
 from dovetail.systems.connectors.postgres.declared import cast, logical, selected
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.order import ordering, plan
-from dovetail.systems.connectors.postgres.same import is_told_by_equality, same_key
+from dovetail.systems.connectors.postgres.same import same_key
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, columns, found
 from dovetail.systems.sql.dialect import POSTGRES
@@ -38,6 +40,10 @@ WANTED = "dovetail_wanted"
 """The name under which given values stand in a statement."""
 
 _SETTING = "dovetail.k"
+_WHOLE = "int8"
+_SPREAD_MAX = 3
+"""Whole numbers that stand between the keys of a look-up for each of them at most, if all that stands there is read."""
+
 _UNTIMED = "SELECT set_config('statement_timeout', '0', true)"
 _TIMED = "SELECT set_config('statement_timeout', $1, true)"
 
@@ -192,6 +198,15 @@ class Reader:
             return
         stored = self.columns(session, dataset)
         place, wanted = self.place(dataset), table(WANTED)
+        bounds = dense(stored, dataset, keys) if dataset.key[0] in fields else None
+        if bounds is not None:
+            part, stretch = dataset.key[0], [cast(_setting(f"{_SETTING}{at}"), _WHOLE) for at in range(len(bounds))]
+            session.set({f"{_SETTING}{at}": str(bound) for at, bound in enumerate(bounds)}, here=True)
+            tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
+            between = exp.Between(this=column(part, place), low=stretch[0], high=stretch[1])
+            for batch in self.stream(session, POSTGRES.sql(tree.where(between)), described):
+                yield batch.filter(pc.is_in(batch.column(part), keys.column(part).cast(batch.column(part).type)))
+            return
         settings: list[exp.Expression] = []
         arrays: list[exp.Expression] = []
         tests: list[exp.Expression] = []
@@ -201,17 +216,13 @@ class Reader:
             parameters += [name, array_literal(texts(keys.column(part), found(stored, dataset, part))[0])]
             numbers = [POSTGRES.parameter(2 * at + number) for number in (1, 2)]
             settings.append(_call("set_config", *numbers, exp.true()))
-            arrays.append(cast(_call("current_setting", exp.Literal.string(name)), stored[part].source))
+            arrays.append(cast(_setting(name), stored[part].source))
             tests += same_key(stored[part], column(part, place), column(part, wanted))
         session.rows(exp.Select(expressions=settings), parameters)
-        tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
-        if len(arrays) == 1 and is_told_by_equality(stored[dataset.key[0]]):
-            one_of = exp.EQ(this=column(dataset.key[0], place), expression=exp.Any(this=arrays[0]))
-            yield from self.stream(session, POSTGRES.sql(tree.where(one_of)), described)
-            return
         parts = [identifier(part) for part in dataset.key]
         given = exp.Alias(this=_call("unnest", *arrays), alias=exp.TableAlias(this=identifier("given"), columns=parts))
         once = exp.Select(expressions=[exp.Star()]).from_(given).distinct()
+        tree, described = self._digested(dataset, stored, fields) if digest else self._plain(dataset, fields)
         tree = tree.join(exp.Subquery(this=once, alias=exp.TableAlias(this=wanted.this)), join_type="CROSS")
         yield from self.stream(session, POSTGRES.sql(tree.where(*tests)), described)
 
@@ -236,6 +247,20 @@ def known(dataset: Dataset, name: str) -> Field:
     if described is None:
         raise SchemaDrift(f"{dataset.name} has no field {name!r}", where=f"{dataset.name}.{name}")
     return described
+
+
+def dense(stored: Mapping[str, Column], dataset: Dataset, keys: pa.RecordBatch) -> tuple[int, int] | None:
+    """The least and the greatest of the keys, if they are whole numbers that lie close together: then the system had
+    better give all rows between them."""
+    if len(dataset.key) > 1 or found(stored, dataset, dataset.key[0]).stored.kind is not Kind.INTEGER:
+        return None
+    least, greatest = pc.min_max(keys.column(dataset.key[0])).as_py().values()
+    is_dense = least is not None and greatest - least < _SPREAD_MAX * keys.num_rows
+    return (least, greatest) if is_dense else None
+
+
+def _setting(name: str) -> exp.Expression:
+    return _call("current_setting", exp.Literal.string(name))
 
 
 def _call(name: str, *arguments: exp.Expression) -> exp.Anonymous:

@@ -10,7 +10,6 @@ from dovetail.systems.connectors.postgres.stored import Column
 from dovetail.systems.sql.dialect import POSTGRES
 
 _BY_TEXT = (Kind.TEXT, Kind.JSON, Kind.OPAQUE, Kind.FLOAT)
-_PLAIN_TEXTS = ("text", "varchar")
 
 
 def same_key(of: Column, held: exp.Expression, given: exp.Expression) -> list[exp.Expression]:
@@ -26,11 +25,6 @@ def same_value(of: Column, held: exp.Expression, given: exp.Expression) -> exp.E
     if _is_compared_by_text(of):
         return exp.NullSafeEQ(this=_text(held), expression=_text(of.value(given)))
     return exp.NullSafeEQ(this=held, expression=of.value(given))
-
-
-def is_told_by_equality(of: Column) -> bool:
-    """Whether values that the system calls equal have the same bytes."""
-    return not _is_compared_by_text(of) or (of.stored.base in _PLAIN_TEXTS and of.is_told_apart)
 
 
 def _is_compared_by_text(of: Column) -> bool:
