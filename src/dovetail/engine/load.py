@@ -23,7 +23,7 @@ from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.deliver import Delivery, Desk
 from dovetail.engine.giver import Giver, Read
 from dovetail.engine.loadable import Loadable
-from dovetail.engine.meet import Meeting, no_rows
+from dovetail.engine.meet import Apart, Meeting, no_rows
 from dovetail.engine.partition import Partition
 from dovetail.engine.pipeline import Lane, ahead
 from dovetail.engine.pour import Pour, channel
@@ -106,7 +106,7 @@ class Load:
         self._loaded = Loaded(nothing)
         self._is_dry = is_dry
         self._begun = Begun.of(way, desk, is_dry=is_dry)
-        self._held: list[tuple[str, int, str]] = []
+        self._apart = Apart()
         target = partition.target
         self._meeting = Meeting(way, target, desk.store) if way.meets else None
         self._before = target.versions(way.taker.dataset) if isinstance(target, SupportsVersions) and way.meets else {}
@@ -127,7 +127,7 @@ class Load:
                 if not self._pour(advance):
                     self._stream(advance)
             if self._meeting is not None:
-                for rows in self._meeting.not_met():
+                for rows in self._meeting.not_met(self._apart):
                     self._carry(self._alone(rows), advance)
                 self._land(advance)
             persist(self._partition.tidy, self.progress)
@@ -362,10 +362,7 @@ class Load:
     def _account(self, scope: Scope, advance: Advance) -> None:
         decision, written = scope.decision, scope.writer.written
         add(self._loaded.count, count(decision, written))
-        survey = decision.survey
-        for at in survey.problems:
-            member, key = survey.key_of(at)
-            self._held.append((member, int(survey.numbers[at]), key))
+        self._apart.see(decision, written)
         room = FINDINGS_MAX - len(self._loaded.findings)
         self._loaded.findings += [finding for finding, _ in zip(findings(decision, written), range(room), strict=False)]
         advance(len(decision.survey))
@@ -381,9 +378,7 @@ class Load:
             store.loads.close(name, self.way.taker.name)
             self._count_versions()
             note(store, self.way, self._sight, self._about)
-        for member, number, key in self._held:
-            self.around.links.link(name, member, number, key)
-            self.around.links.held.add((name, number))
+        self._apart.link(name, self.around.links)
         self.around.links.finished.add(name)
 
     def _count_versions(self) -> None:

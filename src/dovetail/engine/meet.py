@@ -9,13 +9,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.engine.arrays import taken
+from dovetail.engine.decision import Decision
+from dovetail.engine.links import Links
 from dovetail.engine.loadable import SCOPE_ROWS, Loadable
 from dovetail.engine.rows import MemberRows, one_table, see
 from dovetail.engine.scoped import ScopeLinks
+from dovetail.engine.write import Written
 from dovetail.expression.parse import column
+from dovetail.identity.pair import ABSENT
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.model.key import decode, encode
 from dovetail.model.type import Kind, Type
@@ -69,12 +75,14 @@ class Meeting:
         own, unreadable = one_table(self._way.taker, found)
         return see(self._way.mapping, self._way.taker, own, unreadable)
 
-    def not_met(self) -> Iterator[MemberRows]:
-        """The rows of the filled member that are linked with nothing, some at a time."""
+    def not_met(self, apart: Apart) -> Iterator[MemberRows]:
+        """The rows of the filled member that are linked with nothing and were met by no scope, some at a time."""
+        met = apart.keys(self._way.taker.name)
         name, taker = self._way.mapping.name, self._way.taker
         for batch in self._target.read(self._dataset, taker.key):
             keys = encode([batch.column(part) for part in taker.key])
             lonely = keys.filter(self._store.crossref.rows(name, taker.name, keys).is_null())
+            lonely = lonely.filter(pc.invert(pc.is_in(lonely, value_set=met)))
             for at in range(0, len(lonely), SCOPE_ROWS):
                 yield self.rows_of(self._parts(lonely.slice(at, SCOPE_ROWS)))
 
@@ -97,6 +105,36 @@ class Meeting:
         taker = self._way.taker
         parts = decode(keys.to_pylist(), [taker.scope[part] for part in taker.key])
         return pa.table(dict(zip(taker.key, parts, strict=True)))
+
+
+class Apart:
+    """Rows that a load met but did not link: held ones, and pairs that are left out. The rest of the run knows them."""
+
+    def __init__(self) -> None:
+        self._links: list[tuple[str, npt.NDArray[np.int64], pa.Array]] = []
+        self._held: set[int] = set()
+
+    def see(self, decision: Decision, written: Written) -> None:
+        """Note the rows of a scope."""
+        survey = decision.survey
+        apart = decision.held | (decision.filtered & (survey.index != ABSENT).all(axis=0))
+        apart[[place for place, _ in written.moved]] = True
+        self._held.update(survey.numbers[decision.held].tolist())
+        for side, rows in enumerate(survey.sides):
+            at = np.flatnonzero(apart & (survey.index[side] != ABSENT))
+            if len(at):
+                keys = taken(rows.keys, survey.index[side, at])
+                self._links.append((rows.member.name, survey.numbers[at], keys))
+
+    def keys(self, member: str) -> pa.Array:
+        """Their keys at a member."""
+        return pa.concat_arrays([pa.array([], pa.string()), *(keys for name, _, keys in self._links if name == member)])
+
+    def link(self, mapping: str, links: Links) -> None:
+        """Let the rest of the run know them."""
+        for member, numbers, keys in self._links:
+            links.link_many(mapping, member, numbers, keys)
+        links.held |= {(mapping, number) for number in self._held}
 
 
 def no_rows(way: Loadable, side: int) -> MemberRows:

@@ -10,6 +10,7 @@ from dovetail.engine.arrays import differs
 from dovetail.engine.decision import Decision, Flags, Surroundings, Work
 from dovetail.engine.put import Places, Put, Putter
 from dovetail.engine.rows import Problem, orphan
+from dovetail.engine.survey import parent_member
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMember
 from dovetail.merge.deletes import Fate
@@ -118,10 +119,18 @@ def hold_failures(decision: Decision, work: Work, put: Put) -> None:
         decision.survey.hold(place, Problem(failure.code, failure.reason, member, failure.output))
     for at, (name, number) in put.orphaned.items():
         place = int(put.places[at])
-        decision.survey.hold(place, _orphan(decision, place, name, number))
+        decision.survey.hold(place, waits_for(decision, work, place, (name, number)))
 
 
-def _orphan(decision: Decision, place: int, name: str, number: int) -> Problem:
+def waits_for(decision: Decision, work: Work, place: int, reference: tuple[str, int]) -> Problem:
+    """The problem of a row whose parent gets no key: it is held, or it simply has no row here (left out, perhaps)."""
+    name, number = reference
+    links, parent = work.putter.links, work.putter.parents[decision.survey.parent_of(name)]
     member, _ = decision.survey.key_of(place)
-    parent = decision.survey.parent_of(name)
-    return orphan(member, name, (parent, "", str(number)))
+    if (parent.name, number) in links.held:
+        return orphan(member, name, (parent.name, "", str(number)))
+    side = next(rows.member for rows in decision.survey.sides if rows.member.name == member)
+    giver = parent_member(parent, side)
+    key = links.keys_of(parent.name, giver, np.array([number], dtype=np.int64))[0].as_py() or ""
+    reason = f"waits for {parent.name} {key} of {giver}, which has no row at {work.putter.member.name}"
+    return Problem("DV-407", reason, member, name, "refers", (parent.name, giver, key))

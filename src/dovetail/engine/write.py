@@ -17,7 +17,8 @@ from dovetail.engine.deliver import Delivery, Desk, created_keys
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places, Put
-from dovetail.engine.rows import Problem, orphan
+from dovetail.engine.rows import Problem
+from dovetail.engine.work import waits_for
 from dovetail.model.change import Verb
 from dovetail.model.key import encode
 from dovetail.plan.route import waves
@@ -111,10 +112,10 @@ class Writer:
         for failure in put.failures:
             good[failure.position] = False
             self._hold(int(put.places[failure.position]), Problem(failure.code, failure.reason, member, failure.output))
-        for at, (name, number) in put.orphaned.items():
+        for at, reference in put.orphaned.items():
             good[at] = False
-            problem = orphan(member, name, (self.survey.parent_of(name), "", str(number)))
-            self._hold(int(put.places[at]), problem)
+            place = int(put.places[at])
+            self._hold(place, waits_for(self.decision, work, place, reference))
         return good
 
     def _waves(self, work: Work) -> list[Places]:
