@@ -27,7 +27,7 @@ from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.xxh3 import digests as hashes
 from dovetail.model.change import DIGEST
 from dovetail.model.key import encode
-from dovetail.model.run import MappingCount
+from dovetail.model.run import MappingCount, MemberCount
 from dovetail.plan.route import references
 from dovetail.state.digests import DIGESTED, Digested
 from dovetail.state.store import Store
@@ -104,7 +104,8 @@ class Moved:
         linked, left_out = (int((self.rest["kind"] == kind).sum()) for kind in (LINKED, LEFT_OUT))
         left_out += self.lonely
         read = {member.name: 0 for member in self.way.mapping.members}
-        return MappingCount(rows=linked + left_out, unchanged=linked, filtered=left_out, read=read)
+        written = {member.name: MemberCount() for member in self.way.mapping.members if member.writable}
+        return MappingCount(rows=linked + left_out, unchanged=linked, filtered=left_out, read=read, members=written)
 
 
 def can_be_told(way: Loadable, source: Source, target: Source) -> bool:
