@@ -20,7 +20,7 @@ from dovetail.systems.protocol import Source
 _WHERE = "dovetail_where"
 _GONE = "dovetail_gone"
 DOUBLE = "DV-403"
-"""The code of rows whose key is not theirs alone."""
+"""Several rows have this key."""
 
 
 @dataclass(frozen=True, slots=True)
