@@ -318,3 +318,12 @@ def test_versions_that_say_nothing_prove_nothing(loaded, monkeypatch):
     loaded.sql("right", "UPDATE b SET v = 'theirs' WHERE code = 'c3'")
     loaded.migrate()
     assert loaded.sql("right", B) == loaded.sql("left", A)
+
+
+def test_what_a_plan_left_out_is_looked_at_by_the_next_run(loaded):
+    loaded.sql("left", "UPDATE a SET v = 'new' WHERE id <= 3")
+    assert loaded.run("plan").code == 0
+    loaded.sql("left", "UPDATE a SET v = 'newer' WHERE id = 2")
+    assert loaded.run("apply", str(loaded.folder / ".dovetail" / "plan")).code == 1
+    assert loaded.migrate().writes == 1
+    assert loaded.sql("right", B) == loaded.sql("left", A)

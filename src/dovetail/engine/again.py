@@ -140,7 +140,7 @@ def _keep(way: Loadable, kept: Digested, before: Mapping[str, int], written: Wri
     versions = target.versions(way.taker.dataset) if written.counts else before
     replaced = _replaced(written, way.taker.name)
     sight = Sight(is_whole=written.is_versioned and is_ours(before, versions, written.versions, replaced))
-    sight.see(kept["digest"])
+    sight.see(kept["digest"], kept["kind"])
     sight.versions.update(versions)
     with store.transaction():
         store.digests.forget(name)

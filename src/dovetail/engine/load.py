@@ -325,8 +325,9 @@ class Load:
         def keep() -> None:
             if self._sight.is_whole and digests is not None:
                 seen = digests.to_numpy()
-                store.digests.add(name, digested(pour.keys, seen, np.full(rows, LINKED, dtype=np.uint8)))
-                self._sight.see(seen)
+                kinds = np.full(rows, LINKED, dtype=np.uint8)
+                store.digests.add(name, digested(pour.keys, seen, kinds))
+                self._sight.see(seen, kinds)
                 self._sight.poured(rows, pour.version)
             add(self._begun.count, earlier(done))
             self._begun.place = str(pour.keys[rows - 1].as_py())
@@ -352,7 +353,7 @@ class Load:
         if self._sight.is_whole and scope.digests is not None:
             kinds = kinds_of(decision, self.way.source, scope.writer.written)
             store.digests.add(name, digested(decision.survey.sides[self.way.source].keys, scope.digests, kinds))
-            self._sight.see(scope.digests)
+            self._sight.see(scope.digests, kinds)
             self._sight.wrote(scope.writer.written)
         record(store, self.desk.run, decision, is_whole=False)
         add(self._begun.count, earlier(count(decision, scope.writer.written)))

@@ -51,24 +51,29 @@ class Sight:
     rows: int = 0
     versions: Counter[str] = field(default_factory=Counter)
     is_whole: bool = True
+    kinds: list[int] = field(default_factory=lambda: [0, 0, 0])
 
     def document(self) -> dict[str, Any]:
         """As the state keeps it while a load goes on."""
         versions = dict(self.versions)
-        return {"total": f"{self.total}", "rows": self.rows, "versions": versions, "is_whole": self.is_whole}
+        seen = {"total": f"{self.total}", "rows": self.rows, "versions": versions}
+        return {**seen, "is_whole": self.is_whole, "kinds": self.kinds}
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Sight:
         """What a broken load had seen."""
-        return cls(int(document["total"]), document["rows"], Counter(document["versions"]), document["is_whole"])
+        versions = Counter(document["versions"])
+        return cls(int(document["total"]), document["rows"], versions, document["is_whole"], list(document["kinds"]))
 
     def recovered(self, rows: Mapping[str | None, int]) -> None:
         """Rows that a broken load had written, and could not note."""
         for version, count in rows.items():
             self.poured(count, version)
 
-    def see(self, digests: npt.NDArray[np.int64]) -> None:
-        """Rows that were read."""
+    def see(self, digests: npt.NDArray[np.int64], kinds: npt.NDArray[np.uint8]) -> None:
+        """Rows that were read, and what became of them."""
+        counts = np.bincount(kinds, minlength=len(self.kinds)).tolist()
+        self.kinds = [before + more for before, more in zip(self.kinds, counts, strict=True)]
         self.total ^= int(np.bitwise_xor.reduce(digests)) if len(digests) else 0
         self.rows += len(digests)
 
@@ -88,12 +93,13 @@ class Sight:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """The rows of a mapping to be looked at again, by their keys at the giving member, and the kept digests of the
-    `rest`. `standing` counts the rows of each member, `versions` those of the filled one by their version,
+    `rest`, which `left` counts by what became of them. `standing` counts the rows of each member, `versions` those of the filled one by their version,
     `lonely` those that only the filled one holds."""
 
     way: Loadable
     keys: pa.Array
     rest: Digested
+    left: Sequence[int]
     standing: Mapping[str, int]
     versions: Mapping[str, int]
     lonely: int = 0
@@ -101,8 +107,7 @@ class Moved:
     @property
     def counted(self) -> MappingCount:
         """What a run says of the rows that it does not look at."""
-        linked, left_out = (int((self.rest["kind"] == kind).sum()) for kind in (LINKED, LEFT_OUT))
-        left_out += self.lonely
+        linked, left_out = self.left[LINKED], self.left[LEFT_OUT] + self.lonely
         read = {member.name: 0 for member in self.way.mapping.members}
         written = {member.name: MemberCount() for member in self.way.mapping.members if member.writable}
         return MappingCount(rows=linked + left_out, unchanged=linked, filtered=left_out, read=read, members=written)
@@ -138,7 +143,7 @@ def note(store: Store, way: Loadable, sight: Sight, dependencies: Mapping[str, A
         return
     store.digests.note(
         name,
-        {**dependencies, "rows": sight.rows, "total": f"{sight.total}", "versions": dict(sight.versions)},
+        {**dependencies, **sight.document()},
     )
 
 
@@ -214,23 +219,24 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
     theirs = _theirs(way, target, store, noted["versions"], versions)
     if isinstance(theirs, str):
         return theirs
-    kept = _by_key(store.digests.load(mapping.name))
+    standing = {way.giver.name: rows, way.taker.name: sum(versions.values())}
+    lonely = store.crossref.count(mapping.name) - store.crossref.count(mapping.name, member=way.giver.name)
     again = _union([_again(store, way), theirs])
-    if (rows, total) == (noted["rows"], int(noted["total"])):
-        keys, rest = again, kept
-    else:
-        found, rest = _differing(source, way, kept, store)
+    is_still = (rows, total) == (noted["rows"], int(noted["total"])) and not noted["kinds"][OPEN]
+    if is_still and not len(again):
+        nothing = np.zeros(0, dtype=DIGESTED)
+        return Moved(way, again, nothing, noted["kinds"], standing, versions, lonely)
+    rest = _by_key(store.digests.load(mapping.name))
+    keys = again
+    if not is_still:
+        found, rest = _differing(source, way, rest, store)
         keys = _union([found, again])
     if len(keys) > max(MOVED_SHARE_MAX * rows, MOVED_ROWS_MIN):
         return "most of its rows moved"
-    if len(keys):
-        rest = rest[~among(rest["key"], np.sort(marks(keys)))]
-        reason = _may_meet(way, source, keys, store, standing=sum(versions.values()))
-        if reason:
-            return reason
-    standing = {way.giver.name: rows, way.taker.name: sum(versions.values())}
-    lonely = store.crossref.count(mapping.name) - store.crossref.count(mapping.name, member=way.giver.name)
-    return Moved(way, keys, rest, standing, versions, lonely)
+    rest = rest[~among(rest["key"], np.sort(marks(keys)))]
+    reason = _may_meet(way, source, keys, store, standing=standing[way.taker.name])
+    left = np.bincount(rest["kind"], minlength=OPEN + 1).tolist()
+    return reason or Moved(way, keys, rest, left, standing, versions, lonely)
 
 
 def _theirs(
@@ -309,8 +315,8 @@ def _union(parts: Sequence[pa.Array]) -> pa.Array:
 
 
 def _differing(source: SupportsDigest, way: Loadable, kept: Digested, store: Store) -> tuple[pa.Array, Digested]:
-    """The keys of rows whose digest is another than the kept one, of new ones and of those that are gone; and the kept
-    digests of rows that are still there."""
+    """The keys of rows whose digest is another than the kept one, of new ones, of those that are gone, and of those that
+    were left open; and the kept digests of rows that are still there."""
     dataset = replace(way.giver.dataset, key=way.giver.key)
     found: list[pa.Array] = []
     met = np.zeros(len(kept), dtype=np.bool_)
@@ -320,7 +326,8 @@ def _differing(source: SupportsDigest, way: Loadable, kept: Digested, store: Sto
         at = np.minimum(np.searchsorted(kept["key"], own), max(len(kept) - 1, 0))
         known = kept["key"][at] == own if len(kept) else np.zeros(len(own), dtype=np.bool_)
         same = known.copy()
-        same[known] = kept["digest"][at[known]] == batch.column(DIGEST).to_numpy()[known]
+        own_digests = batch.column(DIGEST).to_numpy()[known]
+        same[known] = (kept["digest"][at[known]] == own_digests) & (kept["kind"][at[known]] != OPEN)
         met[at[known]] = True
         if not same.all():
             found.append(keys.filter(pa.array(~same)))
