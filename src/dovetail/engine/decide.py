@@ -11,7 +11,7 @@ from dovetail.engine.check import check_rows
 from dovetail.engine.contest import settle_contests
 from dovetail.engine.decision import Contest, Decision, Flags, Surroundings
 from dovetail.engine.links import Links
-from dovetail.engine.marks import mark
+from dovetail.engine.marks import compare, mark
 from dovetail.engine.put import Places
 from dovetail.engine.survey import Survey
 from dovetail.engine.work import find_updates, try_creates, work_at
@@ -98,7 +98,7 @@ def _judge_fields(decision: Decision, seed: int) -> dict[str, Places]:
     survey = decision.survey
     contested: dict[str, Places] = {}
     is_plain = _nobody_meets(decision)
-    if not is_plain or decision.agreed.is_kept:
+    if decision.agreed.is_kept or not (is_plain or compare(decision, seed)):
         mark(decision, seed)
     for at, shared in enumerate(survey.mapping.mapping.fields):
         knows = np.array([rows.member.cell(shared.name) is not None for rows in survey.sides])

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dovetail.engine.arrays import taken, whole
+from dovetail.engine.arrays import differs, taken, whole
 from dovetail.engine.decision import Decision
 from dovetail.engine.put import Places
 from dovetail.engine.survey import Survey
 from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
+
+_PAIR = 2
 
 
 def mark(decision: Decision, seed: int) -> None:
@@ -22,6 +24,27 @@ def mark(decision: Decision, seed: int) -> None:
     for at, name in enumerate(decision.agreed.fields):
         decision.marks[:, at, :] = _marks(decision.survey, name, seeds).T
     decision.is_marked = True
+
+
+def compare(decision: Decision, seed: int) -> bool:
+    """Fill in marks that only tell where the two members of a mapping differ, as long as nothing was ever agreed on;
+    false where that does not do. They are no fingerprints, so the decision does not count as marked."""
+    survey = decision.survey
+    if len(survey.sides) != _PAIR or decision.first_agreement.any():
+        return False
+    both = np.flatnonzero((survey.index != ABSENT).all(axis=0))
+    for at, name in enumerate(decision.agreed.fields):
+        if any(rows.member.cell(name) is None for rows in survey.sides):
+            continue
+        left, right = (
+            whole(taken(rows.shared.column(name), index[both]))
+            for rows, index in zip(survey.sides, survey.index, strict=True)
+        )
+        if left.type == right.type:
+            decision.marks[both, at, 1] = differs(left, right)
+        else:
+            decision.marks[:, at, :] = _marks(survey, name, row_seeds(survey.numbers, seed)).T
+    return True
 
 
 def _marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -68,10 +68,18 @@ def _is_comparable(naturals: Sequence[Naturals]) -> bool:
 
 def _numbered(naturals: Sequence[Naturals]) -> list[Numbers]:
     """A number for each natural key, as the keys come; -1 where a part of it is null."""
-    texts = pa.concat_arrays([_texts(columns) for columns in naturals]).dictionary_encode()
-    numbers = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    keys = pa.concat_arrays(_keys(naturals)).dictionary_encode()
+    numbers = keys.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     ends = np.cumsum([len(next(iter(columns.values()))) for columns in naturals])
     return np.split(numbers, ends[:-1])
+
+
+def _keys(naturals: Sequence[Naturals]) -> list[pa.Array]:
+    """Each side's keys as values that are equal exactly where the keys are; null where a part is."""
+    firsts = [next(iter(columns.values())) for columns in naturals]
+    if len(naturals[0]) == 1 and all(pa.types.is_integer(first.type) for first in firsts):
+        return firsts
+    return [_texts(columns) for columns in naturals]
 
 
 def _texts(columns: Naturals) -> pa.Array:

@@ -91,7 +91,7 @@ class Writer:
     def _create(self, work: Work, partition: Partition, places: Places) -> Chunk | None:
         """Put the rows now that their parents have keys, and draw keys where the system can."""
         member = self.survey.sides[work.side].member
-        put = work.putter.put(places, create=True)
+        put = work.putter.create(places)
         good = self._without_failures(work, put)
         if not good.any():
             return None

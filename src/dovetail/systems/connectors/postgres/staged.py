@@ -67,7 +67,7 @@ class Staged:
     key: Mapping[str, pa.Array]
     sets: Mapping[str, pa.Array] = field(default_factory=dict)
     expected: Mapping[str, pa.Array] = field(default_factory=dict)
-    is_binary: bool = False
+    is_binary: bool = field(default=False, kw_only=True)
 
     def parameters(self, positions: Sequence[int]) -> list[str | Binary]:
         """The values of those rows, in the order in which the statements name them."""
