@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from dovetail.model.change import LedgerEntry, Verb
+from dovetail.model.change import DIGEST, LedgerEntry, Verb
 from dovetail.systems.connectors.memory import Connector
 from dovetail.systems.protocol import Target
 from dovetail.testing import sabotage
@@ -81,6 +81,13 @@ def linear(true, dataset, fields):
     )
 
 
+def late_digests(true, dataset, fields, keys):
+    """Digests that are none of the values which come with them: each row has that of the row before it."""
+    for one in true(dataset, fields, keys):
+        slipped = one.column(DIGEST).take(pa.array([*range(1, one.num_rows), 0], pa.int64()))
+        yield one.set_column(one.schema.get_field_index(DIGEST), DIGEST, slipped)
+
+
 def one_version(true, dataset):
     """One version for all rows."""
     return {"1": sum(true(dataset).values())} if true(dataset) else {}
@@ -144,6 +151,14 @@ SPOILED: dict[str, tuple[Callable[[Target], Target], str]] = {
         "a_digest_sees_every_change",
     ),
     "counts all rows as one version": (lambda s: spoil(s, versions=one_version), "versions_tell_who_wrote_last"),
+    "tells digests of other values": (
+        lambda s: spoil(s, digest_lookup=late_digests),
+        "digests_are_looked_up_with_their_values",
+    ),
+    "names rows of every version": (
+        lambda s: spoil(s, besides=lambda true, dataset, versions: true(dataset, [])),
+        "rows_of_other_versions_are_named",
+    ),
     "lets old workers through": (lambda s: spoil(s, fence=sabotage.unfenced), "an_old_epoch_is_fenced"),
 }
 

@@ -25,7 +25,7 @@ def spoil(system: Target, **verbs: Callable[..., Any]) -> Target:
     Each function is given the true verb first, then the arguments.
     """
     whole = hide(system)
-    inner = ("apply", "fence", "record")
+    inner = ("apply", "fence", "record", "take", "version")
     for name, otherwise in verbs.items():
         if name in inner[1:]:
             continue
@@ -50,8 +50,10 @@ class _Spoiled:
     """A transaction with some verbs done otherwise."""
 
     def __init__(self, transaction: Transaction, within: dict[str, Callable[..., Any]]) -> None:
-        for name in ("fence", "apply", "record"):
-            true = getattr(transaction, name)
+        for name in ("fence", "apply", "record", "take", "version"):
+            true = getattr(transaction, name, None)
+            if true is None:
+                continue
             setattr(self, name, (lambda *given, t=true, o=within[name]: o(t, *given)) if name in within else true)
 
 

@@ -201,6 +201,42 @@ def _digests(bench: Bench, found: Dataset, names: Sequence[str]) -> list[Row]:
     return rows
 
 
+@promise(needs=(SupportsCreate, SupportsDigest))
+def digests_are_looked_up_with_their_values(bench: Bench) -> None:
+    """Looked up by key, a row comes once, with its values and with the digest of these very values."""
+    assert isinstance(bench.system, SupportsDigest)
+    found, names = bench.filled(ITEM, items(60)), ["name", "price"]
+    if not bench.system.digestible(found, names):
+        return
+    for wanted in (7, 8):
+        keys = batch(found, [{"id": key} for key in (50, 7, 7, 5000)])
+        asked = ["id", "name", DIGEST]
+        batches = [one.select(asked) for one in bench.system.digest_lookup(found, ["id", *names], keys)]
+        whole = {row[0]: row[1] for row in plain(bench.system.digest_rows(found, ["id", *names]), ["id", DIGEST])}
+        rows = sorted(plain(batches, asked), key=repr)
+        values = [(row[0], row[1]) for row in rows]
+        told = "item 7" if wanted == 7 else "new"
+        expect(values == [(50, "item 50"), (7, told)], f"looked up were {values}")
+        expect(all(whole[row[0]] == row[2] for row in rows), "a row that is looked up has another digest")
+        bench.change(found, Verb.UPDATE, [{"id": 7, "name": "new"}])
+
+
+@promise(needs=(SupportsCreate, SupportsVersions), uses=(SupportsTransaction,))
+def rows_of_other_versions_are_named(bench: Bench) -> None:
+    """Asked for the rows besides those of some versions, a system names the keys of all others, each once."""
+    assert isinstance(bench.system, SupportsVersions)
+    found = bench.filled(ITEM, items(40))
+    first = list(bench.system.versions(found))
+    if not first:
+        return
+    expect(not plain(bench.system.besides(found, first), ["id"]), "rows of a version that is known are named")
+    bench.change(found, Verb.UPDATE, [{"id": 3, "name": "new"}, {"id": 17, "name": "newer"}])
+    bench.change(found, Verb.CREATE, items(1, first=100))
+    named = sorted(plain(bench.system.besides(found, first), ["id"]))
+    expect(named == [(3,), (17,), (100,)], f"named are {named}")
+    expect(len(plain(bench.system.besides(found, []), ["id"])) == 41, "besides no version are not all rows")
+
+
 @promise(needs=(SupportsCreate, SupportsVersions), uses=(SupportsTransaction,))
 def versions_tell_who_wrote_last(bench: Bench) -> None:
     """What one change wrote has one version, which a receipt may name; another change gives its rows another."""
