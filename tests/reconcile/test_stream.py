@@ -184,7 +184,9 @@ def failing(monkeypatch, *, at, before):
 
 @pytest.mark.parametrize("bulk", [2, 500])
 @pytest.mark.parametrize("before", [False, True])
-def test_what_was_intended_before_a_take_over_is_intended_anew(made, monkeypatch, before, bulk):
+def test_what_was_intended_before_a_take_over_is_intended_anew(lab, fine, monkeypatch, before, bulk):
+    """The target's keys are known beforehand, so a chunk is intended while the one before it is being written."""
+    made = laid(lab, thing=MEET.replace(" LEFT", "").replace(" V", "").replace("GUARD", "100000"), right=STOCK)
     monkeypatch.setattr(deliver, "BULK_ROWS_MIN", bulk)
     stood = []
     original = Partition.write
