@@ -93,8 +93,8 @@ class Sight:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """The rows of a mapping to be looked at again, by their keys at the giving member, and the kept digests of the
-    `rest`, which `left` counts by what became of them. `standing` counts the rows of each member, `versions` those of the filled one by their version,
-    `lonely` those that only the filled one holds."""
+    `rest`, which `left` counts by what became of them. `standing` counts the rows of each member, `versions` those of
+    the filled one by their version, `lonely` those that only the filled one holds."""
 
     way: Loadable
     keys: pa.Array
@@ -315,8 +315,8 @@ def _union(parts: Sequence[pa.Array]) -> pa.Array:
 
 
 def _differing(source: SupportsDigest, way: Loadable, kept: Digested, store: Store) -> tuple[pa.Array, Digested]:
-    """The keys of rows whose digest is another than the kept one, of new ones, of those that are gone, and of those that
-    were left open; and the kept digests of rows that are still there."""
+    """The keys of rows whose digest is another than the kept one, of new ones, of those that are gone, and of those
+    that were left open; and the kept digests of rows that are still there."""
     dataset = replace(way.giver.dataset, key=way.giver.key)
     found: list[pa.Array] = []
     met = np.zeros(len(kept), dtype=np.bool_)
