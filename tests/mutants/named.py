@@ -1271,8 +1271,8 @@ MOVING = [
     Named(
         "a digest that differs is looked at",
         "engine/unmoved.py",
-        '= kept["digest"][at[known]] == batch',
-        '= kept["digest"][at[known]] != 0 * batch',
+        '(kept["digest"][at[known]] == own_digests) & ',
+        "",
         (UNMOVED,),
     ),
     Named(

@@ -76,8 +76,8 @@ KEYS = {
     "item": ("SELECT sku, id FROM item", "SELECT code, no FROM i"),
 }
 FINE = """
-from dovetail.engine import load, write
-load.SCOPE_ROWS = write.CREATE_ROWS = write.CHUNK_ROWS = {rows}
+from dovetail.engine import giver, write
+giver.SCOPE_ROWS = write.CREATE_ROWS = write.CHUNK_ROWS = {rows}
 """
 """Lets the shipped command work in smaller steps, so that a small load has many of them."""
 

@@ -246,6 +246,7 @@ def late(monkeypatch, owner, name, action):
 
 
 EDITS = {
+    "the same row": "UPDATE b SET v = 'theirs' WHERE code = 'c3'",
     "another row": "UPDATE b SET v = 'theirs' WHERE code = 'c9'",
     "a row less": "DELETE FROM b WHERE code = 'c9'",
     "a row more": "INSERT INTO b VALUES ('c50', 'theirs', 50)",
