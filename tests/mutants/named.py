@@ -1276,6 +1276,13 @@ MOVING = [
         (UNMOVED,),
     ),
     Named(
+        "what was left open is looked at again",
+        "engine/unmoved.py",
+        ' & (kept["kind"][at[known]] != OPEN)',
+        "",
+        (UNMOVED,),
+    ),
+    Named(
         "a new row may have a natural key that is taken",
         "engine/unmoved.py",
         "if way.mapping.mapping.match is not None and unproven(",
