@@ -91,6 +91,8 @@ def channel(
     asked = _asked(way, links, mappings)
     if isinstance(asked, str):
         return asked
+    if any(set(output.expression.names) & asked.lookups.keys() for output in asked.outputs if output.name in taker.key):
+        return f"the key of {taker.name} refers to another mapping"
     landing = target.landing(taker.dataset, tuple(output.name for output in asked.outputs))
     if isinstance(landing, Refusal):
         return landing.reason

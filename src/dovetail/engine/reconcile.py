@@ -234,12 +234,24 @@ class Reconcile:
         self._settle_quiet(decision)
         if not self.durable:
             return
+        with self.workspace.store.transaction():
+            self._hold(name)
+            self._note_seen(name, decision, writer.written)
+
+    def _note_seen(self, name: str, decision: Decision, written: Written) -> None:
+        """Leave behind what the next run needs to tell what moved."""
         if name in self.again:
-            keep_seen(self.again[name], writer.written, self.workspace)
+            keep_seen(self.again[name], written, self.workspace)
         elif name in self.watched:
-            keep_watched(self.watched[name], decision, writer.written, self.workspace)
+            keep_watched(self.watched[name], decision, written, self.workspace)
         else:
             self.workspace.store.digests.forget(name)
+
+    def _hold(self, name: str) -> None:
+        """Raise `Fenced` when another worker has taken a partition of the mapping over."""
+        for (mapping, _), partition in self.partitions.items():
+            if mapping == name:
+                partition.hold()
 
     def _stream(self, way: Loadable, desk: Desk, *, is_dry: bool = False) -> Load:
         return Load(
@@ -266,9 +278,7 @@ class Reconcile:
         if not self.durable:
             return
         with store.transaction():
-            for (mapping, _), partition in self.partitions.items():
-                if mapping == survey.mapping.name:
-                    partition.hold()
+            self._hold(survey.mapping.name)
             keep_quiet(store, decision)
 
 
