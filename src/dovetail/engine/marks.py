@@ -14,6 +14,7 @@ from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 
 _PAIR = 2
+_DIGITS_MAX = 76
 
 
 def mark(decision: Decision, seed: int) -> None:
@@ -40,11 +41,21 @@ def compare(decision: Decision, seed: int) -> bool:
             whole(taken(rows.shared.column(name), index[both]))
             for rows, index in zip(survey.sides, survey.index, strict=True)
         )
+        if pa.types.is_decimal(left.type) and pa.types.is_decimal(right.type):
+            left, right = _to_one_scale(left, right)
         if left.type == right.type:
             decision.marks[both, at, 1] = differs(left, right)
         else:
             decision.marks[:, at, :] = _marks(survey, name, row_seeds(survey.numbers, seed)).T
     return True
+
+
+def _to_one_scale(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Exact numbers of up to 38 digits with the same decimal places, which always fit."""
+    if left.type == right.type:
+        return left, right
+    kind = pa.decimal256(_DIGITS_MAX, max(left.type.scale, right.type.scale))
+    return left.cast(kind), right.cast(kind)
 
 
 def _marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
