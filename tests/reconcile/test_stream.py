@@ -363,6 +363,29 @@ def test_the_parents_of_a_whole_mapping_are_decided_whole(lab, fine, check, is_w
     assert made.verify().ok
 
 
+ABLE = """
+    members: {left: {dataset: p}, right: {dataset: pp}}
+    fields:
+      name: {left: name, right: name, owner: left}
+      size: {left: id}
+"""
+BOUND = """
+    members: {left: {dataset: c}, right: {dataset: cc}}
+    fields:
+      p: {left: p, right: p, owner: left}
+      q: {left: q, right: q, owner: left, check: {refers: [able, size]}}
+"""
+
+
+def test_what_a_check_looks_up_is_decided_whole(lab, fine):
+    made = lab({**PARENTS, "right": PARENTS["right"].replace("REFERENCES pp", "")}, {"able": ABLE, "bound": BOUND})
+    made.sql("left", "INSERT INTO p VALUES (10, 'one'), (20, 'two')")
+    made.sql("left", "INSERT INTO c VALUES (1, 1, 10), (2, 2, 30)")
+    summary = made.migrate()
+    assert "asks for its rows" in path(summary, "able")
+    assert [(one.mapping, one.refusal.key) for one in made.rejects()] == [("bound", "2")]
+
+
 # -------------------------------------------------------------------------------------------- rows that stand already
 
 STOCK = "CREATE TABLE b (code TEXT PRIMARY KEY, v TEXT, n INTEGER);"
@@ -433,6 +456,21 @@ def test_meeting_goes_on_after_a_crash(lab, fine, monkeypatch, at, after):
     assert made.sql("right", STANDS) == made.sql("left", "SELECT code, v, n FROM a ORDER BY n")
     assert asked(made, lambda store: store.crossref.paired("thing")) == ROWS
     assert writes(made.migrate()) == 0
+
+
+def test_a_load_that_was_overtaken_links_nothing(lab, fine, monkeypatch):
+    made = meeting(lab)
+    original = quiet.link_pairs
+
+    def late(store, partition, decision):
+        store.sequence.advance(f"{PARTITION} turn")
+        original(store, partition, decision)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dovetail.engine.load.link_pairs", late)
+        with pytest.raises(Fenced):
+            made.migrate()
+    assert asked(made, lambda store: store.crossref.count("thing")) == 0
 
 
 NOT_MET = {
