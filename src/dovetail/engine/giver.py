@@ -49,13 +49,17 @@ class Giver:
     def scopes(self) -> Iterator[Read]:
         """The giving member's rows, scope by scope, in the shared shape."""
         waiting: list[pa.RecordBatch] = []
+        room = SCOPE_ROWS
         with closing(self._batches()) as batches:
             for batch in batches:
-                waiting.append(batch)
-                if sum(one.num_rows for one in waiting) >= SCOPE_ROWS:
-                    yield self._seen(waiting)
-                    waiting = []
-        if any(batch.num_rows for batch in waiting):
+                at = 0
+                while batch.num_rows - at >= room:
+                    yield self._seen([*waiting, batch.slice(at, room)])
+                    at, waiting, room = at + room, [], SCOPE_ROWS
+                if at < batch.num_rows:
+                    waiting.append(batch.slice(at))
+                    room -= batch.num_rows - at
+        if waiting:
             yield self._seen(waiting)
 
     def _seen(self, batches: list[pa.RecordBatch]) -> Read:

@@ -23,6 +23,9 @@ from dovetail.model.key import decode_first
 from dovetail.model.type import Kind, Type
 
 Places = npt.NDArray[np.int64]
+KEPT_ROWS = 65_536
+"""New rows at most that are kept from being tried until they are created."""
+
 Sources: TypeAlias = "Bindings[str, npt.NDArray[np.integer]]"
 
 
@@ -99,6 +102,27 @@ class Putter:
         self.sources, self.origins = counting
         self.links = links
         self.parents = parents
+        self._tried: Put | None = None
+
+    def try_create(self, places: Places) -> Put:
+        """What the member should hold where these rows are created; kept for `create` where nothing can change until
+        then."""
+        put = self.put(places, create=True)
+        self._tried = put if len(places) <= KEPT_ROWS and self._is_final() else None
+        return put
+
+    def create(self, places: Places) -> Put:
+        """As `try_create`, now that the rows are created."""
+        tried, self._tried = self._tried, None
+        if tried is not None and np.array_equal(tried.places, places):
+            return tried
+        return self.put(places, create=True)
+
+    def _is_final(self) -> bool:
+        """Whether every row that a new one may refer to has its key already, or will not get one."""
+        referred = [name for name in self.fields_read(create=True) if name in self.survey.referred]
+        parents = {self.survey.parent_of(name) for name in referred}
+        return parents <= self.links.finished and self.survey.mapping.name not in parents
 
     def put(self, places: Places, *, create: bool) -> Put:
         """What the member should hold at these places. For rows to be created there is no old row: `old.x` is null."""

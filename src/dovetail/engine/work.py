@@ -108,7 +108,7 @@ def changed_columns(decision: Decision, side: int, put: Put) -> dict[str, Flags]
 def try_creates(decision: Decision, work: Work) -> None:
     """Put the rows to be created once, so that what cannot be written is known before the first write."""
     if len(work.creates):
-        hold_failures(decision, work, work.putter.put(work.creates, create=True))
+        hold_failures(decision, work, work.putter.try_create(work.creates))
 
 
 def hold_failures(decision: Decision, work: Work, put: Put) -> None:
