@@ -206,11 +206,14 @@ class Delivery:
     def _all_keys(self, receipt: Receipt, done: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
         """The keys of the rows that were written, at every member; of changed rows, where the state does not know
         them."""
+        is_new = self.decision.survey.fresh[self.chunk.places]
+        if self.chunk.verb is Verb.UPDATE and not is_new.any():
+            return {}
         keep = pa.array(done)
         keys = {rows.member.name: self._keys(side).filter(keep) for side, rows in enumerate(self.decision.survey.sides)}
         if self.chunk.verb is Verb.UPDATE:
-            is_new = pa.array(self.decision.survey.fresh[self.chunk.places]).filter(keep)
-            return {name: pc.if_else(is_new, column, None) for name, column in keys.items()}
+            is_told = pa.array(is_new).filter(keep)
+            return {name: pc.if_else(is_told, column, None) for name, column in keys.items()}
         if self.chunk.verb is Verb.CREATE:
             member = self.decision.survey.sides[self.work.side].member
             keys[member.name] = created_keys(self.chunk, receipt, member.key).filter(keep)

@@ -170,7 +170,7 @@ class Load:
 
     def existing(self) -> int:
         """How many rows stand in the filled member."""
-        return self._meeting.count() if self._meeting is not None else 0
+        return 0 if self._meeting is None else sum(self._before.values()) or self._meeting.count()
 
     def changes(self) -> int:
         """How many rows that stand in the filled member a load would change; nothing is written."""
