@@ -14,8 +14,8 @@ from dovetail.systems.connectors.csv.dialect import Dialect
 from dovetail.systems.connectors.csv.stream import MARK, Stream
 from dovetail.systems.files.folder import faults
 
-BLOCK_BYTES = 2 * 2**20
-"""What is held of a file at a time; a record that is longer makes it grow."""
+BLOCK_BYTES = 2**20
+"""The part of a file that is taken apart at once; Arrow reads up to 32 of them ahead. A longer record makes it grow."""
 
 RECORD_BYTES_MAX = 1 << 30
 """A record longer than this is an open quote rather than a value."""
