@@ -28,12 +28,7 @@ ORDER, PLAN, PROMISES, HISTORY = (f"{R}test_{name}.py" for name in ("order", "pl
 JUDGE, PAIR, GUARD = "tests/laws/test_judge.py", f"{ROOMS}test_pair.py", f"{ROOMS}test_plan.py"
 MARKS, FATES, KEYS, SQL = (f"{ROOMS}test_{name}.py" for name in ("fingerprint", "deletes", "key", "sql"))
 COLUMNS, LINKS = f"{ROOMS}test_pair_columns.py", f"{ROOMS}test_links.py"
-LOAD, BASED, UNMOVED, NETWORK = (
-    f"{R}test_stream.py",
-    f"{ROOMS}test_based.py",
-    f"{W}test_unmoved.py",
-    f"{W}test_network.py",
-)
+LOAD, BASED, UNMOVED = f"{R}test_stream.py", f"{ROOMS}test_based.py", f"{W}test_unmoved.py"
 SEALED, ROWS, HELD, WORK, STORE = (
     f"{ROOMS}test_state_{name}.py" for name in ("sealed", "rows", "quarantine", "work", "store")
 )
@@ -875,7 +870,7 @@ STREAMING = [
         "engine/giver.py",
         "after = batch.select(list(member.key)).slice(batch.num_rows - 1, 1)",
         "after = batch.select(list(member.key)).slice(0, 1)",
-        (NETWORK,),
+        (LOAD,),
     ),
     Named(
         "what a broken load wrote is not loaded again",

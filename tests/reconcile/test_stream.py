@@ -211,6 +211,26 @@ def test_what_was_intended_before_a_take_over_is_intended_anew(lab, fine, monkey
     assert arrived(made)
 
 
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_reading_that_breaks_goes_on_behind_the_last_row_that_came(made, monkeypatch, batches):
+    original, calls = Connector.read_after, []
+
+    def breaks(self, dataset, fields, *, after=None, digest=False):
+        calls.append(None if after is None else after.column(0).to_pylist())
+        reading = original(self, dataset, fields, after=after, digest=digest)
+        for at, batch in enumerate(reading):
+            if len(calls) == 1 and at == batches:
+                raise Unreachable("the connection was lost")
+            yield batch
+
+    monkeypatch.setattr(Connector, "read_after", breaks)
+    monkeypatch.setattr("dovetail.engine.attempt.PAUSE_FIRST_S", 0.001)
+    summary = made.migrate()
+    assert calls == [None, [batches * SCOPE]]
+    assert (summary.mappings["thing"].rows, summary.mappings["thing"].created) == (ROWS, ROWS)
+    assert arrived(made)
+
+
 # ------------------------------------------------------------------------------------------------- what is remembered
 
 
@@ -254,14 +274,20 @@ def test_rows_that_the_target_rewrote_are_remembered_as_they_stand(lab, fine):
     assert asked(made, lambda store: store.segments.pending(PARTITION)) == ()
     assert asked(made, lambda store: store.base.count("thing")) == ROWS
     assert writes(made.migrate()) == 0
+    before = asked(made, lambda store: store.base.load("thing").column("packed").to_pylist())
     made.sql("left", "UPDATE a SET n = 100 WHERE id = 1")
     assert made.migrate().mappings["thing"].updated == 1
-    assert asked(made, lambda store: store.base.count("thing")) == ROWS
+    after = asked(made, lambda store: store.base.load("thing").column("packed").to_pylist())
+    assert len(set(after) - set(before)) == 1
     assert writes(made.migrate()) == 0
+    assert asked(made, lambda store: store.base.load("thing").column("packed").to_pylist()) == after
 
 
 def test_no_base_is_kept_where_none_is_needed(made):
     made.migrate()
+    assert asked(made, lambda store: store.base.count("thing")) == 0
+    made.sql("left", "UPDATE a SET n = 100 WHERE id = 1")
+    assert made.migrate().mappings["thing"].updated == 1
     assert asked(made, lambda store: store.base.count("thing")) == 0
 
 
