@@ -201,6 +201,8 @@ def doubles(way: Loadable, source: Source) -> str:
     What a constraint of the system guarantees is believed; for the rest those columns alone are read once."""
     member = way.giver
     asked = unproven(way, is_guarded=isinstance(source, SupportsOrder))
+    if () in asked and _ascends(member, source):
+        asked.remove(())
     if not asked:
         return ""
     columns = tuple(dict.fromkeys([*member.key, *(name for cell in member.cells for name in cell.columns)]))
@@ -218,12 +220,14 @@ def doubles(way: Loadable, source: Source) -> str:
 
 
 def unproven(way: Loadable, *, is_guarded: bool) -> list[tuple[str, ...]]:
-    """The groups of shared fields (the empty one: the key) that may hold doubles as far as the catalog tells."""
+    """The groups of shared fields (the empty one: the key) that may hold doubles as far as the catalog tells, and the
+    key where it is to be asked about."""
     member, match = way.giver, way.mapping.mapping.match
     guarded = [set(part) for part in (member.dataset.key, *member.dataset.uniques) if part] if is_guarded else []
     asked: list[tuple[str, ...]] = []
     if not any(part <= set(member.key) for part in guarded):
         asked.append(())
+        guarded.append(set(member.key))
     if match is not None:
         known = [name for name in match.fields if member.cell(name) is not None]
         for part in [tuple(known)] if match.together else [(name,) for name in known]:
@@ -231,6 +235,26 @@ def unproven(way: Loadable, *, is_guarded: bool) -> list[tuple[str, ...]]:
             if part and not any(unique <= bare for unique in guarded):
                 asked.append(part)
     return asked
+
+
+def _ascends(member: CompiledMember, source: Source) -> bool:
+    """Whether the key is one whole number that grows from row to row: then nothing need be kept to know that none
+    stands twice."""
+    first, *more = member.key
+    if more or member.scope[first].kind is not Kind.INTEGER:
+        return False
+    last: int | None = None
+    with closing(iter(source.read(member.dataset, [first]))) as batches:  # type: ignore[type-var]
+        for batch in batches:
+            if batch.column(first).null_count:
+                return False
+            numbers = batch.column(first).to_numpy()
+            if not len(numbers):
+                continue
+            if (last is not None and numbers[0] <= last) or (numbers[1:] <= numbers[:-1]).any():
+                return False
+            last = int(numbers[-1])
+    return True
 
 
 def _reads(member: CompiledMember, part: tuple[str, ...]) -> set[str]:

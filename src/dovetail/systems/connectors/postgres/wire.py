@@ -18,7 +18,7 @@ from dovetail.systems.connectors.postgres.decimals import groups
 from dovetail.systems.connectors.postgres.declared import logical
 from dovetail.systems.connectors.postgres.stored import Column
 
-SLICE_BYTES = 16 * 2**20
+SLICE_BYTES = 4 * 2**20
 """About how many bytes are made ready at once."""
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
