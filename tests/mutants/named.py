@@ -1243,10 +1243,10 @@ MOVING = [
         (UNMOVED,),
     ),
     Named(
-        "what stands in quarantine is looked at again",
+        "where rows were left open, not everything is as it was",
         "engine/unmoved.py",
-        "keys = set(store.rejects.keys(name, giver))",
-        "keys = set()",
+        ' and not noted["kinds"][OPEN]',
+        "",
         (UNMOVED,),
     ),
     Named(

@@ -178,6 +178,7 @@ def test_what_moved_at_the_source_is_carried_over(loaded, sql):
     answer = loaded.migrate()
     assert path(answer) == MOVED
     assert answer.writes
+    assert loaded.sql("right", B) == loaded.sql("left", A)
     assert path(loaded.migrate()) == MOVED
     assert same(loaded)
 
