@@ -1,4 +1,4 @@
-"""Rows that stand in PostgreSQL are changed and looked up exactly, in binary form or as texts, and by the index of their key."""
+"""Rows that stand in PostgreSQL are changed and looked up exactly, in binary form or as texts, by the index of their key."""
 
 from __future__ import annotations
 

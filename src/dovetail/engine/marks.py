@@ -42,7 +42,7 @@ def compare(decision: Decision, seed: int) -> bool:
             for rows, index in zip(survey.sides, survey.index, strict=True)
         )
         if pa.types.is_decimal(left.type) and pa.types.is_decimal(right.type):
-            left, right = _to_one_scale(left, right)
+            left, right = to_one_scale(left, right)
         if left.type == right.type:
             decision.marks[both, at, 1] = differs(left, right)
         else:
@@ -50,7 +50,7 @@ def compare(decision: Decision, seed: int) -> bool:
     return True
 
 
-def _to_one_scale(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
+def to_one_scale(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Exact numbers of up to 38 digits with the same decimal places, which always fit."""
     if left.type == right.type:
         return left, right
