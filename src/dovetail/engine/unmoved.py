@@ -221,7 +221,10 @@ def moved(mapping: CompiledMapping, group: Sequence[CompiledMapping], workspace:
         return theirs
     standing = {way.giver.name: rows, way.taker.name: sum(versions.values())}
     lonely = store.crossref.count(mapping.name) - store.crossref.count(mapping.name, member=way.giver.name)
-    again = _union([_again(store, way), theirs])
+    left_open = _again(store, way)
+    if left_open.null_count:
+        return f"a row that only {way.taker.name} holds stands in quarantine or in conflict"
+    again = _union([left_open, theirs])
     is_still = (rows, total) == (noted["rows"], int(noted["total"])) and not noted["kinds"][OPEN]
     if is_still and not len(again):
         nothing = np.zeros(0, dtype=DIGESTED)
@@ -300,14 +303,15 @@ def _by_key(kept: Digested) -> Digested:
 
 
 def _again(store: Store, way: Loadable) -> pa.Array:
-    """The keys, at the giving member, of rows that stand in quarantine or in conflict."""
+    """The keys, at the giving member, of rows that stand in quarantine or in conflict; null for a row that it does not
+    hold."""
     name, giver = way.mapping.name, way.giver.name
     keys = set(store.rejects.keys(name, giver))
     numbers = [reject.refusal.row for reject in store.rejects.list(name) if reject.refusal.member != giver]
     numbers += [conflict.dispute.row for conflict in store.conflicts.list(name)]
     keys |= {conflict.dispute.keys[giver] for conflict in store.conflicts.list(name) if giver in conflict.dispute.keys}
     known = pa.array([number for number in numbers if number is not None], pa.int64())
-    return _union([pa.array(sorted(keys), pa.string()), store.crossref.keys(name, giver, known).drop_null()])
+    return _union([pa.array(sorted(keys), pa.string()), store.crossref.keys(name, giver, known)])
 
 
 def _union(parts: Sequence[pa.Array]) -> pa.Array:
