@@ -23,7 +23,7 @@ CHILD = """
       p: {left: parent, right: p, owner: left, ref: parent}
       q: {left: q, right: q, owner: left}
 """
-PARENTS, CHILDREN, KILLS = 6_000, 40_000, 8
+PARENTS, CHILDREN, KILLS = 20_000, 250_000, 8
 
 
 def start(made):

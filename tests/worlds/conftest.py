@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from world import World
 
-from dovetail.engine import attempt, write
+from dovetail.engine import attempt, giver, write
 from dovetail.errors import MissingDriver, Unreachable
 from dovetail.testing.servers.postgres import server
 
@@ -75,6 +75,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt, "PAUSE_FIRST_S", 0.01)
     monkeypatch.setattr(write, "CHUNK_ROWS", 100)
     monkeypatch.setattr(write, "CREATE_ROWS", 100)
+    monkeypatch.setattr(giver, "SCOPE_ROWS", 100)
 
 
 @pytest.fixture(scope="module")

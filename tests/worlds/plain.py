@@ -77,7 +77,7 @@ class Watch:
             self.waited.append(name)
 
         def advance(rows: int) -> None:
-            if not name.startswith("write"):
+            if not name.startswith(("write", "load")):
                 return
             self.chunks -= 1
             if self.chunks <= 0 and self.action is not None:

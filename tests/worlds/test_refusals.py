@@ -232,7 +232,7 @@ def test_a_column_that_changes_in_mid_run_is_never_written_wrongly(made, told, d
     told(
         f"column {drift} in mid-run", f"{error.code if error else 'rows in quarantine'}; {there} rows written before it"
     )
-    assert there == 100
+    assert there in (100, 200), "the second chunk is under way while the first one is confirmed"
     assert error is None or (isinstance(error, SchemaDrift) or error.code == "DV-308")
     assert "secret value" not in str(error)
 

@@ -25,14 +25,16 @@ def persist(
     work: Callable[[], _Result],
     progress: Progress,
     *,
+    tried: int = 0,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> _Result:
     """What `work` answers. Only an error whose remedy is to retry is met with another try; the last one is raised.
 
-    `work` begins from the start each time, so it must find out itself what an earlier try has left behind."""
+    `work` begins from the start each time, so it must find out itself what an earlier try has left behind; `tried`
+    times it was tried already."""
     limit = clock() + PATIENCE_S
-    for failed in range(1, TRIES_MAX + 1):
+    for failed in range(tried + 1, TRIES_MAX + 1):
         try:
             return work()
         except DovetailError as error:
