@@ -25,17 +25,19 @@ def persist(
     work: Callable[[], _Result],
     progress: Progress,
     *,
-    tried: int = 0,
+    after: DovetailError | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> _Result:
     """What `work` answers. Only an error whose remedy is to retry is met with another try; the last one is raised.
 
-    `work` begins from the start each time, so it must find out itself what an earlier try has left behind; `tried`
-    times it was tried already."""
+    `work` begins from the start each time, so it must find out itself what an earlier try has left behind. `after` is
+    how a first try ended that was made elsewhere."""
     limit = clock() + PATIENCE_S
-    for failed in range(tried + 1, TRIES_MAX + 1):
+    for failed in range(1, TRIES_MAX + 1):
         try:
+            if failed == 1 and after is not None:
+                raise after
             return work()
         except DovetailError as error:
             pause = pause_s(error, failed)

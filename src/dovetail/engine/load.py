@@ -302,7 +302,7 @@ class Load:
             if isinstance(landed, tuple):
                 if error.remedy is not Remedy.RETRY:
                     raise
-                persist(landed[1].attempt, self.progress, tried=1)
+                persist(landed[1].attempt, self.progress, after=error)
                 return True
             if error.remedy is not Remedy.RETRY and not isinstance(error, Refused):
                 raise
