@@ -134,12 +134,13 @@ def stream(asked: Asked, timeout_s: float) -> Iterator[pa.RecordBatch]:
     stopped = threading.Event()
     worker = threading.Thread(target=_work, args=(asked, box, stopped), name="dovetail-read", daemon=True)
     worker.start()
-    is_first = True
+    is_first, is_stuck = True, False
     try:
         while True:
             try:
                 came = box.get(timeout=timeout_s)
             except queue.Empty:
+                is_stuck = True
                 hint = "timeout_s gives more time"
                 raise Overdue(f"no answer within {timeout_s:g} s; the connection was left", hint=hint) from None
             if isinstance(came, Exception):
@@ -153,7 +154,8 @@ def stream(asked: Asked, timeout_s: float) -> Iterator[pa.RecordBatch]:
             is_first = False
     finally:
         stopped.set()
-        worker.join(_GOODBYE_S)
+        if not is_stuck:
+            worker.join(_GOODBYE_S)
 
 
 def _translated(error: Exception) -> Exception:
