@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -26,7 +27,8 @@ def seal():
 def does_not_open(read):
     with pytest.raises(StateFault) as caught:
         read()
-    assert "ada" not in str(caught.value).lower()
+    said = re.sub("state_[0-9a-f]+", "", str(caught.value).lower())  # a schema's drawn name may spell anything
+    assert "ada" not in said
 
 
 def swap(store, table, column="content"):
