@@ -1174,16 +1174,16 @@ MOVING = [
     ),
     Named(
         "rows with one key at the target are not poured",
-        "engine/pour.py",
-        "if there.null_count or len(there.unique()) < len(there):",
-        "if there.null_count:",
+        "engine/deliver.py",
+        "is_distinct = len(keys.unique()) == len(keys)",
+        "is_distinct = True",
         (UNMOVED,),
     ),
     Named(
         "rows with the key of another row are not poured",
-        "engine/pour.py",
-        "return bool(self.desk.store.crossref.rows(name, taker, there).null_count == len(there))",
-        "return True",
+        "engine/deliver.py",
+        "return is_distinct and bool(store.crossref.rows(mapping, member, keys).null_count == len(keys))",
+        "return is_distinct",
         (UNMOVED,),
     ),
     Named(

@@ -109,7 +109,9 @@ class Delivery:
         self._holding = self.partition.holding
         number = self.tries[-1].number
         segment = self._segment() if self._is_bulk else None
-        if segment is not None and not is_free(store, segment):
+        if segment is not None and not all(
+            are_free(store, segment.mapping, member, keys.drop_null()) for member, keys in segment.keys.items()
+        ):
             self._take_back(slice(None))
             self._is_bulk, segment = False, None
         failpoint(Point.INTENT_BEFORE)
@@ -162,10 +164,8 @@ class Delivery:
     def _keys(self, side: int) -> pa.Array:
         if side == self.work.side and self.chunk.keys is not None:
             return self.chunk.keys
-        return taken(
-            pa.array(self.decision.survey.sides[side].keys, pa.string()),
-            self.decision.survey.index[side, self.chunk.places],
-        )
+        survey = self.decision.survey
+        return taken(survey.sides[side].keys, survey.index[side, self.chunk.places])
 
     def _intent(self) -> bytes:
         """What is about to be written: enough to know the rows, no values."""
@@ -241,13 +241,8 @@ def created_keys(chunk: Chunk, receipt: Receipt, key: Sequence[str]) -> pa.Array
     return encode([receipt.keys.column(part) for part in key])
 
 
-def is_free(store: Store, segment: Segment) -> bool:
-    """Whether no key of these rows stands twice, or belongs to another row: what the target will say of such a row is
-    its own affair, and the row is dealt with alone."""
-    for member, keys in segment.keys.items():
-        given = keys.drop_null()
-        if len(given.unique()) < len(given) or store.crossref.rows(segment.mapping, member, given).null_count < len(
-            given
-        ):
-            return False
-    return True
+def are_free(store: Store, mapping: str, member: str, keys: pa.Array) -> bool:
+    """Whether none of these keys stands twice, or belongs to another row: what the target will say of such a row is its
+    own affair, and the row is dealt with alone."""
+    is_distinct = len(keys.unique()) == len(keys)
+    return is_distinct and bool(store.crossref.rows(mapping, member, keys).null_count == len(keys))

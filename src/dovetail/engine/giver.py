@@ -96,6 +96,7 @@ class Giver:
                 return
 
     def looks(self, passage: Passage, found: Channel) -> Iterator[Looked]:
+        """What the source tells of its rows, stretch by stretch, before they are poured."""
         after, giver = self._begun.after(self._way), self._way.giver
         digest = giver.columns if self._is_digested else None
         while True:

@@ -40,11 +40,7 @@ from dovetail.errors import DovetailError, Refused, Remedy
 from dovetail.model.finding import Finding
 from dovetail.model.key import encode
 from dovetail.model.run import MappingCount, MemberCount
-from dovetail.systems.protocol import (
-    SupportsOrder,
-    SupportsPassage,
-    SupportsVersions,
-)
+from dovetail.systems.protocol import SupportsOrder, SupportsPassage, SupportsVersions
 
 AHEAD = 1
 """Scopes that wait at most between reading and deciding."""
@@ -75,7 +71,7 @@ class Loaded:
 
 
 class Load:
-    """One mapping, streamed from the member that holds its rows into the member that holds none."""
+    """One mapping, streamed from the member that gives its rows into the one that is empty, or whose rows they meet."""
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""Whether a mapping can be loaded as a stream: every row comes from one member, and the other one holds nothing yet.
+"""Whether a mapping can be loaded as a stream: every row comes from one member, and the other one holds nothing yet, or
+only rows that each scope can look up.
 
 Then no row depends on a row that is read later, so rows are read, decided and written scope by scope, in bounded
 memory. Everything that could make rows depend on each other sends the mapping the whole way, with the reason.

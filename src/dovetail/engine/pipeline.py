@@ -80,11 +80,6 @@ class Lane(Generic[_Item]):
         self._thread = threading.Thread(target=self._run, name="dovetail-lane", daemon=True)
         self._thread.start()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a piece of work was given whose answer was not taken yet."""
-        return self._busy
-
     def give(self, work: Callable[[], _Item]) -> None:
         """Begin a piece of work; the answer of the one before must have been taken."""
         assert not self._busy

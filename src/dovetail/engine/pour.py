@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.deliver import Desk
+from dovetail.engine.deliver import Desk, are_free
 from dovetail.engine.ledger import Bulk
 from dovetail.engine.links import Links
 from dovetail.engine.loadable import Loadable
@@ -179,10 +179,7 @@ class Pour:
     def is_free(self) -> bool:
         """Whether each row has a key in the target that no other row has, as far as the state knows."""
         name, taker = self._channel.way.mapping.name, self._channel.way.taker.name
-        there = self._there
-        if there.null_count or len(there.unique()) < len(there):
-            return False
-        return bool(self.desk.store.crossref.rows(name, taker, there).null_count == len(there))
+        return not self._there.null_count and are_free(self.desk.store, name, taker, self._there)
 
     @property
     def is_intended(self) -> bool:

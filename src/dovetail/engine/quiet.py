@@ -26,7 +26,7 @@ def keep_quiet(store: Store, decision: Decision) -> None:
         keys = {}
         for side, rows in enumerate(survey.sides):
             positions = np.where(decision.active[side, places], survey.index[side, places], ABSENT)
-            keys[rows.member.name] = tuple(taken(pa.array(rows.keys, pa.string()), positions).to_pylist())
+            keys[rows.member.name] = tuple(taken(rows.keys, positions).to_pylist())
         claim = Claim(
             installation=store.meta.installation,
             mapping=name,

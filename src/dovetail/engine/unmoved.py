@@ -141,10 +141,7 @@ def note(store: Store, way: Loadable, sight: Sight, dependencies: Mapping[str, A
     if not sight.is_whole or not sight.versions:
         store.digests.forget(name)
         return
-    store.digests.note(
-        name,
-        {**dependencies, **sight.document()},
-    )
+    store.digests.note(name, {**dependencies, **sight.document()})
 
 
 def is_ours(before: Mapping[str, int], after: Mapping[str, int], ours: Mapping[str, int], replaced: int) -> bool:
