@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import pyarrow as pa
-
 from dovetail.errors import DeclarationError
-from dovetail.model.catalog import Catalog, Dataset
-from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.systems.connectors.parquet.format import Parquet
 from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.folder import Folder
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
-from dovetail.systems.protocol import Transaction
+from dovetail.systems.files.verbs import FileVerbs
 
 ENDINGS = (".parquet", ".pq")
 """The endings of files that are datasets."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Connector:
+class Connector(FileVerbs):
     """Reads the Parquet files of a folder, or one file; each is a dataset that is named by its stem.
 
     Types are those of the file. Nested values are carried as JSON text; a time finer than a microsecond is held.
@@ -53,42 +48,3 @@ class Connector:
     def _files(self) -> Files:
         store = Store(Folder(Path(self.path), ENDINGS), "parquet", self.timeout_s)
         return Files(store, Parquet(self.datasets, self.batch_rows))
-
-    def describe(self) -> Catalog:
-        """One dataset a file, by name."""
-        return self._files.describe()
-
-    def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Every row once, as the file was when the first batch was asked for."""
-        return self._files.read(dataset, fields)
-
-    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """The rows of those keys; the whole file is read for them."""
-        return self._files.lookup(dataset, fields, keys)
-
-    def create(self, dataset: Dataset) -> None:
-        """A file without rows, if there is none yet; its types and rules are remembered beside it."""
-        self._files.create(dataset)
-
-    def apply(self, dataset: Dataset, change: Change) -> Receipt:
-        """The change; the file is replaced as a whole, and no other writer is let in."""
-        return self._files.apply(dataset, change)
-
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """The only writer until its end; files and ledger are committed by one renaming."""
-        return self._files.transaction()
-
-    def raise_epoch(self, partition: str) -> int:
-        """The next epoch, once no transaction is open."""
-        return self._files.raise_epoch(partition)
-
-    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
-        """The entries of a partition, by chunk."""
-        return self._files.ledger(partition)
-
-    def forget(self, partition: str, chunk: int) -> None:
-        """Remove the entries up to and with `chunk`."""
-        self._files.forget(partition, chunk)
-
-    def close(self) -> None:
-        """Nothing is kept open."""
