@@ -29,6 +29,15 @@ class Contest:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Values of one shared field that no member holds as they are (a sum of edits, a union, a person's word): by place,
+    in order."""
+
+    places: Places
+    values: pa.Array
+
+
 @dataclass(slots=True)
 class Work:
     """What is to be written at one member. `changed` says, row for row with `updates`, which columns of `new` differ
@@ -64,6 +73,8 @@ class Decision:
     (`is_marked`); `sources` the member
     whose value counts, by field (-1: nobody's, the members keep theirs), `origins` the member whose value a new row
     gets.
+    `settled` holds, by field, values that no member holds; there `sources` and `origins` name the number after the last
+    member.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now. Where only some rows were looked at, `beyond` counts the others, and
     `standing` all rows of each member."""
@@ -78,6 +89,7 @@ class Decision:
     filtered: Flags
     left_out: Flags
     is_marked: bool = False
+    settled: dict[str, Settled] = field(default_factory=dict)
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +16,10 @@ The value itself is null there. A batch without such rows may leave the column o
 
 DIGEST = "dovetail_digest"
 """Extra column of a batch that was read: the server's own 64-bit digest of the row (int64)."""
+
+
+VERSION = "dovetail_version"
+"""Extra text column of noticed keys: the version (`SupportsVersions`) that the change gave its row."""
 
 
 class Verb(StrEnum):
@@ -89,3 +94,45 @@ class LedgerEntry:
     chunk: int
     run: str
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Rows that may have changed, as a feed tells it: hints, and never a value.
+
+    `keys` holds, by dataset, the parts of the rows' keys; a row that was changed twice is named twice, and an update of
+    a key names the old and the new one. The column `VERSION` may say which transaction it was. `whole` names the
+    datasets of which every row may have changed, with the reason. `cursor` is to be acknowledged once all that is dealt
+    with; `None` where there was nothing new. `more` is true where the feed holds more than was asked for."""
+
+    keys: Mapping[str, pa.RecordBatch]
+    whole: Mapping[str, str]
+    cursor: str | None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How a feed stands: the `way` in which it sees changes (`slot`, `triggers`), the datasets that it covers, the bytes
+    that it makes its system keep, and how many more that system keeps before it gives the feed up (`None`: no bound).
+
+    `lost` says why changes may have been missed, and is empty while none can have been."""
+
+    name: str
+    way: str
+    datasets: tuple[str, ...]
+    kept_bytes: int = 0
+    headroom_bytes: int | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """How changes and deletes of one dataset can be seen: the best `way` (`slot`, `triggers`, `digests`, `reading`), the
+    `missed` kinds of change (empty: none), what it costs the system in words, and why no better way is there."""
+
+    dataset: str
+    way: str
+    missed: str = ""
+    cost: str = ""
+    reason: str = ""

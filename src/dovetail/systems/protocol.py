@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 
 from dovetail.model.catalog import Catalog, Dataset
-from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
 from dovetail.systems.push import Asked, Landing, Refusal
 
 
@@ -112,6 +112,43 @@ class SupportsVersions(Protocol):
 
     def besides(self, dataset: Dataset, versions: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The keys of the rows whose version is none of these."""
+        ...
+
+
+@runtime_checkable
+class SupportsCapture(Protocol):
+    """Can note which rows change, from the moment at which it is told to; a feed holds keys, never values."""
+
+    def visibility(self, datasets: Sequence[Dataset]) -> Sequence[Visibility]:
+        """How changes of these datasets can be seen here, with the rights that we have."""
+        ...
+
+    def capture(self, feed: str, datasets: Sequence[Dataset]) -> Feed:
+        """Make the feed cover exactly these datasets, and mend what it lacks. Once this returns, no change that is
+        committed later goes unnoticed; what was noted before and not yet acknowledged stays.
+
+        `Refused` where it cannot be made without making the application's own writes fail."""
+        ...
+
+    def feed(self, feed: str) -> Feed | None:
+        """How the feed stands; `None` where it was never made."""
+        ...
+
+    def release(self, feed: str) -> None:
+        """Take the feed and everything that was made for it away again."""
+        ...
+
+    def noticed(self, feed: str, *, rows: int) -> Noticed:
+        """What was noted and not acknowledged, the oldest first, about `rows` changes at most (whole transactions);
+        the same again when asked again. A change that commits late is seen late, and never missed."""
+        ...
+
+    def acknowledge(self, feed: str, cursor: str) -> None:
+        """Forget what `noticed` gave up to that cursor."""
+        ...
+
+    def await_changes(self, feed: str, timeout_s: float) -> bool:
+        """Wait until something may have been noted, at most so long; a spurious `True` is harmless."""
         ...
 
 
