@@ -349,21 +349,21 @@ AGREEING = [
 DECIDING = [
     Named(
         "rows that `where` leaves out are frozen",
-        "engine/decide.py",
+        "engine/fate.py",
         "        filtered[at] |= ~rows.wanted[positions]\n",
         "",
         (DELETES,),
     ),
     Named(
         "a row that is softly deleted is gone",
-        "engine/decide.py",
+        "engine/fate.py",
         "        active[side, at[soft]] = False\n",
         "",
         (PROMISES,),
     ),
     Named(
         "an edit beside the owner saves no row",
-        "engine/decide.py",
+        "engine/fate.py",
         "changed[line, at, other] and owner in (None, survey.sides[other].member.name)",
         "changed[line, at, other]",
         (DELETES,),
@@ -377,7 +377,7 @@ DECIDING = [
     ),
     Named(
         "a delete that a filter explains is none",
-        "engine/decide.py",
+        "engine/fate.py",
         "survey.vanished.any(axis=0) & ~decision.filtered",
         "survey.vanished.any(axis=0)",
         (PROMISES, DELETES),

@@ -9,7 +9,8 @@ from dovetail.engine.agreed import Agreed
 from dovetail.engine.arrays import listed, taken
 from dovetail.engine.check import check_rows
 from dovetail.engine.contest import settle_contests
-from dovetail.engine.decision import Contest, Decision, Flags, Surroundings
+from dovetail.engine.decision import Decision, Flags, Surroundings
+from dovetail.engine.fate import taking_part, vanished
 from dovetail.engine.links import Links
 from dovetail.engine.marks import compare, mark
 from dovetail.engine.put import Places
@@ -17,15 +18,14 @@ from dovetail.engine.survey import Survey
 from dovetail.engine.work import find_updates, try_creates, work_at
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMapping
-from dovetail.merge.deletes import Fate, fate
 from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, Verdict, first_of, judge
-from dovetail.model.mapping import DeleteRule, Rule, SharedField
+from dovetail.model.mapping import Rule, SharedField
 
 
 def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     """Decide a whole mapping."""
     present = survey.index != ABSENT
-    active, filtered = _active(survey, present)
+    active, filtered = taking_part(survey, present)
     decision = Decision(
         survey=survey,
         agreed=agreed,
@@ -38,7 +38,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         left_out=np.zeros(len(survey), dtype=np.bool_),
     )
     contested = _judge_fields(decision, around.seed)
-    gone = _vanished(decision)
+    gone = vanished(decision)
     settle_contests(decision, contested, around)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
     check_rows(survey, decision.origins, to_check, around.lookup)
@@ -76,21 +76,6 @@ def refresh(decision: Decision, around: Surroundings) -> None:
         flags[waiting] = True
         work.leave_out(flags)
     _note_held(decision, around.links)
-
-
-def _active(survey: Survey, present: Flags) -> tuple[Flags, Flags]:
-    """Where a member holds the row and shares it, and which rows a `where` leaves out (then the whole pair is
-    frozen)."""
-    active = present.copy()
-    filtered = np.zeros(len(survey), dtype=np.bool_)
-    for side, rows in enumerate(survey.sides):
-        at = np.flatnonzero(present[side])
-        positions = survey.index[side, at]
-        filtered[at] |= ~rows.wanted[positions]
-        soft = rows.gone[positions]
-        active[side, at[soft]] = False
-        survey.vanished[side, at[soft]] = True
-    return active & ~filtered, filtered
 
 
 def _judge_fields(decision: Decision, seed: int) -> dict[str, Places]:
@@ -176,38 +161,6 @@ def field_rule(mapping: CompiledMapping, shared: SharedField) -> FieldRule:
         policy=shared.policy,
         divergence_allowed=shared.elsewhere == "keep",
     )
-
-
-def _vanished(decision: Decision) -> dict[int, tuple[int, Fate]]:
-    """For each row that vanished at one member: that member, and the row's fate."""
-    survey = decision.survey
-    fates: dict[int, tuple[int, Fate]] = {}
-    owners = [field.owner if isinstance(field.owner, str) else None for field in survey.mapping.mapping.fields]
-    places = np.flatnonzero(survey.vanished.any(axis=0) & ~decision.filtered & ~decision.held)
-    cells = decision.agreed.cells[places]
-    changed = (cells["agreement"] > 0) & (cells["mark"] != decision.marks[places])
-    for line, place in enumerate(places):
-        side = int(survey.vanished[:, place].argmax())
-        others = np.flatnonzero(decision.active[:, place]).tolist()
-        edited = any(
-            changed[line, at, other] and owner in (None, survey.sides[other].member.name)
-            for at, owner in enumerate(owners)
-            for other in others
-        )
-        rule = survey.sides[side].member.member.deletes
-        verdict = fate(rule, anywhere=bool(len(others)), edited_elsewhere=edited)
-        fates[int(place)] = (side, verdict)
-        if verdict is Fate.ASK:
-            name = survey.sides[side].member.name
-            why = "`deletes` does not say what that means"
-            if rule is DeleteRule.SOFT:
-                why = "soft deletes are carried out by continuous sync only"
-            elif rule is DeleteRule.ASK:
-                why = "`deletes` asks"
-            decision.contests.append(Contest(int(place), "", f"the row is gone at {name}, and {why}"))
-        elif verdict is Fate.FORGET:
-            decision.forgotten.append(int(place))
-    return fates
 
 
 def _note_held(decision: Decision, links: Links) -> None:
