@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 from dovetail.engine.arrays import taken
 from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Work
+from dovetail.engine.journaling import journal
 from dovetail.engine.ledger import Bulk, Claim
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
-from dovetail.engine.record import journal, settle_base
+from dovetail.engine.record import settle_base
 from dovetail.failpoints import Point, failpoint
 from dovetail.merge.packed import CELL
 from dovetail.model.change import Change, Receipt, Verb

@@ -1,4 +1,4 @@
-"""What a write leaves behind in our memory: the base afterwards, and the journal."""
+"""What a write leaves behind in our memory: the base afterwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import is_whole, rows_of, taken, whole
+from dovetail.engine.arrays import is_whole, whole
 from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.marks import mark
 from dovetail.engine.put import Places, Sources, shared_column
@@ -16,12 +16,6 @@ from dovetail.identity.pair import ABSENT
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 from dovetail.model.carrier import recast
 from dovetail.model.change import Receipt, Verb
-from dovetail.state.columnar import Changes
-from dovetail.state.journal import Created, JournalEntry
-from dovetail.state.store import Store
-
-COLUMNS_MIN = 500
-"""Changes of one chunk from which they are journaled column by column."""
 
 
 def settle_base(
@@ -171,31 +165,3 @@ def _own_after(decision: Decision, work: Work, chunk: Chunk, receipt: Receipt, d
         else:
             columns[name] = pc.take(decision.survey.sides[work.side].own.column(name), old)
     return pa.table(columns)
-
-
-def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Chunk, number: int) -> None:
-    """Keep what a chunk is about to do: for rows that stand there the values before and after; for new rows the key and
-    the chunk only."""
-    survey = decision.survey
-    member = survey.sides[work.side].member
-    numbers = survey.numbers[chunk.places].tolist()
-    if chunk.verb is Verb.CREATE:
-        keys = chunk.keys.to_pylist() if chunk.keys is not None else [""] * len(numbers)
-        store.journal.append_created(run, survey.mapping.name, Created(member.name, number, numbers, keys))
-        return
-    position = survey.index[work.side, chunk.places]
-    key_texts = taken(survey.sides[work.side].keys, position)
-    if len(numbers) >= COLUMNS_MIN:
-        after_all = chunk.rows if chunk.verb is Verb.UPDATE else None
-        rows = survey.numbers[chunk.places]
-        changes = Changes(member.name, chunk.verb, number, rows, key_texts, chunk.expected, after_all)
-        store.journal.append_changes(run, survey.mapping.name, changes)
-        return
-    keys = key_texts.to_pylist()
-    before = rows_of(chunk.expected) if chunk.expected is not None else [None] * len(keys)
-    after = rows_of(chunk.rows) if chunk.verb is Verb.UPDATE else [None] * len(keys)
-    entries = [
-        JournalEntry(row, member.name, chunk.verb, key, old, new, chunk=number)
-        for row, key, old, new in zip(numbers, keys, before, after, strict=True)
-    ]
-    store.journal.append(run, survey.mapping.name, entries)
