@@ -171,7 +171,7 @@ def test_a_run_that_was_stopped_did_not_end_clean(project, run, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dovetail.steps.migrate.account", stop)
+    monkeypatch.setattr("dovetail.engine.whole.account", stop)
     assert run("migrate").code == 130
     monkeypatch.undo()
     monkeypatch.chdir(project)

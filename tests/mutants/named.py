@@ -436,7 +436,7 @@ DECIDING = [
 PLANNING = [
     Named(
         "the guard holds a run",
-        "steps/migrate.py",
+        "engine/whole.py",
         "    if reasons:\n",
         "    if False:\n",
         (DELETES,),
@@ -1301,8 +1301,8 @@ MOVING = [
     Named(
         "the digest that is kept is that of the values read",
         "engine/again.py",
-        "batches = list(source.digest_lookup(dataset, giver.columns, _parts(giver, moved.keys)))\n    filled",
-        "batches = list(source.digest_lookup(dataset, giver.columns, _parts(giver, moved.keys)))\n"
+        "batches = list(source.digest_lookup(dataset, giver.columns, parts_of(giver, moved.keys)))\n    filled",
+        "batches = list(source.digest_lookup(dataset, giver.columns, parts_of(giver, moved.keys)))\n"
         "    batches = [one.set_column(one.num_columns - 1, DIGEST, moved.rest['digest'][: one.num_rows])"
         " for one in batches]\n    filled",
         (UNMOVED,),

@@ -15,7 +15,7 @@ from dovetail.engine.book import NO_ROW
 from dovetail.engine.decide import decide
 from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.loadable import Loadable, rows_hang_together
-from dovetail.engine.rows import MemberRows, one_table, see
+from dovetail.engine.rows import MemberRows, one_table, parts_of, see
 from dovetail.engine.scoped import ScopeLinks
 from dovetail.engine.survey import follow_references, take_survey
 from dovetail.engine.unmoved import Moved, Sight, about, can_be_told, digested, is_ours, kinds_of, note
@@ -24,7 +24,6 @@ from dovetail.engine.write import Written
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import DIGEST, Verb
-from dovetail.model.key import decode
 from dovetail.state.digests import Digested
 from dovetail.systems.protocol import SupportsDigest, SupportsLookup, SupportsOrder, SupportsVersions
 
@@ -54,9 +53,9 @@ def look_again(moved: Moved, around: Surroundings, workspace: Workspace, *, for_
     assert isinstance(source, SupportsDigest)
     assert isinstance(target, SupportsLookup)
     dataset = replace(giver.dataset, key=giver.key)
-    batches = list(source.digest_lookup(dataset, giver.columns, _parts(giver, moved.keys)))
+    batches = list(source.digest_lookup(dataset, giver.columns, parts_of(giver, moved.keys)))
     filled = replace(taker.dataset, key=taker.key)
-    standing = target.lookup(filled, taker.columns, _parts(taker, taken_keys.drop_null()))
+    standing = target.lookup(filled, taker.columns, parts_of(taker, taken_keys.drop_null()))
     sides = [_seen(moved, giver, batches), _seen(moved, taker, standing)]
     if way.source:
         sides.reverse()
@@ -74,12 +73,6 @@ def look_again(moved: Moved, around: Surroundings, workspace: Workspace, *, for_
     decision.beyond, decision.standing = moved.counted, moved.standing
     found = [batch.column(DIGEST).to_numpy() for batch in batches if batch.num_rows]
     return Again(moved, decision, np.concatenate(found) if found else np.zeros(0, dtype=np.int64))
-
-
-def _parts(member: CompiledMember, keys: pa.Array) -> pa.RecordBatch:
-    """Keys as a system is asked for them."""
-    columns = decode(keys.to_pylist(), [member.scope[part] for part in member.key])
-    return pa.RecordBatch.from_arrays(columns, names=list(member.key))
 
 
 def _seen(moved: Moved, member: CompiledMember, batches: Iterable[pa.RecordBatch]) -> MemberRows:

@@ -14,7 +14,7 @@ from dovetail.engine.progress import Progress
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import UNREADABLE
-from dovetail.model.key import encode
+from dovetail.model.key import decode, encode
 from dovetail.systems.protocol import Source
 
 _WHERE = "dovetail_where"
@@ -126,6 +126,12 @@ def _outputs(mapping: CompiledMapping, member: CompiledMember) -> list[Output]:
     if member.gone is not None:
         outputs.append(Output(_GONE, member.gone))
     return outputs
+
+
+def parts_of(member: CompiledMember, keys: pa.Array) -> pa.RecordBatch:
+    """Keys as a system is asked for them."""
+    columns = decode(keys.to_pylist(), [member.scope[part] for part in member.key])
+    return pa.RecordBatch.from_arrays(columns, names=list(member.key))
 
 
 def one_table(member: CompiledMember, batches: list[pa.RecordBatch]) -> tuple[pa.Table, pa.ChunkedArray | None]:

@@ -86,7 +86,7 @@ def take_survey(
 ) -> Survey:
     """Pair all rows of a mapping and number the new ones; `parents` are all compiled mappings by name."""
     known = links.known(mapping.name)
-    naturals = [_naturals(mapping, rows, links, parents) for rows in sides]
+    naturals = [naturals_of(mapping, rows, links, parents) for rows in sides]
     linked = [_linked(mapping, rows, links) for rows in sides]
     if mapping.mapping.match is None:
         nothing = [np.full(len(rows), -1, dtype=np.int64) for rows in sides]
@@ -167,7 +167,7 @@ def _problem(dispute: Dispute, sides: Sequence[MemberRows], at: tuple[int, int])
     return Problem(dispute.code, dispute.reason + candidates, sides[at[0]].member.name, check="match")
 
 
-def _naturals(
+def naturals_of(
     mapping: CompiledMapping, rows: MemberRows, links: Links, parents: Bindings[str, CompiledMapping]
 ) -> Naturals:
     """The fields by which rows may be paired, each as a column; a reference by the number of the row that it names."""

@@ -15,11 +15,11 @@ from dovetail.engine.decision import Decision, Work
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.progress import Progress
 from dovetail.engine.reconcile import Pass, Reconcile
+from dovetail.engine.whole import guard_reasons
 from dovetail.engine.workspace import Workspace
 from dovetail.failpoints import Point, failpoint
 from dovetail.identity.pair import ABSENT
 from dovetail.model.run import Summary
-from dovetail.plan.guard import Blast, trips
 from dovetail.plan.manifest import Manifest, write_plan
 
 SAMPLES_MAX = 5
@@ -92,25 +92,6 @@ def write_file(workspace: Workspace, summary: Summary, decisions: Sequence[Decis
     failpoint(Point.PLAN_WRITTEN)
     part.replace(path)
     failpoint(Point.PLAN_AFTER)
-
-
-def guard_reasons(decisions: Sequence[Decision], *, allowed: int | None = None) -> list[str]:
-    """Why the guard would hold these decisions, one reason a mapping and member."""
-    reasons = []
-    for decision in decisions:
-        for work in decision.work:
-            rows = decision.survey.sides[work.side]
-            blast = Blast(
-                mapping=decision.survey.mapping.name,
-                member=rows.member.name,
-                updates=len(work.updates),
-                deletes=len(work.deletes),
-                existing=len(rows) if decision.standing is None else decision.standing[rows.member.name],
-            )
-            reason = trips(decision.survey.mapping.mapping.guard, blast, allowed=allowed)
-            if reason:
-                reasons.append(f"{blast.mapping}.{blast.member}: {reason}")
-    return reasons
 
 
 def samples(decision: Decision) -> list[Sample]:
