@@ -124,11 +124,39 @@ _SEGMENTS = (
     "CREATE TABLE digest_notes (mapping TEXT NOT NULL PRIMARY KEY, document TEXT NOT NULL) CLUSTERED",
 )
 
+_DETACHED = (
+    """CREATE TABLE detached (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, row_id BIGINT NOT NULL,
+        PRIMARY KEY (mapping, member, row_id)) CLUSTERED""",
+)
+
+_DECREES = (
+    """CREATE TABLE decrees (
+        decree_id BIGINT NOT NULL PRIMARY KEY, mapping TEXT NOT NULL, row_id BIGINT NOT NULL, field TEXT NOT NULL,
+        at_member TEXT NOT NULL, kind TEXT NOT NULL, conflict_id BIGINT, run_id TEXT NOT NULL, status TEXT NOT NULL,
+        how TEXT NOT NULL, issued_at TEXT NOT NULL, closed_at TEXT, content BYTES NOT NULL)""",
+    "CREATE UNIQUE INDEX decrees_open ON decrees (mapping, row_id, field, at_member) WHERE status = 'open'",
+    "CREATE INDEX decrees_row ON decrees (mapping, row_id)",
+    "CREATE INDEX decrees_conflict ON decrees (conflict_id) WHERE conflict_id IS NOT NULL",
+    "CREATE INDEX conflicts_row ON conflicts (mapping, row_id)",
+    "CREATE INDEX rejects_row ON rejects (mapping, member, row_key) WHERE status = 'open'",
+    "CREATE INDEX journal_run ON journal (run_id)",
+    """CREATE TABLE journal_open (
+        part TEXT NOT NULL, chunk BIGINT NOT NULL, block BIGINT NOT NULL, entries BIGINT NOT NULL,
+        PRIMARY KEY (part, chunk, block)) CLUSTERED""",
+    """CREATE TABLE journal_void (block BIGINT NOT NULL, row_id BIGINT NOT NULL, PRIMARY KEY (block, row_id))
+CLUSTERED""",
+)
+
 REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)
 CLUSTERED"""
 """The table that says which steps were taken; made before the first of them."""
 
-MIGRATIONS = (Migration(1, "beginning", _BEGINNING), Migration(2, "segments", (*_SEGMENTS, *_SPANS_ANEW)))
+MIGRATIONS = (
+    Migration(1, "beginning", _BEGINNING),
+    Migration(2, "segments", (*_SEGMENTS, *_SPANS_ANEW)),
+    Migration(3, "detached", _DETACHED),
+)
 """Every step, in order."""
 
 FORMAT = MIGRATIONS[-1].number

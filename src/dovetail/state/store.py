@@ -12,6 +12,8 @@ from dovetail.state.base import Base
 from dovetail.state.conflicts import Conflicts
 from dovetail.state.crossref import Crossref
 from dovetail.state.database import Clock, Connection, Database
+from dovetail.state.decrees import Decrees
+from dovetail.state.detached import Detached
 from dovetail.state.digests import Digests
 from dovetail.state.intents import Intents
 from dovetail.state.journal import Journal
@@ -56,7 +58,9 @@ class Store:
         self.journal = Journal(database, seal, shelf)
         self.conflicts = Conflicts(database, seal)
         self.rejects = Rejects(database, seal)
+        self.decrees = Decrees(database, seal)
         self.loads = Loads(database)
+        self.detached = Detached(database)
         self.digests = Digests(database)
         self.leases = Leases(database, clock)
         self.sequence = Sequence(database)
