@@ -156,6 +156,7 @@ MIGRATIONS = (
     Migration(1, "beginning", _BEGINNING),
     Migration(2, "segments", (*_SEGMENTS, *_SPANS_ANEW)),
     Migration(3, "detached", _DETACHED),
+    Migration(4, "decrees", _DECREES),
 )
 """Every step, in order."""
 
