@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from dovetail.errors import DeclarationError
 
@@ -193,7 +193,22 @@ def _carry_out(order: Order) -> None:
             time.sleep(order.delay_s)
 
 
-_watch: _Watch | None = None
+class Watcher(Protocol):
+    """Somebody who is told of every passage."""
+
+    def passed(self, point: Point) -> None:
+        """The program is at this point; whatever is raised here is raised there."""
+        ...
+
+
+_watch: Watcher | None = None
+
+
+def watch(watcher: Watcher | None) -> Watcher | None:
+    """Let `watcher` see every passage in place of whoever saw them before, who is the answer; `None`: nobody."""
+    global _watch
+    former, _watch = _watch, watcher
+    return former
 
 
 def failpoint(point: Point) -> None:

@@ -92,9 +92,9 @@ class Store:
         self.close()
 
 
-def open_state(address: str | Path, *, key: bytes, clock: Clock, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
-    """The state at a path, or in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`); made when it is not
-    there.
+def open_state(address: str | Path | Connection, *, key: bytes, clock: Clock, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+    """The state at a path, in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`), or behind a connection;
+    made when it is not there.
 
     An older format is brought up to date. A newer one, a damaged one and the wrong key are a `StateFault`.
     """
@@ -109,7 +109,9 @@ def open_state(address: str | Path, *, key: bytes, clock: Clock, busy_timeout_s:
         raise
 
 
-def _connection(address: str | Path, busy_timeout_s: float) -> Connection:
+def _connection(address: str | Path | Connection, busy_timeout_s: float) -> Connection:
+    if not isinstance(address, str | Path):
+        return address
     text = str(address)
     if text.startswith(("postgresql://", "postgres://")):
         from dovetail.state.postgres import PostgresSchema
