@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dovetail.state import lossless
-from dovetail.state.database import Database, Row
+from dovetail.state.database import Database, Row, Rows, listed, stamp
 from dovetail.state.dialect import Load
 from dovetail.state.seal import Seal
 
 _OPEN = "SELECT mark, conflict_id FROM conflicts WHERE mapping = ? AND status = 'open'"
+_OPEN_OF = """SELECT mark, conflict_id FROM conflicts WHERE mapping = ? AND status = 'open'
+AND row_id IN BIGINTS(?)"""
 _NEW = Load(
     "conflicts",
     (
@@ -37,13 +40,22 @@ _GET = f"SELECT {_COLUMNS} FROM conflicts WHERE conflict_id = ?"  # noqa: S608 -
 _LIST = f"SELECT {_COLUMNS} FROM conflicts WHERE status = ? ORDER BY conflict_id LIMIT ?"  # noqa: S608 - as above
 _LIST_OF = f"""SELECT {_COLUMNS} FROM conflicts WHERE mapping = ? AND status = ?
 ORDER BY conflict_id LIMIT ?"""  # noqa: S608 - as above
+_OF_ROW = f"""SELECT {_COLUMNS} FROM conflicts WHERE mapping = ? AND row_id = ?
+ORDER BY conflict_id"""  # noqa: S608 - as above
+_FOUND = f"""SELECT {_COLUMNS} FROM conflicts WHERE status = 'open' AND (? = '' OR mapping = ?)
+AND (? = '' OR field = ?) AND (? = '' OR code = ?) AND opened_at <= ? ORDER BY conflict_id"""  # noqa: S608 - as above
 _CLOSE = "UPDATE conflicts SET status = 'resolved', how = ?, closed_at = ? WHERE conflict_id = ? AND status = 'open'"
 _CLOSE_ABSENT = """UPDATE conflicts SET status = 'gone', how = ?, closed_at = ?
 WHERE mapping = ? AND status = 'open' AND last_run <> ?"""
+_GONE = """UPDATE conflicts SET status = 'gone', how = ?, closed_at = ?
+WHERE conflict_id IN BIGINTS(?) AND status = 'open'"""
+_PRUNE = "DELETE FROM conflicts WHERE status <> 'open' AND closed_at < ?"
 _COUNT = "SELECT mapping, count(*) FROM conflicts WHERE status = 'open' GROUP BY mapping ORDER BY mapping"
 
 LISTED_MAX = 100_000
 """Conflicts at most in one listing."""
+
+_ALWAYS = "9999"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,17 @@ class Conflict:
     opened_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which open conflicts are meant; what is empty does not matter. `before` is when they were opened at the latest."""
+
+    mapping: str = ""
+    member: str = ""
+    field: str = ""
+    code: str = ""
+    before: dt.datetime | None = None
+
+
 class Conflicts:
     """Numbered conflicts; one that is met again by a later run keeps its number."""
 
@@ -87,8 +110,35 @@ class Conflicts:
 
     def record(self, run: str, mapping: str, disputes: Sequence[Dispute]) -> None:
         """Open a conflict for each dispute, or bring the open one about the same thing up to date."""
+        if disputes:
+            rows = [dispute.row for dispute in disputes if dispute.row is not None]
+            self._record(run, mapping, disputes, rows=rows if len(rows) == len(disputes) else None)
+
+    def settle(self, run: str, mapping: str, disputes: Sequence[Dispute], *, rows: Rows | None) -> int:
+        """As `record`, and close the others about these rows (`None`: about any row of the mapping), which were all
+        looked at. The number closed."""
         with self._database.transaction():
-            standing = {bytes(mark): number for mark, number in self._database.rows(_OPEN, mapping)}
+            left = self._record(run, mapping, disputes, rows=rows)
+            how = f"not met by run {run}"
+            return self._database.run(_GONE, how, self._database.now(), left) if left else 0
+
+    def is_any(self, mapping: str, rows: Rows) -> bool:
+        """Whether a conflict about one of these rows is open."""
+        return bool(self._standing(mapping, rows))
+
+    def _standing(self, mapping: str, rows: Rows | None) -> dict[bytes, int]:
+        """The open conflicts about these rows, or about any."""
+        if rows is None:
+            found = self._database.rows(_OPEN, mapping)
+        else:
+            found = self._database.rows(_OPEN_OF, mapping, listed(rows))
+        return {bytes(mark): number for mark, number in found}
+
+    def _record(self, run: str, mapping: str, disputes: Sequence[Dispute], *, rows: Rows | None) -> list[int]:
+        """Open conflicts, or bring them up to date; the numbers of the open ones about these rows that were not
+        met."""
+        with self._database.transaction():
+            standing = self._standing(mapping, rows)
             latest = {self._mark(mapping, dispute): dispute for dispute in disputes}
             again = [
                 (run, dispute.reason, self._sealed(mark, dispute), standing[mark])
@@ -99,6 +149,7 @@ class Conflicts:
             fresh = [(mark, dispute) for mark, dispute in latest.items() if mark not in standing]
             if fresh:
                 self._open(run, mapping, fresh)
+            return [number for mark, number in standing.items() if mark not in latest]
 
     def _open(self, run: str, mapping: str, fresh: Sequence[tuple[bytes, Dispute]]) -> None:
         first, now = self._database.draw("conflict", len(fresh)), self._database.now()
@@ -135,6 +186,19 @@ class Conflicts:
             found = self._database.rows(_LIST_OF, mapping, status, count)
         return tuple(self._conflict(row) for row in found)
 
+    def find(self, sought: Sought) -> Iterable[Conflict]:
+        """The open conflicts that are meant, by number, however many there are."""
+        before = _ALWAYS if sought.before is None else stamp(sought.before)
+        words = (sought.mapping, sought.mapping, sought.field, sought.field, sought.code, sought.code)
+        for row in self._database.rows(_FOUND, *words, before):
+            conflict = self._conflict(row)
+            if not sought.member or sought.member in conflict.dispute.keys:
+                yield conflict
+
+    def of_row(self, mapping: str, row: int) -> tuple[Conflict, ...]:
+        """Every conflict about one shared row, whatever became of it, by number."""
+        return tuple(self._conflict(found) for found in self._database.rows(_OF_ROW, mapping, row))
+
     def counts(self) -> dict[str, int]:
         """How many conflicts of each mapping are open."""
         return dict(self._database.rows(_COUNT))
@@ -151,6 +215,10 @@ class Conflicts:
     def close_absent(self, run: str, mapping: str) -> int:
         """Close what this run, which looked at every row of the mapping, did not meet again. The number closed."""
         return self._database.run(_CLOSE_ABSENT, f"not met by run {run}", self._database.now(), mapping, run)
+
+    def prune(self, before: dt.datetime) -> int:
+        """Forget conflicts that ended before that time; how many."""
+        return self._database.run(_PRUNE, stamp(before))
 
     def _mark(self, mapping: str, dispute: Dispute) -> bytes:
         keys = [part for link in sorted(dispute.keys.items()) for part in link]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dovetail.state import lossless
-from dovetail.state.database import Database, Keys, Row, listed
+from dovetail.state.database import Database, Keys, Row, Rows, listed, stamp
 from dovetail.state.dialect import Load
 from dovetail.state.seal import Seal
 
 _OPEN = "SELECT mark, reject_id FROM rejects WHERE mapping = ? AND status = 'open'"
+_OPEN_KEYS = """SELECT mark, reject_id FROM rejects WHERE mapping = ? AND member = ? AND status = 'open'
+AND row_key IN TEXTS(?)"""
+_OPEN_ROWS = """SELECT mark, reject_id FROM rejects WHERE mapping = ? AND status = 'open' AND row_id IN BIGINTS(?)"""
 _NEW = Load(
     "rejects",
     (
@@ -51,6 +55,9 @@ _CLOSE_ABSENT = """UPDATE rejects SET status = 'closed', how = ?, closed_at = ?
 WHERE mapping = ? AND status = 'open' AND last_run <> ?"""
 _CLOSE_KEYS = """UPDATE rejects SET status = 'closed', how = ?, closed_at = ?
 WHERE mapping = ? AND member = ? AND status = 'open' AND last_run <> ? AND row_key IN TEXTS(?)"""
+_CLOSE_THESE = """UPDATE rejects SET status = 'closed', how = ?, closed_at = ?
+WHERE reject_id IN BIGINTS(?) AND status = 'open'"""
+_PRUNE = "DELETE FROM rejects WHERE status <> 'open' AND closed_at < ?"
 _COUNT = "SELECT mapping, count(*) FROM rejects WHERE status = 'open' GROUP BY mapping ORDER BY mapping"
 
 LISTED_MAX = 100_000
@@ -100,6 +107,14 @@ class Reject:
     opened_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Rows that were looked at: their numbers, and by member their keys."""
+
+    rows: Rows
+    keys: Mapping[str, Keys]
+
+
 class Rejects:
     """Numbered rejects; one that is met again by a later run keeps its number."""
 
@@ -111,6 +126,24 @@ class Rejects:
         """Open a reject for each refusal, or bring the open one about the same thing up to date."""
         with self._database.transaction():
             standing = {bytes(mark): number for mark, number in self._database.rows(_OPEN, mapping)}
+            self._record(run, mapping, refusals, standing)
+
+    def settle(self, run: str, mapping: str, refusals: Sequence[Refusal], *, looked: Looked) -> int:
+        """As `record`, and close the others about the rows that were looked at. The number closed."""
+        with self._database.transaction():
+            left = self._record(run, mapping, refusals, self.standing(mapping, looked))
+            return self._database.run(_CLOSE_THESE, f"passed in run {run}", self._database.now(), left) if left else 0
+
+    def standing(self, mapping: str, looked: Looked) -> dict[bytes, int]:
+        """The open rejects about these rows: marks and numbers."""
+        found = self._database.rows(_OPEN_ROWS, mapping, listed(looked.rows))
+        for member, keys in looked.keys.items():
+            found += self._database.rows(_OPEN_KEYS, mapping, member, listed(keys))
+        return {bytes(mark): number for mark, number in found}
+
+    def _record(self, run: str, mapping: str, refusals: Sequence[Refusal], standing: Mapping[bytes, int]) -> list[int]:
+        """Open rejects, or bring those that stand up to date; the numbers of those that were not met."""
+        with self._database.transaction():
             latest = {self._mark(mapping, refusal): refusal for refusal in refusals}
             again = [
                 (run, refusal.row, refusal.reason, self._sealed(mark, refusal), standing[mark])
@@ -121,6 +154,7 @@ class Rejects:
             fresh = [(mark, refusal) for mark, refusal in latest.items() if mark not in standing]
             if fresh:
                 self._open(run, mapping, fresh)
+            return [number for mark, number in standing.items() if mark not in latest]
 
     def _open(self, run: str, mapping: str, fresh: Sequence[tuple[bytes, Refusal]]) -> None:
         first, now = self._database.draw("reject", len(fresh)), self._database.now()
@@ -168,6 +202,10 @@ class Rejects:
         """Close what this run, which looked at these keys, did not meet again. The number closed."""
         how, now = f"passed in run {run}", self._database.now()
         return self._database.run(_CLOSE_KEYS, how, now, mapping, member, run, listed(keys))
+
+    def prune(self, before: dt.datetime) -> int:
+        """Forget rejects that ended before that time; how many."""
+        return self._database.run(_PRUNE, stamp(before))
 
     def _mark(self, mapping: str, refusal: Refusal) -> bytes:
         return self._seal.mark(

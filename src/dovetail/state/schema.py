@@ -140,6 +140,7 @@ _DECREES = (
     "CREATE INDEX decrees_conflict ON decrees (conflict_id) WHERE conflict_id IS NOT NULL",
     "CREATE INDEX conflicts_row ON conflicts (mapping, row_id)",
     "CREATE INDEX rejects_row ON rejects (mapping, member, row_key) WHERE status = 'open'",
+    "CREATE INDEX rejects_number ON rejects (mapping, row_id) WHERE status = 'open'",
     "CREATE INDEX journal_run ON journal (run_id)",
     """CREATE TABLE journal_open (
         part TEXT NOT NULL, chunk BIGINT NOT NULL, block BIGINT NOT NULL, entries BIGINT NOT NULL,
