@@ -19,7 +19,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("1 Analyse", ("analyze",)),
     ("3 Design", ("check", "schema")),
     ("4 Map", ("map",)),
-    ("5 Implement", ("plan", "apply", "migrate", "rejects")),
+    ("5 Implement", ("plan", "apply", "migrate", "sync", "rejects")),
     ("6 Test and deploy", ("verify",)),
     ("7 Monitor", ("status",)),
 )
@@ -36,6 +36,7 @@ _MODULES = {
     "plan": "execute",
     "apply": "execute",
     "migrate": "execute",
+    "sync": "sync",
     "verify": "execute",
     "rejects": "rejects",
     "status": "rejects",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from dovetail.engine.progress import Progress
@@ -13,6 +14,8 @@ TRIES_MAX = 7
 """Times that one piece of work is tried at most."""
 PATIENCE_S = 60.0
 """Seconds after the first try in which another one may begin."""
+patience: ContextVar[float] = ContextVar("patience", default=PATIENCE_S)
+"""That many seconds, where whoever runs the work can do something else meanwhile."""
 PAUSE_FIRST_S = 0.25
 """Seconds before the second try; each further pause is twice as long."""
 PAUSE_MAX_S = 8.0
@@ -33,7 +36,7 @@ def persist(
 
     `work` begins from the start each time, so it must find out itself what an earlier try has left behind. `after` is
     how a first try ended that was made elsewhere."""
-    limit = clock() + PATIENCE_S
+    limit = clock() + patience.get()
     for failed in range(1, TRIES_MAX + 1):
         try:
             if failed == 1 and after is not None:

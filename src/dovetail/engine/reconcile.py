@@ -171,23 +171,21 @@ class Reconcile:
         source = self.workspace.connector(member.member.system)
         return persist(lambda: read_member(source, mapping, member, self.progress), self.progress)
 
-    def recover(self) -> int:
-        """Take over every partition that may be written, and bring into the state what a crash left in the targets'
-        ledgers."""
+    def recover(self, names: Sequence[str] | None = None) -> int:
+        """Take over every partition of all mappings, or of these, that may be written, and bring into the state what a
+        crash left in the targets' ledgers; how many chunks that were."""
         recovered = 0
-        for group in self.groups:
-            for mapping in group:
-                for member in mapping.members:
-                    target = self.workspace.connector(member.member.system)
-                    if not isinstance(target, Target) or not _may_be_written(mapping, member):
-                        continue
-                    partition = Partition(
-                        f"{self.workspace.project.name}/{member.member.system}/{mapping.name}",
-                        target,
-                        self.workspace.store,
-                    )
-                    recovered += persist(partition.open, self.progress)
-                    self.partitions[mapping.name, member.name] = partition
+        for name in self.order if names is None else names:
+            mapping = self.mappings[name]
+            for member in mapping.members:
+                target = self.workspace.connector(member.member.system)
+                if not isinstance(target, Target) or not _may_be_written(mapping, member):
+                    continue
+                partition = Partition(
+                    f"{self.workspace.project.name}/{member.member.system}/{name}", target, self.workspace.store
+                )
+                recovered += persist(partition.open, self.progress)
+                self.partitions[name, member.name] = partition
         return recovered
 
     def met(self, allowed: int | None) -> Iterator[Blast]:

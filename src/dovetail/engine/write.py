@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places, Put
 from dovetail.engine.rows import Problem
 from dovetail.engine.work import waits_for
+from dovetail.mapping.compiled import CompiledMember
 from dovetail.model.change import Verb
 from dovetail.model.key import encode
 from dovetail.plan.route import waves
@@ -27,6 +28,9 @@ CHUNK_ROWS = 32_768
 """Rows changed or deleted at most in one transaction of a target."""
 CREATE_ROWS = 65_536
 """Rows created at most in one transaction of a target."""
+
+Heard = Callable[[CompiledMember, str, pa.Array], None]
+"""Is told which rows were written at a member, and the version that they carry now."""
 
 
 @dataclass(slots=True)
@@ -47,7 +51,15 @@ class Written:
 class Writer:
     """Writes the decisions of one mapping, member by member, chunk by chunk."""
 
-    def __init__(self, decision: Decision, around: Surroundings, desk: Desk, *, progress: Progress) -> None:
+    def __init__(
+        self,
+        decision: Decision,
+        around: Surroundings,
+        desk: Desk,
+        *,
+        progress: Progress,
+        heard: Heard | None = None,
+    ) -> None:
         survey = decision.survey
         nothing = np.zeros(len(survey), dtype=np.bool_)
         self.decision = decision
@@ -55,16 +67,28 @@ class Writer:
         self.around = around
         self.desk = desk
         self.progress = progress
+        self.heard = heard
         self.written = Written(nothing.copy(), nothing.copy(), nothing.copy())
 
     def write(self, work: Work, partition: Partition) -> None:
         """Create, then update, then delete at one member."""
-        member = self.survey.sides[work.side].member.name
-        total = len(work.creates) + len(work.updates) + len(work.deletes)
+        self.fill(work, partition)
+        self.remove(work, partition)
+
+    def fill(self, work: Work, partition: Partition) -> None:
+        """Create, then update at one member."""
+        self._write(work, partition, self.fills(work, partition), total=len(work.creates) + len(work.updates))
+
+    def remove(self, work: Work, partition: Partition) -> None:
+        """Delete at one member."""
+        self._write(work, partition, self._removals(work), total=len(work.deletes))
+
+    def _write(self, work: Work, partition: Partition, chunks: Iterator[Chunk], *, total: int) -> None:
         if not total:
             return
+        member = self.survey.sides[work.side].member.name
         with self.progress.task(f"write {self.survey.mapping.name} to {member}", total=total) as advance:
-            for chunk in self.chunks(work, partition):
+            for chunk in chunks:
                 delivery = Delivery(self.desk, self.decision, work, partition, chunk)
                 delivery.deliver(self.progress)
                 self.note(delivery)
@@ -72,8 +96,15 @@ class Writer:
 
     def chunks(self, work: Work, partition: Partition) -> Iterator[Chunk]:
         """Everything that is to be written at one member: rows created, then changed, then deleted."""
+        yield from self.fills(work, partition)
+        yield from self._removals(work)
+
+    def fills(self, work: Work, partition: Partition) -> Iterator[Chunk]:
+        """What is to be created and changed at one member."""
         yield from self.creates(work, partition)
         yield from self._updates(work)
+
+    def _removals(self, work: Work) -> Iterator[Chunk]:
         for at in range(0, len(work.deletes), CHUNK_ROWS):
             places = work.deletes[at : at + CHUNK_ROWS]
             own = self._own(work, places)
@@ -192,10 +223,17 @@ class Writer:
         if chunk.verb is Verb.CREATE:
             keys = created_keys(chunk, receipt, member.key).filter(pa.array(good))
             self.around.links.link_many(mapping.name, member.name, self.survey.numbers[places], keys)
+        if self.heard is not None and receipt.version is not None:
+            self.heard(member, receipt.version, keys if chunk.verb is Verb.CREATE else _keys_of(member, chunk, good))
 
     def _hold(self, place: int, problem: Problem) -> None:
         self.survey.hold(place, problem)
         self.around.links.held.add((self.survey.mapping.name, int(self.survey.numbers[place])))
+
+
+def _keys_of(member: CompiledMember, chunk: Chunk, good: npt.NDArray[np.bool_]) -> pa.Array:
+    """The keys of the rows of a chunk that were written."""
+    return encode([chunk.rows.column(part) for part in member.key]).filter(pa.array(good))
 
 
 def _alike(flags: Sequence[npt.NDArray[np.bool_]]) -> list[Places]:

@@ -1,0 +1,102 @@
+"""One scope that is carried out: rows filled in, later rows removed, and what became of them noted in the state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from dovetail.engine.decide import refresh
+from dovetail.engine.decision import Decision, Surroundings
+from dovetail.engine.deliver import Desk
+from dovetail.engine.partition import Partition
+from dovetail.engine.passes import hold_what_waits
+from dovetail.engine.progress import Progress
+from dovetail.engine.quarantine import record
+from dovetail.engine.quiet import keep_quiet
+from dovetail.engine.write import Heard, Writer
+from dovetail.state.store import Store
+
+
+class Deal:
+    """The decision about one scope of a mapping, on its way into the members."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        around: Surroundings,
+        desk: Desk,
+        *,
+        partitions: Mapping[tuple[str, str], Partition],
+        progress: Progress,
+        heard: Heard,
+    ) -> None:
+        self.decision = decision
+        self.name = decision.survey.mapping.name
+        self._around = around
+        self._desk = desk
+        self._partitions = partitions
+        self.writer = Writer(decision, around, desk, progress=progress, heard=heard)
+
+    @property
+    def written(self) -> int:
+        """Rows written so far."""
+        return self.writer.written.counts.total()
+
+    def fill(self) -> None:
+        """Create and change rows at every member."""
+        refresh(self.decision, self._around)
+        for work in self.decision.work:
+            partition = self._partition(work.side)
+            if partition is not None:
+                self.writer.fill(work, partition)
+
+    def remove(self) -> None:
+        """Delete rows at every member."""
+        for work in self.decision.work:
+            partition = self._partition(work.side)
+            if partition is not None:
+                self.writer.remove(work, partition)
+
+    def _partition(self, side: int) -> Partition | None:
+        return self._partitions.get((self.name, self.decision.survey.sides[side].member.name))
+
+    def settle(self) -> None:
+        """Note what needed no write, what is held and what is contested; inside a transaction of the state."""
+        store = self._desk.store
+        hold_what_waits(self.decision, self.writer.written)
+        for (mapping, _), partition in self._partitions.items():
+            if mapping == self.name:
+                partition.hold()
+        keep_quiet(store, self.decision)
+        record(store, self._desk.run, self.decision, is_whole=False)
+
+    def missed(self) -> dict[str, pa.Array]:
+        """The keys, by member, of rows that changed while they were being written."""
+        survey = self.decision.survey
+        found: dict[str, list[str]] = {}
+        for place, _ in self.writer.written.moved:
+            member, key = survey.key_of(place)
+            found.setdefault(member, []).append(key)
+        return {member: pa.array(keys, pa.string()).unique() for member, keys in found.items()}
+
+    def linked(self) -> dict[str, pa.Array]:
+        """The keys, by member, of rows that were linked just now."""
+        survey, links = self.decision.survey, self._around.links
+        fresh = survey.fresh | self.writer.written.created
+        found = {}
+        for rows in survey.sides:
+            keys = links.keys_of(self.name, rows.member.name, survey.numbers[np.flatnonzero(fresh)])
+            if len(keys) > keys.null_count:
+                found[rows.member.name] = keys.drop_null()
+        return found
+
+
+def freed(store: Store, mapping: str, linked: Mapping[str, pa.Array]) -> dict[tuple[str, str], list[str]]:
+    """The keys, by mapping and member, of rows in quarantine that waited for these."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for member, keys in linked.items():
+        for reject in store.rejects.waiting(mapping, member, keys):
+            found.setdefault((reject.mapping, reject.refusal.member), []).append(reject.refusal.key)
+    return found

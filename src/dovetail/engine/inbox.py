@@ -1,0 +1,86 @@
+"""Keys that wait to be looked at: those that a feed told just now, and those that wait in the state's queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from dovetail.state.queue import Mark, Waiting
+from dovetail.state.store import Store
+
+SCOPE_KEYS = 16_384
+"""Keys of one member that are looked at together at most."""
+
+_NOTHING = pa.array([], pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Keys of one mapping, by member, that are being dealt with; `tickets` are those of them that wait in the queue."""
+
+    mapping: str
+    keys: Mapping[str, pa.Array]
+    tickets: Mapping[str, Sequence[Waiting]] = field(default_factory=dict)
+
+
+class Inbox:
+    """Keys by mapping and member. Those that a feed told are kept in memory alone: the feed keeps them until they are
+    acknowledged."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._told: dict[tuple[str, str], pa.Array] = {}
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether everything that the feeds told was dealt with, or waits in the state."""
+        return not self._told
+
+    def put(self, mapping: str, member: str, keys: pa.Array) -> None:
+        """Keys that a feed told."""
+        if len(keys):
+            known = self._told.get((mapping, member))
+            self._told[mapping, member] = keys if known is None else pa.concat_arrays([known, keys]).unique()
+
+    def take(self, mapping: str, members: Sequence[str]) -> Taken:
+        """The next keys of a mapping; the queue keeps its own until `done`."""
+        keys: dict[str, pa.Array] = {}
+        tickets: dict[str, Sequence[Waiting]] = {}
+        for member in members:
+            told = self._told.pop((mapping, member), _NOTHING)
+            if len(told) > SCOPE_KEYS:
+                self._told[mapping, member] = told.slice(SCOPE_KEYS)
+                told = told.slice(0, SCOPE_KEYS)
+            waiting = self._store.queue.peek(mapping, member, SCOPE_KEYS)
+            if waiting:
+                tickets[member] = waiting
+                queued = pa.array([one.key for one in waiting], pa.string())
+                told = pa.concat_arrays([told, queued]).unique()
+            if len(told):
+                keys[member] = told
+        return Taken(mapping, keys, tickets)
+
+    def done(self, taken: Taken, again: Mapping[str, pa.Array]) -> None:
+        """All of these were dealt with but for those to be looked at `again`, which wait in the queue; inside the
+        state's transaction that says what became of them."""
+        for member, tickets in taken.tickets.items():
+            self._store.queue.done(taken.mapping, member, tickets)
+        for member, keys in again.items():
+            self._store.queue.push(taken.mapping, member, keys)
+
+    def give_back(self, taken: Taken) -> None:
+        """None of these could be dealt with: they wait in the queue."""
+        for member, keys in taken.keys.items():
+            self._store.queue.push(taken.mapping, member, keys)
+
+    def marks(self, mapping: str, members: Sequence[str]) -> dict[str, Mark]:
+        """The members of a mapping of which every row may have changed."""
+        found = {member: self._store.queue.marked(mapping, member) for member in members}
+        return {member: mark for member, mark in found.items() if mark is not None}
+
+    def waiting(self, mapping: str, members: Sequence[str]) -> int:
+        """How many keys of a mapping wait."""
+        told = sum(len(self._told.get((mapping, member), _NOTHING)) for member in members)
+        return told + sum(self._store.queue.count(mapping, member) for member in members)

@@ -1,0 +1,295 @@
+"""Continuous reconcile: what may have changed is looked at again, decided, written and confirmed, over and over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dovetail.engine.account import FINDINGS_MAX, add, count, findings
+from dovetail.engine.attempt import patience
+from dovetail.engine.census import Census
+from dovetail.engine.deal import Deal, freed
+from dovetail.engine.decision import Surroundings
+from dovetail.engine.deliver import Desk
+from dovetail.engine.feed import feed_name
+from dovetail.engine.feeds import Feeds
+from dovetail.engine.inbox import Inbox, Taken
+from dovetail.engine.links import Links
+from dovetail.engine.progress import Progress, Silent
+from dovetail.engine.reconcile import Reconcile
+from dovetail.engine.scope import look_at
+from dovetail.engine.watch import Watchers
+from dovetail.engine.whole import carry_out
+from dovetail.engine.workspace import Workspace
+from dovetail.errors import DovetailError, Fenced
+from dovetail.model.run import MappingCount, Summary
+from dovetail.state.queue import Cursor
+from dovetail.systems.protocol import SupportsCapture
+
+CHANGES_MAX = 50_000
+"""Changes that a feed is asked for at a time."""
+EVERY_S = 5.0
+"""Seconds between two looks at a member that no feed tells of, where `every` says nothing."""
+PATIENCE_S = 2.0
+"""Seconds in which a failed piece of work is tried again before its mapping waits, and the others go on."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one turn did: keys looked at, rows written, keys that wait still, and the mappings that failed, with the
+    reason."""
+
+    summary: Summary
+    looked: int = 0
+    written: int = 0
+    waiting: int = 0
+    failed: dict[str, DovetailError] = field(default_factory=dict)
+
+
+class Sync:
+    """Keeps mappings joined. `start` before anything else; then `notice` and `turn`, for as long as one likes.
+
+    Nothing that a feed told is acknowledged before the state knows what became of it."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        only: Sequence[str] = (),
+        allowed: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.workspace = workspace
+        self.allowed = allowed
+        self.progress: Progress = progress or Silent()
+        self._only = only
+        self._renew()
+        self._inbox = Inbox(workspace.store)
+        self._cursors: dict[str, str] = {}
+        self._watchers: Watchers | None = None
+        self._run = ""
+
+    def _renew(self) -> None:
+        """Compile the declarations against what the systems hold now."""
+        workspace = self.workspace
+        self.reconcile = Reconcile(workspace, only=self._only, durable=True, progress=self.progress, for_sync=True)
+        self.order = self.reconcile.order
+        chosen = [self.reconcile.mappings[name] for name in self.order]
+        project, store = workspace.project, workspace.store
+        name = feed_name(project.name, project.environment, store.meta.installation)
+        self.feeds = Feeds(workspace, chosen, name)
+        self._censuses = {
+            (mapping.name, member.name): Census(mapping.name, member, workspace.connector(member.member.system), store)
+            for mapping in chosen
+            for member in mapping.members
+        }
+        self._members = {name: [member.name for member in one.members] for name, one in self.reconcile.mappings.items()}
+        self._stale = set(self.order)
+
+    def start(self) -> Summary:
+        """Take everything over, bring into the state what a crash left in the targets, and look at the mappings as
+        wholes of which it cannot be told what changed while nobody was here."""
+        store, project = self.workspace.store, self.workspace.project
+        self.feeds.open()
+        self._run = store.runs.start("sync", project.digest, project.environment)
+        unseen = [name for name in self.order if not self._is_joined(name)]
+        summary = self.whole(unseen) if unseen else Summary("sync", self._run)
+        for name in self.order:
+            self._open(name)
+        return summary
+
+    def _is_joined(self, name: str) -> bool:
+        """Whether the mapping was looked at as a whole under these declarations, and feeds tell all that came since."""
+        mapping = self.reconcile.mappings[name]
+        joined = self.workspace.store.queue.cursor(f"joined {name}") == self._declared
+        return joined and all(self.feeds.covers(member) for member in mapping.members)
+
+    @property
+    def _declared(self) -> str:
+        project = self.workspace.project
+        return f"{project.digest} {project.environment or ''}"
+
+    def whole(self, names: Sequence[str]) -> Summary:
+        """Look at all rows of these mappings, and write what differs."""
+        for name in names:
+            for census in self._censuses_of(name):
+                census.look()
+        marks = {name: self._inbox.marks(name, self._members[name]) for name in names}
+        reconcile = Reconcile(self.workspace, only=names, durable=True, progress=self.progress, for_sync=True)
+        try:
+            summary = carry_out(reconcile, "sync", allowed=self.allowed)
+        finally:
+            self._stale |= set(names)
+        queue = self.workspace.store.queue
+        for name in names:
+            queue.move(Cursor(f"joined {name}", self._declared))
+            for member, mark in marks[name].items():
+                queue.done_all(name, member, mark)
+        return summary
+
+    def _censuses_of(self, name: str) -> Iterable[Census]:
+        """Those of members that no feed tells of."""
+        mapping = self.reconcile.mappings[name]
+        return [self._censuses[name, one.name] for one in mapping.members if not self.feeds.covers(one)]
+
+    def _open(self, name: str) -> int:
+        """Take the partitions of a mapping over, unless we hold them."""
+        if name not in self._stale:
+            return 0
+        recovered = self.reconcile.recover([name])
+        self._stale.discard(name)
+        return recovered
+
+    def every_s(self, name: str) -> float:
+        """Seconds between two looks at members of a mapping that no feed tells of."""
+        return self.reconcile.mappings[name].mapping.every_s or EVERY_S
+
+    def notice(self) -> int:
+        """Read what the feeds hold, unless what they told before is not dealt with yet; how many keys came."""
+        noticed = 0
+        for system in self.feeds.standing:
+            if system in self._cursors:
+                continue
+            told = self.feeds.read(system, CHANGES_MAX)
+            for (mapping, member), keys in told.keys.items():
+                self._inbox.put(mapping, member, keys)
+                noticed += len(keys)
+            for (mapping, member), reason in told.whole.items():
+                self.workspace.store.queue.mark_all(mapping, member, reason)
+                noticed += 1
+            if told.cursor is not None:
+                self._cursors[system] = told.cursor
+        if not noticed:
+            self._acknowledge()
+        return noticed
+
+    def census(self, name: str) -> int:
+        """Look over the members of a mapping that no feed tells of; how many keys came."""
+        noticed = 0
+        for member in self.reconcile.mappings[name].members:
+            if self.feeds.covers(member):
+                continue
+            keys = self._censuses[name, member.name].look()
+            if keys is None:
+                self.workspace.store.queue.mark_all(name, member.name, "its rows were not looked over before")
+                noticed += 1
+            else:
+                self._inbox.put(name, member.name, keys)
+                noticed += len(keys)
+        return noticed
+
+    def await_changes(self, timeout_s: float) -> bool:
+        """Wait until a feed may hold something, at most so long."""
+        if self._watchers is None:
+            sources = {name: self.workspace.connector(name) for name in self.feeds.standing}
+            capturing = {name: one for name, one in sources.items() if isinstance(one, SupportsCapture)}
+            self._watchers = Watchers(capturing, self.feeds.name)
+        return self._watchers.wait(timeout_s)
+
+    def turn(self, names: Collection[str] | None = None) -> Turn:
+        """Deal with what waits of all mappings, or of these: creates and updates of parents first, then deletes of
+        children first. What fails waits in the state's queue, and holds nothing but its own mapping."""
+        turn = Turn(Summary("sync", self._run))
+        due = [name for name in self.order if names is None or name in names]
+        around = self._surroundings()
+        begun: list[tuple[Taken, Deal]] = []
+        token = patience.set(PATIENCE_S)
+        try:
+            for name in due:
+                self._begin(turn, name, around, begun)
+            for taken, deal in reversed(begun):
+                self._end(turn, taken, deal)
+        finally:
+            patience.reset(token)
+        self._acknowledge()
+        turn.waiting = sum(self._inbox.waiting(name, self._members[name]) for name in due)
+        return turn
+
+    def _surroundings(self) -> Surroundings:
+        store = self.workspace.store
+        links = Links(store, self._members, durable=True, asked=self._members.keys())
+        return Surroundings(links, self.reconcile.mappings, store.meta.seed)
+
+    def _begin(self, turn: Turn, name: str, around: Surroundings, begun: list[tuple[Taken, Deal]]) -> None:
+        """Look at what waits of a mapping, and create and change rows."""
+        members = self._members[name]
+        taken = None
+        try:
+            if self._inbox.marks(name, members):
+                absorb(turn.summary, self.whole([name]))
+            taken = self._inbox.take(name, members)
+            if not taken.keys:
+                return
+            self._open(name)
+            decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
+            deal = Deal(
+                decision,
+                around,
+                self._desk(around),
+                partitions=self.reconcile.partitions,
+                progress=self.progress,
+                heard=self.feeds.wrote,
+            )
+            deal.fill()
+            begun.append((taken, deal))
+        except DovetailError as error:
+            self._failed(turn, name, taken, error)
+
+    def _end(self, turn: Turn, taken: Taken, deal: Deal) -> None:
+        """Delete rows, and bring into the state what became of all of them."""
+        store, name = self.workspace.store, deal.name
+        try:
+            deal.remove()
+            with store.transaction():
+                deal.settle()
+                self._inbox.done(taken, deal.missed())
+                for (mapping, member), keys in freed(store, name, deal.linked()).items():
+                    store.queue.push(mapping, member, keys)
+        except DovetailError as error:
+            self._failed(turn, name, taken, error)
+            return
+        turn.looked += sum(len(keys) for keys in taken.keys.values())
+        turn.written += deal.written
+        _account(turn.summary, deal)
+
+    def _failed(self, turn: Turn, name: str, taken: Taken | None, error: DovetailError) -> None:
+        """Let a mapping wait. What became of its last write is found out when its partitions are taken over again."""
+        self._stale.add(name)
+        if taken is not None:
+            self._inbox.give_back(taken)
+        if isinstance(error, Fenced):
+            raise error
+        turn.failed[name] = error
+
+    def _desk(self, around: Surroundings) -> Desk:
+        store = self.workspace.store
+        return Desk(store, store.meta.installation, self._run, around.seed)
+
+    def _acknowledge(self) -> None:
+        """Let the feeds forget what they told, once nothing of it is in our memory alone."""
+        if self._inbox.is_clear:
+            for system, cursor in self._cursors.items():
+                self.feeds.acknowledge(system, cursor)
+            self._cursors.clear()
+
+    def close(self) -> None:
+        """End the run; what waits still waits in the state or at the feeds."""
+        if self._watchers is not None:
+            self._watchers.close()
+            self._watchers = None
+
+
+def _account(summary: Summary, deal: Deal) -> None:
+    """Add what became of the rows of a scope."""
+    decision, written = deal.decision, deal.writer.written
+    add(summary.mappings.setdefault(deal.name, MappingCount()), count(decision, written))
+    for finding in findings(decision, written):
+        if len(summary.findings) < FINDINGS_MAX:
+            summary.findings.append(finding)
+
+
+def absorb(summary: Summary, more: Summary) -> None:
+    """Add what another pass did."""
+    for name, counts in more.mappings.items():
+        add(summary.mappings.setdefault(name, MappingCount()), counts)
+    summary.findings += more.findings[: max(FINDINGS_MAX - len(summary.findings), 0)]

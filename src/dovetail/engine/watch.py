@@ -1,0 +1,56 @@
+"""Waiting for any of several systems to say that something may have changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from dovetail.errors import DovetailError
+from dovetail.systems.protocol import SupportsCapture
+
+BREATH_S = 0.5
+"""Seconds that a system is asked at a time; also how long a watcher needs to end."""
+
+
+class Watchers:
+    """One thread a system, each asking its own feed; they rest from a wake-up until it was looked into."""
+
+    def __init__(self, sources: Mapping[str, SupportsCapture], feed: str) -> None:
+        self.woken = threading.Event()
+        self._resting = {system: threading.Event() for system in sources}
+        self._is_over = False
+        self._threads = [
+            threading.Thread(target=self._watch, args=(source, feed, self._resting[system]), daemon=True)
+            for system, source in sources.items()
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until a system woke us, at most so long; whether one did."""
+        for resting in self._resting.values():
+            resting.set()
+        woken = self.woken.wait(timeout_s)
+        self.woken.clear()
+        return woken
+
+    def close(self) -> None:
+        """End the threads."""
+        self._is_over = True
+        for resting in self._resting.values():
+            resting.set()
+        for thread in self._threads:
+            thread.join(timeout=4 * BREATH_S)
+
+    def _watch(self, source: SupportsCapture, feed: str, resting: threading.Event) -> None:
+        while not self._is_over:
+            resting.wait(BREATH_S)
+            if not resting.is_set() or self._is_over:
+                continue
+            try:
+                noticed = source.await_changes(feed, BREATH_S)
+            except DovetailError:  # whoever reads the feed meets it too, and can say so
+                noticed = True
+            if noticed and not self._is_over:
+                resting.clear()
+                self.woken.set()
