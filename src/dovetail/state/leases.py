@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dovetail.state.database import Clock, Database, moment, stamp
+from dovetail.state.database import Clock, Database, Row, moment, stamp
 
 _GET = "SELECT holder, epoch, until FROM leases WHERE part = ? FOR UPDATE"
 _NEW = "INSERT INTO leases (part, holder, epoch, until) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING"
 _TAKE = "UPDATE leases SET holder = ?, epoch = epoch + 1, until = ? WHERE part = ?"
 _RENEW = "UPDATE leases SET until = ? WHERE part = ? AND holder = ? AND epoch = ? AND until > ?"
+_KEEP = "UPDATE leases SET until = ? WHERE part = ? AND holder = ? AND epoch = ?"
+_GIVE_UP = "UPDATE leases SET holder = '' WHERE part = ? AND holder = ? AND epoch = ?"
 _RELEASE = "UPDATE leases SET until = ? WHERE part = ? AND holder = ? AND epoch = ? AND until > ?"
 _LIST = "SELECT part, holder, epoch, until FROM leases ORDER BY part"
+_SOME = "SELECT part, holder, epoch, until FROM leases WHERE part IN TEXTS(?) ORDER BY part"
+_REPLACE = """UPDATE leases SET holder = ?, epoch = epoch + 1, until = ?
+WHERE part = ? AND holder = ? AND epoch = ? AND until = ?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,34 @@ class Leases:
         now = stamp(self._clock())
         return self._database.run(_RELEASE, now, partition, holder, epoch, now) > 0
 
+    def replace(self, known: Lease, holder: str, ttl_s: float) -> int | None:
+        """Take a lease over whatever its time; the new epoch, or `None` where it is no longer as it was known."""
+        until = stamp(self._clock() + dt.timedelta(seconds=ttl_s))
+        taken = self._database.run(
+            _REPLACE, holder, until, known.partition, known.holder, known.epoch, stamp(known.until)
+        )
+        return known.epoch + 1 if taken else None
+
+    def renew_all(self, epochs: Mapping[str, int], holder: str, ttl_s: float) -> tuple[str, ...]:
+        """Make the leases of these epochs last longer, whatever their time; the partitions that are somebody else's."""
+        until = stamp(self._clock() + dt.timedelta(seconds=ttl_s))
+        with self._database.transaction():
+            return tuple(
+                part for part, epoch in epochs.items() if not self._database.run(_KEEP, until, part, holder, epoch)
+            )
+
+    def give_up(self, partition: str, holder: str, *, epoch: int) -> bool:
+        """Leave the lease to anybody, whatever its time; false where it was somebody else's."""
+        return self._database.run(_GIVE_UP, partition, holder, epoch) > 0
+
+    def some(self, partitions: Sequence[str]) -> tuple[Lease, ...]:
+        """The leases of these partitions, as far as there ever were any."""
+        return _leases(self._database.rows(_SOME, [*partitions]))
+
     def list(self) -> tuple[Lease, ...]:
         """Every lease that ever was, by partition."""
-        found = self._database.rows(_LIST)
-        return tuple(Lease(part, holder, epoch, moment(until)) for part, holder, epoch, until in found)
+        return _leases(self._database.rows(_LIST))
+
+
+def _leases(found: Iterable[Row]) -> tuple[Lease, ...]:
+    return tuple(Lease(part, holder, epoch, moment(until)) for part, holder, epoch, until in found)

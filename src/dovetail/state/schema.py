@@ -149,6 +149,20 @@ _DECREES = (
 CLUSTERED""",
 )
 
+_SCHEDULE = (
+    """CREATE TABLE holds (
+        mapping TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, hint TEXT NOT NULL, since TEXT NOT NULL,
+        until TEXT, PRIMARY KEY (mapping, kind)) CLUSTERED""",
+    """CREATE TABLE changed (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, minute BIGINT NOT NULL, updated BIGINT NOT NULL,
+        deleted BIGINT NOT NULL, PRIMARY KEY (mapping, member, minute)) CLUSTERED""",
+    """CREATE TABLE echoes (
+        mapping TEXT NOT NULL PRIMARY KEY, kept_at TEXT NOT NULL, content BYTES NOT NULL) CLUSTERED""",
+    """CREATE TABLE shapes (
+        mapping TEXT NOT NULL, member TEXT NOT NULL, seen_at TEXT NOT NULL, document TEXT NOT NULL,
+        PRIMARY KEY (mapping, member)) CLUSTERED""",
+)
+
 REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)
 CLUSTERED"""
 """The table that says which steps were taken; made before the first of them."""
@@ -158,6 +172,7 @@ MIGRATIONS = (
     Migration(2, "segments", (*_SEGMENTS, *_SPANS_ANEW)),
     Migration(3, "detached", _DETACHED),
     Migration(4, "decrees", _DECREES),
+    Migration(5, "schedule", _SCHEDULE),
 )
 """Every step, in order."""
 

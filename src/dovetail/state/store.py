@@ -9,12 +9,15 @@ from typing import Self
 
 from dovetail.state import faults
 from dovetail.state.base import Base
+from dovetail.state.changed import Changed
 from dovetail.state.conflicts import Conflicts
 from dovetail.state.crossref import Crossref
 from dovetail.state.database import Clock, Connection, Database
 from dovetail.state.decrees import Decrees
 from dovetail.state.detached import Detached
 from dovetail.state.digests import Digests
+from dovetail.state.echoes import Echoes
+from dovetail.state.holds import Holds
 from dovetail.state.intents import Intents
 from dovetail.state.journal import Journal
 from dovetail.state.leases import Leases
@@ -28,6 +31,7 @@ from dovetail.state.runs import Runs
 from dovetail.state.schema import FORMAT, MIGRATIONS, REGISTER, Migration
 from dovetail.state.segments import Segments
 from dovetail.state.sequence import Sequence
+from dovetail.state.shapes import Shapes
 from dovetail.state.shelf import Shelf
 from dovetail.state.sqlite import SqliteFile
 
@@ -63,6 +67,10 @@ class Store:
         self.detached = Detached(database)
         self.digests = Digests(database)
         self.leases = Leases(database, clock)
+        self.holds = Holds(database)
+        self.changed = Changed(database)
+        self.echoes = Echoes(database)
+        self.shapes = Shapes(database)
         self.sequence = Sequence(database)
         self.metrics = Metrics(database)
 
