@@ -34,13 +34,22 @@ def oracle(rule, cells):
         numbers = {number for *_, number in taking}
         if len(numbers) == 1:
             return KEEP
-        return max(taking, key=lambda one: (one[3], -one[0]))[0]
+        holding = [member for member, *_, number in taking if number == max(numbers)]
+        return next(wish for wish in (rule.owner, *rule.fine, *holding) if wish in holding)
+    latest = max(number for *_, number in taking)
+    is_uneven = any(number != latest for *_, number in taking)
+    edited = [member for member, _ in changed]
     if rule.owner is not None and rule.owner in [member for member, *_ in taking]:
-        if rule.divergence_allowed and rule.owner not in [member for member, _ in changed]:
+        if rule.divergence_allowed and rule.owner not in edited and not is_uneven:
             return KEEP
         return rule.owner
+    if not any(number == latest for member, _, _, number in taking if member in edited):
+        # All who edited are owed an agreement that they have not seen: it stands against their edits.
+        changed += [(member, value) for member, value, _, number in taking if number == latest]
+    if len(changed) > 1 and rule.adds_up:
+        return CONTESTED
     if len({value for _, value in changed}) == 1:
-        return changed[0][0]
+        return edited[0]
     for wish in rule.prefer:
         if wish in [member for member, _ in changed]:
             return wish
@@ -53,6 +62,10 @@ def rules(members):
     orders = [order for count in range(members + 1) for order in itertools.permutations(range(members), count)]
     for owner, first, prefer, divergence in itertools.product(someone, someone, orders, (False, True)):
         yield FieldRule(owner=owner, first=first, prefer=prefer, divergence_allowed=divergence)
+    for fine in orders:
+        yield FieldRule(fine=fine)
+    for first in range(members):
+        yield FieldRule(first=first, policy=Policy(Rule.DELTA))
 
 
 def evidence(rows):

@@ -89,10 +89,10 @@ class Walker:
                 assert np.array_equal(short[side, at], fingerprints(values, seeds[at]))
         return short
 
-    def column(self, survey, field, source, places):
+    def column(self, survey, field, source, places, settled=None):
         self.ways["column"] += 1
-        short = self.shared_column(survey, field, source, places)
-        plain = put._from_several(survey, field, source[places].astype(np.int64), places)
+        short = self.shared_column(survey, field, source, places, settled)
+        plain = put._from_several(survey, field, source[places].astype(np.int64), (places, settled))
         assert short.type == plain.type
         assert not differs(short, plain).any()
         return short

@@ -10,6 +10,7 @@ from dovetail.engine.decision import Contest, Decision, Surroundings
 from dovetail.engine.put import Places, Putter, Sources, shared_column
 from dovetail.engine.work import changed_columns
 from dovetail.merge.judge import KEEP, settle
+from dovetail.merge.reason import Reason
 from dovetail.model.mapping import Rule, SharedField
 
 
@@ -29,6 +30,7 @@ def settle_contests(decision: Decision, contested: dict[str, Places], around: Su
             chosen = settle(shared.policy, values)
             if chosen is not None:
                 decision.sources[name][place] = decision.origins[name][place] = holders[chosen]
+                decision.rules[name][place] = Reason[shared.policy.rule.name] if shared.policy else Reason.NOTHING
             elif not _agree_through_cells(decision, name, one, around):
                 decision.contests.append(Contest(int(place), name, _why(shared)))
 
@@ -61,7 +63,7 @@ def _holds_already(
     cell = decision.survey.sides[side].member.cell(name)
     if cell is None or not cell.writes:
         return cell is None
-    put = Putter(decision.survey, side, (sources, decision.origins), around.links, around.mappings).put(
+    put = Putter(decision.survey, side, (sources, decision.origins, {}), around.links, around.mappings).put(
         place, create=False
     )
     if put.failures or put.pending.any():

@@ -16,9 +16,11 @@ from dovetail.engine.marks import compare, mark
 from dovetail.engine.put import Places
 from dovetail.engine.survey import Survey
 from dovetail.engine.work import find_updates, try_creates, work_at
+from dovetail.expression.invert import Reversibility
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, Verdict, first_of, judge
+from dovetail.merge.reason import Reason
 from dovetail.model.mapping import Rule, SharedField
 
 
@@ -39,9 +41,10 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     )
     contested = _judge_fields(decision, around.seed)
     gone = vanished(decision)
+    # a person's decisions come before the rules about values: apply_decrees(decision, around)
     settle_contests(decision, contested, around)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
-    check_rows(survey, decision.origins, to_check, around.lookup)
+    check_rows(survey, decision.origins, to_check, around.lookup, decision.settled)
     _note_held(decision, around.links)
     for side in range(len(survey.sides)):
         work = work_at(decision, side, gone, around)
@@ -91,7 +94,10 @@ def _judge_fields(decision: Decision, seed: int) -> dict[str, Places]:
         rule = field_rule(survey.mapping, shared)
         verdict = _alone(rule, active) if is_plain else judge(rule, _evidence(decision, at, active))
         winner = verdict.winner.copy()
-        _owned_values(survey, shared, active, winner)
+        _owned_values(survey, shared, active, (winner, verdict.reason))
+        decision.rules[shared.name] = verdict.reason
+        if verdict.rivals is not None:
+            decision.rivals[shared.name] = verdict.rivals
         contested[shared.name] = np.flatnonzero(winner == CONTESTED)
         winner[winner == CONTESTED] = KEEP
         decision.sources[shared.name] = winner
@@ -112,7 +118,7 @@ def _nobody_meets(decision: Decision) -> bool:
 def _alone(rule: FieldRule, active: Flags) -> Verdict:
     """What `judge` says where nobody meets."""
     nobody = np.full(active.shape[1], KEEP, dtype=np.int8)
-    return Verdict(nobody, first_of(rule.order, active))
+    return Verdict(nobody, first_of(rule.order, active), np.zeros(active.shape[1], dtype=np.int8))
 
 
 def _evidence(decision: Decision, at: int, active: Flags) -> Evidence:
@@ -131,9 +137,12 @@ def _evidence(decision: Decision, at: int, active: Flags) -> Evidence:
     )
 
 
-def _owned_values(survey: Survey, shared: SharedField, active: Flags, winner: npt.NDArray[np.int8]) -> None:
+def _owned_values(
+    survey: Survey, shared: SharedField, active: Flags, found: tuple[npt.NDArray[np.int8], npt.NDArray[np.int8]]
+) -> None:
     """Where a member holds a value that it owns (`owner: {true: mail}`), that value wins, whatever came later
-    elsewhere."""
+    elsewhere; notes it in the winners and reasons `found`."""
+    winner, reason = found
     if shared.owner is None or isinstance(shared.owner, str):
         return
     for value, name in reversed(shared.owner):
@@ -141,7 +150,8 @@ def _owned_values(survey: Survey, shared: SharedField, active: Flags, winner: np
             if rows.member.name == name and rows.member.cell(shared.name) is not None:
                 at = np.flatnonzero(active[side])
                 held = listed(taken(rows.shared.column(shared.name), survey.index[side, at]))
-                winner[at[[one == value for one in held]]] = side
+                owned = at[[one == value for one in held]]
+                winner[owned], reason[owned] = side, Reason.OWNED_VALUE
 
 
 def _comparable(survey: Survey, shared: SharedField, own: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -160,6 +170,11 @@ def field_rule(mapping: CompiledMapping, shared: SharedField) -> FieldRule:
         prefer=tuple(place[name] for name in prefer),
         policy=shared.policy,
         divergence_allowed=shared.elsewhere == "keep",
+        fine=tuple(
+            at
+            for at, member in enumerate(mapping.members)
+            if (cell := member.cell(shared.name)) is not None and cell.kind is Reversibility.LOSSLESS
+        ),
     )
 
 

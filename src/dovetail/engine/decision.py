@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dovetail.engine.agreed import Agreed
+from dovetail.engine.arrays import value_at
 from dovetail.engine.links import Links
-from dovetail.engine.put import Places, Putter
+from dovetail.engine.put import Places, Putter, Settled, shared_column
 from dovetail.engine.survey import Survey
 from dovetail.mapping.compiled import CompiledMapping
+from dovetail.merge.reason import CHOSEN, Reason
 from dovetail.model.change import Verb
 from dovetail.model.run import MappingCount
 
@@ -27,15 +29,7 @@ class Contest:
     place: int
     field: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Values of one shared field that no member holds as they are (a sum of edits, a union, a person's word): by place,
-    in order."""
-
-    places: Places
-    values: pa.Array
+    code: str = "DV-440"
 
 
 @dataclass(slots=True)
@@ -75,6 +69,8 @@ class Decision:
     gets.
     `settled` holds, by field, values that no member holds; there `sources` and `origins` name the number after the last
     member.
+    `rules` holds, by field, the `Reason` why the value counts, `rivals` which members' values stood against each other
+    (a line each member; no entry where none did), and `words` what a reason cannot say, by field and place.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now. Where only some rows were looked at, `beyond` counts the others, and
     `standing` all rows of each member."""
@@ -90,12 +86,44 @@ class Decision:
     left_out: Flags
     is_marked: bool = False
     settled: dict[str, Settled] = field(default_factory=dict)
+    rules: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)
+    rivals: dict[str, Flags] = field(default_factory=dict)
+    words: dict[tuple[str, int], str] = field(default_factory=dict)
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
     beyond: MappingCount | None = None
     standing: Bindings[str, int] | None = None
+
+    def settle(self, name: str, values: Bindings[int, object], reason: Reason) -> None:
+        """Let these values of a field count, by place, though no member may hold them; raises `pa.ArrowInvalid` where
+        the shared type cannot carry one."""
+        known = self.settled.get(name)
+        merged = dict(zip(known.places.tolist(), known.values.to_pylist(), strict=True)) if known is not None else {}
+        merged.update(values)
+        places = np.array(sorted(merged), dtype=np.int64)
+        kind = self.survey.mapping.types[name].arrow()
+        self.settled[name] = Settled(places, pa.array([merged[place] for place in places.tolist()], kind))
+        chosen = list(values)
+        self.sources[name][chosen] = self.origins[name][chosen] = len(self.survey.sides)
+        self.rules[name][chosen] = reason
+
+    def losing(self, name: str, place: int) -> dict[str, object]:
+        """The values of a field that stood against the one that counts, by member, where a rule chose among several."""
+        rivals = self.rivals.get(name)
+        if rivals is None or self.rules[name][place] not in CHOSEN:
+            return {}
+        one = np.array([place], dtype=np.int64)
+        source = self.sources[name]
+        value = value_at(shared_column(self.survey, name, source, one, self.settled.get(name)), 0)
+        found = {}
+        for side in np.flatnonzero(rivals[:, place]).tolist():
+            rows = self.survey.sides[side]
+            held = value_at(rows.shared.column(name), int(self.survey.index[side, place]))
+            if side != source[place] and held != value:
+                found[rows.member.name] = held
+        return found
 
     @property
     def held(self) -> Flags:

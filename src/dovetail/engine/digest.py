@@ -70,7 +70,8 @@ def _digest_creates(decision: Decision, work: Work, digests: list[xxh3_128], at_
         if cell.field in decision.survey.referred:
             contents = _raw_references(decision, cell.field, source, work.creates)
         else:
-            contents = canonical(shared_column(decision.survey, cell.field, source, work.creates))
+            settled = decision.settled.get(cell.field)
+            contents = canonical(shared_column(decision.survey, cell.field, source, work.creates, settled))
         for place, content in zip(work.creates, contents, strict=True):
             digests[at_place[int(place)]].update(f"{cell.field}={len(content)}:".encode() + content)
 

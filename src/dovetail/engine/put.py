@@ -30,6 +30,20 @@ Sources: TypeAlias = "Bindings[str, npt.NDArray[np.integer]]"
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """Values of one shared field that no member holds as they are (a sum of edits, a union, a person's word): by place,
+    in order."""
+
+    places: Places
+    values: pa.Array
+
+    def at(self, places: Places) -> npt.NDArray[np.int64]:
+        """Where the value of each place stands (`ABSENT`: nowhere)."""
+        found = np.minimum(np.searchsorted(self.places, places), max(len(self.places) - 1, 0))
+        return np.where(self.places[found] == places, found, ABSENT) if len(self.places) else found + ABSENT
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """What some shared rows should hold at one member: `columns` row for row with `places`.
 
@@ -45,19 +59,25 @@ class Put:
     orphaned: dict[int, tuple[str, int]]
 
 
-def shared_column(survey: Survey, field: str, source: npt.NDArray[np.integer], places: Places) -> pa.Array:
-    """The value of a shared field for each place, taken from the member that `source` names (-1: null)."""
+def shared_column(
+    survey: Survey, field: str, source: npt.NDArray[np.integer], places: Places, settled: Settled | None = None
+) -> pa.Array:
+    """The value of a shared field for each place, taken from the member that `source` names (-1: null); the number
+    after the last member names what was `settled`."""
     chosen = source if is_whole(places, len(source)) else source[places]
-    if len(chosen) and (chosen == chosen[0]).all() and (side := int(chosen[0])) >= 0:
+    if len(chosen) and (chosen == chosen[0]).all() and 0 <= (side := int(chosen[0])) < len(survey.sides):
         rows = survey.sides[side]
         if rows.member.cell(field) is not None:
             positions = survey.index[side]
             return whole(taken(rows.shared.column(field), positions if chosen is source else positions[places]))
-    return _from_several(survey, field, chosen.astype(np.int64), places)
+    return _from_several(survey, field, chosen.astype(np.int64), (places, settled))
 
 
-def _from_several(survey: Survey, field: str, chosen: npt.NDArray[np.int64], places: Places) -> pa.Array:
+def _from_several(
+    survey: Survey, field: str, chosen: npt.NDArray[np.int64], found: tuple[Places, Settled | None]
+) -> pa.Array:
     """The value of a shared field for each place, from the member that `chosen` names for it."""
+    places, settled = found
     parts: list[pa.Array] = []
     offsets = []
     total = 0
@@ -74,9 +94,15 @@ def _from_several(survey: Survey, field: str, chosen: npt.NDArray[np.int64], pla
         total += len(column)
     if kind is None:
         return pa.nulls(len(places))
-    knows = np.array([rows.member.cell(field) is not None for rows in survey.sides])
+    knows = np.array([*(rows.member.cell(field) is not None for rows in survey.sides), settled is not None])
     chosen[~knows[np.maximum(chosen, 0)]] = ABSENT
-    position = np.where(chosen >= 0, survey.index[np.maximum(chosen, 0), places], ABSENT)
+    index = [survey.index[:, places]]
+    offsets.append(total)
+    if settled is not None:
+        index.append(settled.at(places)[None, :])
+        parts.append(settled.values.cast(kind))
+    index_of = np.vstack([*index, np.full((1, len(places)), ABSENT)])
+    position = index_of[np.maximum(chosen, 0), np.arange(len(places))]
     flat = position + np.array(offsets, dtype=np.int64)[np.maximum(chosen, 0)]
     return taken(pa.concat_arrays(parts), np.where((chosen < 0) | (position == ABSENT), ABSENT, flat))
 
@@ -85,21 +111,20 @@ class Putter:
     """Writes shared rows of one survey in the shape of one member.
 
     `counting` holds, for each field, the member whose value counts for rows that stand here (-1: this member's own),
-    and the
-    one whose value a new row gets."""
+    and the one whose value a new row gets, and what was settled besides."""
 
     def __init__(
         self,
         survey: Survey,
         side: int,
-        counting: tuple[Sources, Sources],
+        counting: tuple[Sources, Sources, Bindings[str, Settled]],
         links: Links,
         parents: Bindings[str, CompiledMapping],
     ) -> None:
         self.survey = survey
         self.side = side
         self.member: CompiledMember = survey.sides[side].member
-        self.sources, self.origins = counting
+        self.sources, self.origins, self.settled = counting
         self.links = links
         self.parents = parents
         self._tried: Put | None = None
@@ -138,7 +163,7 @@ class Putter:
                 columns[field] = self._reference(field, source[places], places, (pending, orphaned))
                 scope[field] = cell.type
             else:
-                columns[field] = shared_column(self.survey, field, source, places)
+                columns[field] = shared_column(self.survey, field, source, places, self.settled.get(field))
                 scope[field] = self.survey.mapping.types.get(field, Type(Kind.TEXT))
         rows = self.survey.sides[self.side]
         position = self.survey.index[self.side, places]
@@ -152,7 +177,10 @@ class Putter:
     def wanted(self, places: Places, wants: Expression) -> npt.NDArray[np.bool_]:
         """Which of these rows the member wants, by its own words over shared fields; a row it cannot judge is not
         wanted."""
-        columns = {name: shared_column(self.survey, name, self.origins[name], places) for name in wants.names}
+        columns = {
+            name: shared_column(self.survey, name, self.origins[name], places, self.settled.get(name))
+            for name in wants.names
+        }
         scope = {name: self.survey.mapping.types[name] for name in wants.names}
         answer = evaluate([Output("wants", wants)], scope, _table(columns, len(places))).table.column("wants")
         return flags(answer)

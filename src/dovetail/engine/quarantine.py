@@ -129,7 +129,7 @@ def _disputes(decision: Decision) -> Iterator[Dispute]:
         yield Dispute(
             row=int(survey.numbers[place]),
             field=contest.field,
-            code="DV-440",
+            code=contest.code,
             reason=contest.reason,
             keys=keys,
             sides=sides,

@@ -36,7 +36,7 @@ def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], ar
         dtype=np.int64,
     )
     present[doomed] = False
-    putter = Putter(survey, side, (decision.sources, decision.origins), around.links, around.mappings)
+    putter = Putter(survey, side, (decision.sources, decision.origins, decision.settled), around.links, around.mappings)
     incoming = np.full(len(survey), bool(_always_filled(member)))
     for name in putter.fields_read(create=False):
         incoming |= putter.comes_in(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dovetail.merge.reason import Reason
 from dovetail.model.mapping import Policy, Rule
 
 KEEP = -1
@@ -20,13 +21,16 @@ Marks = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """What a person declared about one field; members are numbers in the mapping's order."""
+    """What a person declared about one field; members are numbers in the mapping's order.
+
+    `fine` are the members whose cells lose nothing: among members that agree, their value says most."""
 
     owner: int | None = None
     first: int | None = None
     prefer: tuple[int, ...] = ()
     policy: Policy | None = None
     divergence_allowed: bool = False
+    fine: tuple[int, ...] = ()
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -35,15 +39,19 @@ class FieldRule:
         first = () if self.first is None else (self.first,)
         return (*first, *owner, *self.prefer)
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether edits are movements, so that two equal ones count twice."""
+        return self.policy is not None and self.policy.rule is Rule.DELTA
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of one field: one line a member, one place a row.
 
     `active`: the member holds the row and knows the field. `marks`: equal exactly where the shared values are equal.
-    `based`: a
-    base exists. `changed`: the value differs from the member's own base. `agreement`: the number of the agreement that
-    the member last took part in."""
+    `based`: a base exists. `changed`: the value differs from the member's own base. `agreement`: the number of the
+    agreement that the member last took part in."""
 
     active: Flags
     marks: Marks
@@ -54,31 +62,61 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """For each row the member whose value counts (`KEEP` or `CONTESTED` otherwise), and where its value is taken from
-    for creations."""
+    """For each row the member whose value counts (`KEEP` or `CONTESTED` otherwise), where its value is taken from for
+    creations, and the `Reason`.
+
+    `rivals` flags, a line each member, whose values stood against each other; `None` where none did anywhere."""
 
     winner: npt.NDArray[np.int8]
     source: npt.NDArray[np.int8]
+    reason: npt.NDArray[np.int8]
+    rivals: Flags | None = None
+
+
+@dataclass(slots=True)
+class _Finding:
+    """A verdict in the making."""
+
+    winner: npt.NDArray[np.int8]
+    reason: npt.NDArray[np.int8]
+    rivals: Flags | None = None
+
+    def take(self, rows: Flags, members: npt.NDArray[np.integer] | int, reason: Reason) -> None:
+        """These members win these rows."""
+        self.winner[rows] = members if isinstance(members, int) else members[rows]
+        self.reason[rows] = reason
+
+    def contest(self, rows: Flags, rivals: Flags) -> None:
+        """These rows are contested between these members, unless a rule about members takes them afterwards."""
+        self.winner[rows] = CONTESTED
+        self.oppose(rows, rivals)
+
+    def oppose(self, rows: Flags, rivals: Flags) -> None:
+        """Note whose values stand against each other in these rows."""
+        if rows.any():
+            found = rivals & rows
+            self.rivals = found if self.rivals is None else self.rivals | found
 
 
 def judge(rule: FieldRule, evidence: Evidence) -> Verdict:
     """Whose value counts, row by row.
 
     Rows where an active member has no base meet for the first time: equal values are settled, else `first`, the owner,
-    or the
-    preferred member wins. With a base: nobody changed it, nothing is done, unless a member is still owed an agreement;
-    one
-    changed it, that one wins; several changed it to one value, settled; else the rule decides. An owner's value always
-    wins.
+    or the preferred member wins. With a base: nobody changed it, nothing is done, unless a member is still owed an
+    agreement; one changed it, that one wins; several changed it to one value, settled; else the rule decides. A member
+    that is owed an agreement and changed its value stands against that agreement. An owner's value always wins.
     """
-    winner = np.full(evidence.active.shape[1], KEEP, dtype=np.int8)
+    rows = evidence.active.shape[1]
+    found = _Finding(np.full(rows, KEEP, dtype=np.int8), np.zeros(rows, dtype=np.int8))
     first_meeting: Flags = _any(evidence.active & ~evidence.based)
     if first_meeting.any():
-        _meet(rule, evidence, first_meeting, winner)
+        _meet(rule, evidence, first_meeting, found)
     if not first_meeting.all() and evidence.based.any():
-        _continue(rule, evidence, ~first_meeting, winner)
+        _continue(rule, evidence, ~first_meeting, found)
     source = first_of(rule.order, evidence.active)
-    return Verdict(winner, np.where(winner >= 0, winner, source))
+    if not first_meeting.all():
+        source = np.where(first_meeting, source, _agreed_by(rule, evidence))
+    return Verdict(found.winner, np.where(found.winner >= 0, found.winner, source), found.reason, found.rivals)
 
 
 def _any(members: Flags) -> Flags:
@@ -89,47 +127,75 @@ def _any(members: Flags) -> Flags:
     return found
 
 
-def _meet(rule: FieldRule, evidence: Evidence, rows: Flags, winner: npt.NDArray[np.int8]) -> None:
+def _meet(rule: FieldRule, evidence: Evidence, rows: Flags, found: _Finding) -> None:
     """Rows without a base: equal values stay, else the declared order decides."""
     differ = rows & ~_alike(evidence.marks, evidence.active)
     if not differ.any():
         return
-    winner[differ] = CONTESTED
+    found.contest(differ, evidence.active)
     decided = first_of(rule.order, evidence.active, only=rule.order)
-    _take(winner, differ & (decided >= 0), decided)
+    found.take(differ & (decided >= 0), decided, Reason.FIRST)
 
 
-def _continue(rule: FieldRule, evidence: Evidence, rows: Flags, winner: npt.NDArray[np.int8]) -> None:
+def _continue(rule: FieldRule, evidence: Evidence, rows: Flags, found: _Finding) -> None:
     """Rows with a base: the three-way merge."""
     changed = evidence.changed & evidence.active
     any_changed = _any(changed)
-    owed = rows & ~any_changed & ~_alike(evidence.agreement, evidence.active)
+    uneven = rows & ~_alike(evidence.agreement, evidence.active)
+    owed = uneven & ~any_changed
     if owed.any():
-        latest = np.where(evidence.active, evidence.agreement.astype(np.int64), -1).argmax(axis=0)
-        _take(winner, owed, latest)
+        found.take(owed, _agreed_by(rule, evidence), Reason.OWED)
     if any_changed.any():
-        _take_changes(rule, evidence, (rows, changed), winner)
+        _take_changes(rule, evidence, (rows, uneven), found)
 
 
-def _take_changes(
-    rule: FieldRule, evidence: Evidence, found: tuple[Flags, Flags], winner: npt.NDArray[np.int8]
-) -> None:
+def _take_changes(rule: FieldRule, evidence: Evidence, where: tuple[Flags, Flags], found: _Finding) -> None:
     """The rows in which a member changed the value since its base."""
-    rows, changed = found
-    count = changed.sum(axis=0)
-    one = rows & (count == 1)
-    _take(winner, one, changed.argmax(axis=0))
+    rows, uneven = where
+    changed = evidence.changed & evidence.active
+    rivals = _with_agreed(evidence, changed, uneven)
+    count = rivals.sum(axis=0)
+    found.take(rows & (count == 1), changed.argmax(axis=0), Reason.ONLY_CHANGE)
     several = rows & (count > 1)
-    same = _alike(evidence.marks, changed)
-    _take(winner, several & same, changed.argmax(axis=0))
-    winner[several & ~same] = CONTESTED
-    preferred = first_of(rule.prefer, changed, only=rule.prefer)
-    _take(winner, several & ~same & (preferred >= 0), preferred)
-    if rule.owner is not None:
-        owned = rows & (count > 0) & evidence.active[rule.owner]
-        winner[owned] = rule.owner
-        if rule.divergence_allowed:
-            winner[owned & ~changed[rule.owner]] = KEEP
+    same = several & ~_differ(rule, evidence, rivals)
+    found.take(same, changed.argmax(axis=0), Reason.SAME_CHANGE)
+    found.contest(several & ~same, rivals)
+    preferred = first_of(rule.prefer, rivals, only=rule.prefer)
+    found.take(several & ~same & (preferred >= 0), preferred, Reason.PREFER)
+    if rule.owner is None:
+        return
+    owned = rows & (count > 0) & evidence.active[rule.owner]
+    overrules = owned & ~(changed[rule.owner] & ((count == 1) | same))
+    found.take(overrules, rule.owner, Reason.OWNER)
+    found.oppose(overrules, rivals)
+    found.winner[owned] = rule.owner
+    if rule.divergence_allowed:
+        found.take(owned & ~changed[rule.owner] & ~uneven, KEEP, Reason.NOTHING)
+
+
+def _differ(rule: FieldRule, evidence: Evidence, rivals: Flags) -> Flags:
+    """Whether the rivals' values differ, row by row; movements always add up."""
+    if rule.adds_up:
+        return np.ones(rivals.shape[1], dtype=np.bool_)
+    return ~_alike(evidence.marks, rivals)
+
+
+def _with_agreed(evidence: Evidence, changed: Flags, uneven: Flags) -> Flags:
+    """Who stands against whom: the members that changed the value, and, where all of them are owed an agreement that
+    they have not seen, those that hold it."""
+    if not (uneven & _any(changed)).any():
+        return changed
+    latest = np.where(evidence.active, evidence.agreement, 0).max(axis=0)
+    holds: Flags = evidence.active & (evidence.agreement == latest)
+    unseen = uneven & _any(changed) & ~_any(changed & holds)
+    return changed | (holds & unseen)
+
+
+def _agreed_by(rule: FieldRule, evidence: Evidence) -> npt.NDArray[np.int8]:
+    """The member that holds what was last agreed on: of several the owner, else one whose cell loses nothing."""
+    owner = () if rule.owner is None else (rule.owner,)
+    latest = np.where(evidence.active, evidence.agreement, 0).max(axis=0)
+    return first_of((*owner, *rule.fine), evidence.active & (evidence.agreement == latest))
 
 
 def _alike(marks: npt.NDArray[np.generic], members: Flags) -> Flags:
@@ -151,10 +217,6 @@ def first_of(order: tuple[int, ...], members: Flags, *, only: tuple[int, ...] | 
     for member in reversed(everybody):
         chosen[members[member]] = member
     return chosen
-
-
-def _take(winner: npt.NDArray[np.int8], rows: Flags, members: npt.NDArray[np.integer]) -> None:
-    winner[rows] = members[rows]
 
 
 def settle(policy: Policy | None, values: list[object]) -> int | None:

@@ -14,11 +14,11 @@ from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Decision, Work
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.progress import Progress
+from dovetail.engine.put import shared_column
 from dovetail.engine.reconcile import Pass, Reconcile
 from dovetail.engine.whole import guard_reasons
 from dovetail.engine.workspace import Workspace
 from dovetail.failpoints import Point, failpoint
-from dovetail.identity.pair import ABSENT
 from dovetail.model.run import Summary
 from dovetail.plan.manifest import Manifest, write_plan
 
@@ -125,12 +125,10 @@ def _create_samples(decision: Decision, work: Work) -> list[Sample]:
     for cell in member.cells:
         source = decision.origins[cell.field]
         for place in places:
-            side = int(max(source[place], 0))
-            position = int(survey.index[side, place])
-            if position == ABSENT or survey.sides[side].member.cell(cell.field) is None:
-                continue
-            value = value_at(survey.sides[side].shared.column(cell.field), position)
-            key = key_parts(survey, side, int(place))
+            one = np.array([place], dtype=np.int64)
+            settled = decision.settled.get(cell.field)
+            value = value_at(shared_column(survey, cell.field, np.maximum(source, 0), one, settled), 0)
             if value is not None:
+                key = key_parts(survey, int(decision.active[:, place].argmax()), int(place))
                 found.append(Sample(survey.mapping.name, member.name, cell.field, key, None, value, new=True))
     return found

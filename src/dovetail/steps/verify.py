@@ -131,7 +131,8 @@ def _unequal(decision: Decision, work: Work) -> Iterator[Finding]:
         )
         for name in fields:
             source = decision.origins.get(name, np.full(len(survey), -1))[place]
-            other = survey.sides[source].member.name if source >= 0 else "what is declared"
+            known = 0 <= source < len(survey.sides)
+            other = survey.sides[source].member.name if known else "what is declared"
             yield Finding(
                 code="DV-461",
                 message=f"{member.name} does not hold what {other} holds",
