@@ -57,6 +57,15 @@ class Running:
         """Whether it still runs."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def send(self, sign: int) -> None:
+        """Send it a signal; nothing happens where it has ended."""
+        self._process.send_signal(sign)
+
     def kill(self) -> None:
         """End it as `kill -9` does; nothing happens where it has ended."""
         self._process.kill()

@@ -1,0 +1,217 @@
+"""One trial: rows that stand, people who type, the command that carries, harm that is done, and the verdict."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dovetail.engine.open import open_workspace
+from dovetail.testing.chaos.judge import Promise, Stands, Verdict, judge, stands
+from dovetail.testing.chaos.keeper import Keeper
+from dovetail.testing.chaos.people import People
+from dovetail.testing.chaos.place import Place
+from dovetail.testing.chaos.scene import Field, Kind
+from dovetail.testing.chaos.typed import Deed, Record, Typed
+from dovetail.testing.oracle import OUTCOMES
+from dovetail.testing.program import Ended, Program
+
+PASSES_MAX = 6
+"""Passes after the last edit at most until nothing is written any more."""
+
+ARRIVED_S = 120.0
+"""Seconds in which an edit must have gone over once a fault is over."""
+
+_POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How the project is carried while people type (`carry`), and in single passes before and afterwards (`once`)."""
+
+    carry: tuple[str, ...] = ("sync",)
+    once: tuple[str, ...] = ("sync", "--once")
+
+
+BY_SYNC = Ways()
+"""The continuous way."""
+
+BY_PASSES = Ways(("migrate", "--for-sync", "--allow", "1000000"), ("migrate", "--for-sync", "--allow", "1000000"))
+"""Whole passes, one after the other."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a trial ended: the verdict, and the writes of each pass after the last edit."""
+
+    verdict: Verdict
+    passes: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Trial:
+    """A project, the places where its people work, and what they work on. `folder` keeps traces and the history."""
+
+    def __init__(
+        self,
+        program: Program,
+        places: Sequence[Place],
+        kinds: Sequence[Kind],
+        folder: Path,
+        *,
+        seed: int | None = None,
+        rate: float = 100.0,
+        ways: Ways = BY_SYNC,
+    ) -> None:
+        self.program = program
+        self.places = tuple(places)
+        self.kinds = tuple(kinds)
+        self.folder = folder
+        self.seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+        self.dice = random.Random(self.seed)  # noqa: S311 - dice, not secrets
+        self.ways = ways
+        self.record = Record(folder / "history.jsonl")
+        self.people = [People(place, kinds, self.record, seed=self.seed, rate=rate) for place in places]
+        self.keeper = Keeper(program, ways.carry, folder)
+        self._began_s = time.monotonic()
+        self._probes = 0
+
+    # ---------------------------------------------------------------------------------------------------------- acts
+
+    def begin(self, *, keep: bool = True) -> None:
+        """Let people type the first rows, join them in one pass, then let everybody work."""
+        for people in self.people:
+            people.prepare()
+        ended = self.program.run(self.ways.once[0], *self.ways.once[1:])
+        if not ended.is_done:
+            raise RuntimeError(
+                f"the first pass ended with {ended.code} {ended.document.get('errors')} {ended.words[-500:]}"
+            )
+        for people in self.people:
+            people.start()
+        if keep:
+            self.keeper.start()
+
+    def wait_for(self, edits: int, *, timeout_s: float = 600.0) -> None:
+        """Until people have typed so much more."""
+        wanted, limit = self.record.total + edits, time.monotonic() + timeout_s
+        while self.record.total < wanted and time.monotonic() < limit:
+            self.raise_if_anybody_failed()
+            time.sleep(_POLL_S)
+
+    def raise_if_anybody_failed(self) -> None:
+        """Raise what went wrong with somebody who types."""
+        for people in self.people:
+            if people.failure is not None:
+                raise people.failure
+
+    def recovery(self, *, timeout_s: float = ARRIVED_S) -> float:
+        """Type a row at the first member, and wait until it stands at the second: the seconds from now."""
+        began, kind = time.monotonic(), self.kinds[0]
+        here, there = self.places[0], self.places[1]
+        self._probes += 1
+        name = f"{kind.name} probe {self._probes}"
+        number = self.record.next_number()
+        columns = kind.tables[here.member].columns
+        fields = {at: kind.fields[at] for at in kind.fields if at in columns and not columns[at].refers}
+        values: dict[str, object] = {at: _probe(one, number) for at, one in fields.items()}
+        values[kind.known_by] = name
+        with here.session() as session, session.transaction():
+            session.insert(kind.tables[here.member], values)
+        after = {at: str(value) for at, value in values.items() if at not in fields or not fields[at].is_sum}
+        sums = {at: int(str(values[at])) for at, one in fields.items() if one.is_sum}
+        stamp = time.monotonic()
+        self.record.add(Typed(number, here.member, kind.name, name, Deed.INSERT, {}, after, stamp, sums))
+        with there.session() as session:
+            while time.monotonic() - began < timeout_s:
+                if any(found[kind.known_by] == name for _, found in session.rows(kind.tables[there.member])):
+                    return time.monotonic() - began
+                time.sleep(_POLL_S)
+        raise TimeoutError(f"nothing went over within {timeout_s:g} s after the fault")
+
+    def finish(self, *, timeout_s: float = 30.0) -> Outcome:
+        """Let everybody go home, carry over what is left, and judge."""
+        for people in self.people:
+            people.stop()
+        self.keeper.stop(timeout_s)
+        return self.settle()
+
+    def settle(self) -> Outcome:
+        """Pass after pass until nothing is written; then the verdict."""
+        self.record.close()
+        outcome = Outcome(Verdict())
+        ended = Ended(0, {}, "")
+        for _ in range(PASSES_MAX):
+            ended = self.program.run(self.ways.once[0], *self.ways.once[1:])
+            if not ended.is_done:
+                break
+            outcome.passes.append(ended.writes)
+            if len(outcome.passes) >= 2 and ended.writes == 0:
+                break
+        verdict = judge(self.kinds, self.record, self.stands())
+        self._check_runs(verdict, outcome, ended)
+        self._check_memory(verdict)
+        outcome.verdict, outcome.seconds = verdict, time.monotonic() - self._began_s
+        return outcome
+
+    def stands(self) -> Stands:
+        """Everything that stands in the systems now."""
+        return stands(self.places, self.kinds)
+
+    # -------------------------------------------------------------------------------------------------------- checks
+
+    def _check_runs(self, verdict: Verdict, outcome: Outcome, last: Ended) -> None:
+        done, passes = last.is_done, outcome.passes
+        words = f"the last pass ended with {last.code} {last.errors} {last.words[-500:]}"
+        verdict.check(Promise.OTHERS_GO_ON, words, holds=done)
+        verdict.check(Promise.QUIESCENCE, f"passes without edits wrote {passes} rows", holds=passes[-1:] == [0])
+        for name, counted in last.document.get("mappings", {}).items():
+            total = sum(counted[outcome] for outcome in OUTCOMES)
+            told = f"{name}: {counted['rows']} rows, {total} outcomes"
+            verdict.check(Promise.CONSERVATION, told, holds=counted["rows"] == total)
+            held = {what: counted[what] for what in ("quarantined", "conflicts") if counted[what]}
+            verdict.check(Promise.OTHERS_GO_ON, f"{name}: rows are held: {held}", holds=not held)
+        if done:
+            found = self.program.run("verify")
+            verdict.check(Promise.CONVERGENCE, f"verify ended with {found.code}", holds=found.code == last.code)
+        for words in self.keeper.toll.tracebacks:
+            verdict.harm(Promise.OTHERS_GO_ON, f"an unknown error: {words}")
+
+    def _check_memory(self, verdict: Verdict) -> None:
+        """What the state knows must link exactly the rows that belong together, each once, with nothing open."""
+        program, standing = self.program, self.stands()
+        with open_workspace(program.folder, environment=program.environment, variables=program.variables) as workspace:
+            store = workspace.store
+            verdict.check(Promise.CONSERVATION, "intents are still open", holds=not store.intents.partitions())
+            for kind in self.kinds:
+                names = list(standing[kind.name])
+                links = {member: store.crossref.load(kind.mapping, member).to_pydict() for member in names}
+                _check_links(verdict, kind, links, standing)
+
+
+def _probe(declared: Field, number: int) -> object:
+    """A value for a field of a row that is typed to see when it arrives."""
+    return number * 10 if declared.is_number else number % 9 if declared.is_sum else f"probe {number}"
+
+
+def _check_links(verdict: Verdict, kind: Kind, links: dict[str, dict[str, list[object]]], standing: Stands) -> None:
+    linked: dict[object, dict[str, str]] = {}
+    for member, columns in links.items():
+        double = len(columns["key"]) - len(set(columns["key"]))
+        verdict.check(Promise.ONE_TO_ONE, f"{kind.name}: {double} keys of {member} linked twice", holds=double == 0)
+        for row, key in zip(columns["row"], columns["key"], strict=True):
+            linked.setdefault(row, {})[member] = str(key)
+    belong: dict[str | None, dict[str, str]] = {}
+    for member, rows in standing[kind.name].items():
+        for key, values in rows:
+            belong.setdefault(values[kind.known_by], {})[member] = key
+    wanted, found = _as_set(belong.values()), _as_set(linked.values())
+    for words, pairs in (("not linked", wanted - found), ("linked", found - wanted)):
+        for pair in pairs:
+            verdict.harm(Promise.ONE_TO_ONE, f"{kind.name}: {words}: {sorted(pair)}")
+
+
+def _as_set(pairs: Iterable[dict[str, str]]) -> set[frozenset[tuple[str, str]]]:
+    return {frozenset(pair.items()) for pair in pairs}
