@@ -70,7 +70,7 @@ class Deal:
             if mapping == self.name:
                 partition.hold()
         keep_quiet(store, self.decision)
-        record(store, self._desk.run, self.decision, is_whole=False)
+        record(store, self._desk.run, self.decision, self.writer.written, is_whole=False)
 
     def missed(self) -> dict[str, pa.Array]:
         """The keys, by member, of rows that changed while they were being written."""

@@ -10,6 +10,7 @@ from dovetail.engine.arrays import listed, taken
 from dovetail.engine.check import check_rows
 from dovetail.engine.contest import settle_contests
 from dovetail.engine.decision import Decision, Flags, Surroundings
+from dovetail.engine.decree import apply_decrees
 from dovetail.engine.fate import taking_part, vanished
 from dovetail.engine.links import Links
 from dovetail.engine.marks import compare, mark
@@ -41,7 +42,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     )
     contested = _judge_fields(decision, around.seed)
     gone = vanished(decision)
-    # a person's decisions come before the rules about values: apply_decrees(decision, around)
+    apply_decrees(decision, around, contested, gone)
     settle_contests(decision, contested, around)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
     check_rows(survey, decision.origins, to_check, around.lookup, decision.settled)

@@ -18,6 +18,7 @@ from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.reason import CHOSEN, Reason
 from dovetail.model.change import Verb
 from dovetail.model.run import MappingCount
+from dovetail.state.decrees import Decree
 
 Flags = npt.NDArray[np.bool_]
 
@@ -30,6 +31,16 @@ class Contest:
     field: str
     reason: str
     code: str = "DV-440"
+
+
+@dataclass(frozen=True, slots=True)
+class Decreed:
+    """A person's order about the row at a place; `lapsed` says why it does not count any more, and is empty while it
+    does."""
+
+    place: int
+    decree: Decree
+    lapsed: str = ""
 
 
 @dataclass(slots=True)
@@ -91,6 +102,7 @@ class Decision:
     words: dict[tuple[str, int], str] = field(default_factory=dict)
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
+    decreed: list[Decreed] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
     beyond: MappingCount | None = None

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dovetail.engine.account import problem_finding
-from dovetail.engine.arrays import value_at
+from dovetail.engine.arrays import listed, taken, value_at
 from dovetail.engine.decision import Contest, Decision
-from dovetail.engine.put import shared_column
+from dovetail.engine.decree import end_decrees, row_values
 from dovetail.engine.rows import MemberRows, Problem
 from dovetail.engine.survey import Survey
 from dovetail.failpoints import Point, failpoint
 from dovetail.identity.pair import ABSENT
 from dovetail.state.conflicts import Dispute
-from dovetail.state.rejects import Parent, Refusal
+from dovetail.state.rejects import Looked, Parent, Refusal
 from dovetail.state.store import Store
 
+if TYPE_CHECKING:
+    from dovetail.engine.write import Written
 
-def record(store: Store, run: str, decision: Decision, *, is_whole: bool = True) -> None:
-    """Bring the quarantine and the conflicts of a mapping up to date; after a pass that looked at every row of it
-    (`is_whole`), what was not met again is closed."""
+
+def record(
+    store: Store, run: str, decision: Decision, written: Written | None = None, *, is_whole: bool = True
+) -> None:
+    """Bring the quarantine, the conflicts and the decrees of a mapping up to date. What was not met again is closed:
+    after a pass over all its rows (`is_whole`) wherever it stood, else about the rows that were looked at."""
     survey = decision.survey
     name = survey.mapping.name
     failpoint(Point.QUARANTINE_BEFORE)
-    with store.transaction():
-        store.rejects.record(
-            run, name, [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()]
-        )
-        if is_whole:
-            store.rejects.close_absent(run, name)
-        store.conflicts.record(run, name, list(_disputes(decision)))
-        if is_whole:
-            store.conflicts.close_absent(run, name)
+    refusals = [refusal(survey, place, problems[0]) for place, problems in survey.problems.items()]
+    disputes = disputes_of(decision)
+    numbers = [] if is_whole else survey.numbers.tolist()
+    looked = Looked(numbers, {rows.member.name: rows.keys for rows in survey.sides})
+    if is_whole or refusals or disputes or decision.decreed or _is_noted(store, name, looked):
+        with store.transaction():
+            pending = end_decrees(store, decision, written)
+            store.rejects.settle(run, name, refusals, looked=None if is_whole else looked)
+            rows = None if is_whole else numbers
+            store.conflicts.settle(run, name, disputes, rows=rows, pending=pending)
     failpoint(Point.QUARANTINE_AFTER)
+
+
+def _is_noted(store: Store, name: str, looked: Looked) -> bool:
+    """Whether anything stands open about rows that were looked at."""
+    return bool(store.rejects.standing(name, looked)) or store.conflicts.is_any(name, looked.rows)
 
 
 def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
@@ -110,27 +122,41 @@ def _where(survey: Survey, place: int, problem: Problem) -> tuple[int, int]:
     raise AssertionError(problem_finding(survey, place, problem))
 
 
-def _disputes(decision: Decision) -> Iterator[Dispute]:
+def disputes_of(decision: Decision) -> list[Dispute]:
+    """What no rule settled, with the keys of each row and the values that stand against each other."""
     survey = decision.survey
+    by_field: dict[str, list[Contest]] = {}
     for contest in decision.contests:
-        place = contest.place
-        keys = {
-            rows.member.name: rows.key(survey.index[side, place])
-            for side, rows in enumerate(survey.sides)
-            if survey.index[side, place] != ABSENT
-        }
-        sides = {}
-        if contest.field:
-            for side, rows in enumerate(survey.sides):
-                if survey.index[side, place] != ABSENT and rows.member.cell(contest.field) is not None:
-                    constant = np.full(len(survey), side, dtype=np.int8)
-                    one = np.array([place], dtype=np.int64)
-                    sides[rows.member.name] = value_at(shared_column(survey, contest.field, constant, one), 0)
+        by_field.setdefault(contest.field, []).append(contest)
+    return [dispute for field, contests in by_field.items() for dispute in _of_field(survey, field, contests)]
+
+
+def _of_field(survey: Survey, field: str, contests: Sequence[Contest]) -> Iterator[Dispute]:
+    places = np.array([contest.place for contest in contests], dtype=np.int64)
+    keys: dict[str, list[str | None]] = {}
+    held: dict[str, list[object]] = {}
+    for side, rows in enumerate(survey.sides):
+        positions = survey.index[side, places]
+        keys[rows.member.name] = listed(taken(rows.keys, positions))
+        if not field:
+            held[rows.member.name] = [_standing(survey, side, int(place)) for place in places]
+        elif rows.member.cell(field) is not None:
+            held[rows.member.name] = listed(taken(rows.shared.column(field), positions))
+    for at, contest in enumerate(contests):
+        known = {member: text for member, texts in keys.items() if (text := texts[at]) is not None}
         yield Dispute(
-            row=int(survey.numbers[place]),
-            field=contest.field,
+            row=int(survey.numbers[contest.place]),
+            field=field,
             code=contest.code,
             reason=contest.reason,
-            keys=keys,
-            sides=sides,
+            keys=known,
+            sides={member: values[at] for member, values in held.items() if not field or member in known},
         )
+
+
+def _standing(survey: Survey, side: int, place: int) -> dict[str, object] | None:
+    """What a member holds of a row, `None` where it is gone, or marked so."""
+    position = survey.index[side, place]
+    if position == ABSENT or survey.sides[side].gone[position]:
+        return None
+    return row_values(survey, side, place)

@@ -48,7 +48,7 @@ def carry_out(
         account(summary, looked.decisions, looked.written)
         _add_loaded(summary, looked, reconcile)
         for decision in looked.decisions:
-            record(store, run, decision)
+            record(store, run, decision, looked.written[decision.survey.mapping.name])
         if follow_up is not None and looked.moved:
             follow_up(summary, looked)
         if recovered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dovetail.state import lossless
@@ -14,6 +14,7 @@ from dovetail.state.seal import Seal
 _OPEN = "SELECT mark, conflict_id FROM conflicts WHERE mapping = ? AND status = 'open'"
 _OPEN_OF = """SELECT mark, conflict_id FROM conflicts WHERE mapping = ? AND status = 'open'
 AND row_id IN BIGINTS(?)"""
+_IS_ANY = "SELECT 1 FROM conflicts WHERE mapping = ? AND status = 'open' LIMIT 1"
 _NEW = Load(
     "conflicts",
     (
@@ -114,17 +115,25 @@ class Conflicts:
             rows = [dispute.row for dispute in disputes if dispute.row is not None]
             self._record(run, mapping, disputes, rows=rows if len(rows) == len(disputes) else None)
 
-    def settle(self, run: str, mapping: str, disputes: Sequence[Dispute], *, rows: Rows | None) -> int:
+    def settle(
+        self,
+        run: str,
+        mapping: str,
+        disputes: Sequence[Dispute],
+        *,
+        rows: Rows | None,
+        pending: Collection[int] = (),
+    ) -> int:
         """As `record`, and close the others about these rows (`None`: about any row of the mapping), which were all
-        looked at. The number closed."""
+        looked at; but not those that are `pending`. The number closed."""
         with self._database.transaction():
-            left = self._record(run, mapping, disputes, rows=rows)
+            left = [number for number in self._record(run, mapping, disputes, rows=rows) if number not in pending]
             how = f"not met by run {run}"
             return self._database.run(_GONE, how, self._database.now(), left) if left else 0
 
     def is_any(self, mapping: str, rows: Rows) -> bool:
         """Whether a conflict about one of these rows is open."""
-        return bool(self._standing(mapping, rows))
+        return self._database.row(_IS_ANY, mapping) is not None and bool(self._standing(mapping, rows))
 
     def _standing(self, mapping: str, rows: Rows | None) -> dict[bytes, int]:
         """The open conflicts about these rows, or about any."""

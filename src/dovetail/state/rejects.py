@@ -15,6 +15,7 @@ _OPEN = "SELECT mark, reject_id FROM rejects WHERE mapping = ? AND status = 'ope
 _OPEN_KEYS = """SELECT mark, reject_id FROM rejects WHERE mapping = ? AND member = ? AND status = 'open'
 AND row_key IN TEXTS(?)"""
 _OPEN_ROWS = """SELECT mark, reject_id FROM rejects WHERE mapping = ? AND status = 'open' AND row_id IN BIGINTS(?)"""
+_IS_ANY = "SELECT 1 FROM rejects WHERE mapping = ? AND status = 'open' LIMIT 1"
 _NEW = Load(
     "rejects",
     (
@@ -125,17 +126,21 @@ class Rejects:
     def record(self, run: str, mapping: str, refusals: Sequence[Refusal]) -> None:
         """Open a reject for each refusal, or bring the open one about the same thing up to date."""
         with self._database.transaction():
-            standing = {bytes(mark): number for mark, number in self._database.rows(_OPEN, mapping)}
-            self._record(run, mapping, refusals, standing)
+            self._record(run, mapping, refusals, self.standing(mapping, None))
 
-    def settle(self, run: str, mapping: str, refusals: Sequence[Refusal], *, looked: Looked) -> int:
-        """As `record`, and close the others about the rows that were looked at. The number closed."""
+    def settle(self, run: str, mapping: str, refusals: Sequence[Refusal], *, looked: Looked | None) -> int:
+        """As `record`, and close the others about the rows that were looked at (`None`: all of the mapping). The number
+        closed."""
         with self._database.transaction():
             left = self._record(run, mapping, refusals, self.standing(mapping, looked))
             return self._database.run(_CLOSE_THESE, f"passed in run {run}", self._database.now(), left) if left else 0
 
-    def standing(self, mapping: str, looked: Looked) -> dict[bytes, int]:
-        """The open rejects about these rows: marks and numbers."""
+    def standing(self, mapping: str, looked: Looked | None) -> dict[bytes, int]:
+        """The open rejects about these rows, or about any: marks and numbers."""
+        if looked is None:
+            return {bytes(mark): number for mark, number in self._database.rows(_OPEN, mapping)}
+        if self._database.row(_IS_ANY, mapping) is None:
+            return {}
         found = self._database.rows(_OPEN_ROWS, mapping, listed(looked.rows))
         for member, keys in looked.keys.items():
             found += self._database.rows(_OPEN_KEYS, mapping, member, listed(keys))
