@@ -420,15 +420,15 @@ DECIDING = [
     Named(
         "what passes leaves the quarantine",
         "engine/quarantine.py",
-        "            store.rejects.close_absent(run, name)\n",
-        "            pass\n",
+        "store.rejects.settle(run, name, refusals, looked=None if is_whole else looked)",
+        "store.rejects.record(run, name, refusals)",
         (PLAN, ORDER),
     ),
     Named(
         "what is settled leaves the conflicts",
         "engine/quarantine.py",
-        "            store.conflicts.close_absent(run, name)\n",
-        "            pass\n",
+        "store.conflicts.settle(run, name, disputes, rows=rows, pending=pending)",
+        "store.conflicts.record(run, name, disputes)",
         (MERGE,),
     ),
 ]
