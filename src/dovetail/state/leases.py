@@ -12,7 +12,7 @@ _GET = "SELECT holder, epoch, until FROM leases WHERE part = ? FOR UPDATE"
 _NEW = "INSERT INTO leases (part, holder, epoch, until) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING"
 _TAKE = "UPDATE leases SET holder = ?, epoch = epoch + 1, until = ? WHERE part = ?"
 _RENEW = "UPDATE leases SET until = ? WHERE part = ? AND holder = ? AND epoch = ? AND until > ?"
-_KEEP = "UPDATE leases SET until = ? WHERE part = ? AND holder = ? AND epoch = ?"
+_KEEP = "UPDATE leases SET until = ?, epoch = epoch + 1 WHERE part = ? AND holder = ? AND epoch = ?"
 _GIVE_UP = "UPDATE leases SET holder = '' WHERE part = ? AND holder = ? AND epoch = ?"
 _RELEASE = "UPDATE leases SET until = ? WHERE part = ? AND holder = ? AND epoch = ? AND until > ?"
 _LIST = "SELECT part, holder, epoch, until FROM leases ORDER BY part"
@@ -72,7 +72,8 @@ class Leases:
         return known.epoch + 1 if taken else None
 
     def renew_all(self, epochs: Mapping[str, int], holder: str, ttl_s: float) -> tuple[str, ...]:
-        """Make the leases of these epochs last longer, whatever their time; the partitions that are somebody else's."""
+        """Give the leases of these epochs their next epoch, whatever their time: whoever looks sees that they were
+        renewed. Returns the partitions that are somebody else's."""
         until = stamp(self._clock() + dt.timedelta(seconds=ttl_s))
         with self._database.transaction():
             return tuple(
