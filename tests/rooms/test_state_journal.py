@@ -73,9 +73,9 @@ def test_history_is_newest_first_and_whole(store, clock):
         7,
         before={"price": Decimal("1.50"), "born": dt.date(1815, 12, 10)},
         after={"price": Decimal("2.00")},
-        rule="owner",
+        rules={"price": "owner: shop"},
     )
-    two = entry(7, before={"photo": b"\x00\xff"}, after={"photo": None}, losing={"shop": "Ada"})
+    two = entry(7, before={"photo": b"\x00\xff"}, after={"photo": None}, losing={"photo": {"shop": "Ada"}})
     three = JournalEntry(7, "shop", Verb.DELETE, "a|b", before={"x": 1})
     store.journal.append("r1", "product", [one, entry(8), two])
     clock.move(60)

@@ -23,6 +23,7 @@ from dovetail.failpoints import Point, failpoint
 from dovetail.merge.packed import CELL
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.key import encode
+from dovetail.state.journal import Chunked
 from dovetail.state.segment import NOTHING, Segment
 from dovetail.state.store import Store
 
@@ -105,7 +106,7 @@ class Delivery:
 
     def intend(self) -> None:
         """Make durable what is about to be written, and what it will overwrite."""
-        store, chunk = self.desk.store, self.chunk
+        store = self.desk.store
         self.tries.append(Sent(self.partition.next_chunk()))
         self._holding = self.partition.holding
         number = self.tries[-1].number
@@ -123,9 +124,17 @@ class Delivery:
                 store.journal.append_segment(self.desk.run, self.partition.name, number, member=member.name)
             else:
                 store.intents.put(self.partition.name, number, run=self.desk.run, content=self._intent())
-                if len(self.tries) == 1:
-                    journal(store, self.desk.run, self.decision, work=self.work, chunk=chunk, number=number)
+                self._journal(number)
         failpoint(Point.INTENT_AFTER)
+
+    def _journal(self, number: int) -> None:
+        """Keep what the chunk will overwrite. A target with a ledger has told by now that it never took a former try,
+        and that one is forgotten; elsewhere what a former try was to write is what this one writes."""
+        store, carried = self.desk.store, Chunked(self.partition.name, number)
+        if len(self.tries) > 1 and not self.partition.is_exact:
+            store.journal.carry_again(Chunked(self.partition.name, self.tries[-2].number), number)
+        else:
+            journal(store, self.desk.run, self.decision, work=self.work, chunk=self.chunk, carried=carried)
 
     def send(self) -> None:
         """Write the chunk and its claim in one transaction of the target."""

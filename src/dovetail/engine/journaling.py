@@ -2,40 +2,170 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
+
 from dovetail.engine.arrays import rows_of, taken
 from dovetail.engine.decision import Chunk, Decision, Work
+from dovetail.engine.put import Places
+from dovetail.engine.ruled import rule_text
+from dovetail.merge.reason import CHOSEN
 from dovetail.model.change import Verb
+from dovetail.state import lossless
 from dovetail.state.columnar import Changes
-from dovetail.state.journal import Created, JournalEntry
+from dovetail.state.journal import Chunked, Created, JournalEntry
 from dovetail.state.store import Store
 
 COLUMNS_MIN = 500
 """Changes of one chunk from which they are journaled column by column."""
 
+_SIDES_MAX = 256
 
-def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Chunk, number: int) -> None:
-    """Keep what a chunk is about to do: for rows that stand there the values before and after; for new rows the key and
-    the chunk only."""
+VALUES_MAX = 500
+"""New rows of one chunk at most whose values are journaled."""
+
+
+def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Chunk, carried: Chunked) -> None:
+    """Keep what a chunk is about to do: for rows that stand there the values before and after, the rules that decided
+    and the values that lost; for many new rows the key and the chunk only."""
     survey = decision.survey
-    member = survey.sides[work.side].member
-    numbers = survey.numbers[chunk.places].tolist()
+    name, member = survey.mapping.name, survey.sides[work.side].member.name
+    rows = survey.numbers[chunk.places]
+    if chunk.verb is Verb.CREATE and len(rows) > VALUES_MAX:
+        keys = chunk.keys.to_pylist() if chunk.keys is not None else [""] * len(rows)
+        created = Created(member, carried.chunk, rows.tolist(), keys)
+        store.journal.append_created(run, name, created, carried=carried)
+    elif chunk.verb is not Verb.CREATE and len(rows) >= COLUMNS_MIN:
+        store.journal.append_changes(run, name, _columns(decision, work, chunk, carried.chunk), carried=carried)
+    else:
+        store.journal.append(run, name, _entries(decision, work, chunk, carried.chunk), carried=carried)
+    if chunk.verb is Verb.DELETE:
+        for standing in survey.sides:
+            keys = work.putter.links.keys_of(name, standing.member.name, rows).to_pylist()
+            links = [(row, key) for row, key in zip(rows.tolist(), keys, strict=True) if key is not None]
+            store.journal.remember_keys(name, standing.member.name, links, carried=carried)
+
+
+def _entries(decision: Decision, work: Work, chunk: Chunk, number: int) -> list[JournalEntry]:
+    survey = decision.survey
+    member = survey.sides[work.side].member.name
+    keys: list[str | None]
     if chunk.verb is Verb.CREATE:
-        keys = chunk.keys.to_pylist() if chunk.keys is not None else [""] * len(numbers)
-        store.journal.append_created(run, survey.mapping.name, Created(member.name, number, numbers, keys))
-        return
-    position = survey.index[work.side, chunk.places]
-    key_texts = taken(survey.sides[work.side].keys, position)
-    if len(numbers) >= COLUMNS_MIN:
-        after_all = chunk.rows if chunk.verb is Verb.UPDATE else None
-        rows = survey.numbers[chunk.places]
-        changes = Changes(member.name, chunk.verb, number, rows, key_texts, chunk.expected, after_all)
-        store.journal.append_changes(run, survey.mapping.name, changes)
-        return
-    keys = key_texts.to_pylist()
-    before = rows_of(chunk.expected) if chunk.expected is not None else [None] * len(keys)
-    after = rows_of(chunk.rows) if chunk.verb is Verb.UPDATE else [None] * len(keys)
-    entries = [
-        JournalEntry(row, member.name, chunk.verb, key, old, new, chunk=number)
-        for row, key, old, new in zip(numbers, keys, before, after, strict=True)
-    ]
-    store.journal.append(run, survey.mapping.name, entries)
+        keys = chunk.keys.to_pylist() if chunk.keys is not None else [None] * len(chunk.places)
+    else:
+        keys = taken(survey.sides[work.side].keys, survey.index[work.side, chunk.places]).to_pylist()
+    nothing: list[None] = [None] * len(keys)
+    before = rows_of(chunk.expected) if chunk.expected is not None else nothing
+    after = nothing if chunk.verb is Verb.DELETE else rows_of(chunk.rows)
+    fields = _fields(work, chunk)
+    entries = []
+    for at, place in enumerate(chunk.places.tolist()):
+        given = [name for name in fields if _comes_in(decision, work, name, place)]
+        rules = {name: rule_text(decision, name, place) for name in given} or {"": _row_rule(decision, work, place)}
+        losing = {name: lost for name in given if (lost := decision.losing(name, place))}
+        entries.append(
+            JournalEntry(
+                row=int(survey.numbers[place]),
+                member=member,
+                verb=chunk.verb,
+                key=keys[at] or "",
+                before=before[at],
+                after=after[at],
+                rules=rules,
+                losing=losing or None,
+                chunk=number,
+            )
+        )
+    return entries
+
+
+def _fields(work: Work, chunk: Chunk) -> list[str]:
+    """The shared fields that feed the columns which a chunk changes."""
+    if chunk.verb is not Verb.UPDATE:
+        return []
+    fed = [work.fed[column] for column in chunk.rows.schema.names if column in work.fed]
+    return sorted(frozenset().union(*fed))
+
+
+def _comes_in(decision: Decision, work: Work, field: str, place: int) -> bool:
+    """Whether the value of a field is another's than this member's own."""
+    source = decision.sources.get(field)
+    return source is not None and source[place] >= 0 and source[place] != work.side
+
+
+def _row_rule(decision: Decision, work: Work, place: int) -> str:
+    """Why a row is created, deleted, or brought to what the mapping fills."""
+    told = decision.words.get(("", place))
+    if told is not None:
+        return told
+    sides = decision.survey.sides
+    if place in work.deletes:
+        gone = [rows.member for side, rows in enumerate(sides) if decision.survey.vanished[side, place]]
+        return "; ".join(f"gone at {member.name}: {member.member.deletes or 'ask'}" for member in gone)
+    if place in work.creates:
+        standing = [rows.member.name for side, rows in enumerate(sides) if decision.active[side, place]]
+        return f"stands at {' and '.join(standing)}"
+    return "what the mapping fills"
+
+
+def _columns(decision: Decision, work: Work, chunk: Chunk, number: int) -> Changes:
+    """Many changes, column by column."""
+    survey = decision.survey
+    standing = survey.sides[work.side]
+    rules: dict[str, pa.Array] = {}
+    losing: dict[str, pa.Array] = {}
+    for name in _fields(work, chunk):
+        source = decision.sources.get(name)
+        if source is not None:
+            given = np.flatnonzero((source[chunk.places] >= 0) & (source[chunk.places] != work.side))
+            if len(given):
+                rules[name] = _spread(_rules(decision, name, chunk.places[given]), given, len(chunk.places))
+                lost = _losing(decision, name, chunk.places[given])
+                if any(lost):
+                    losing[name] = _spread(lost, given, len(chunk.places))
+    if not rules:
+        texts = [_row_rule(decision, work, place) for place in chunk.places.tolist()]
+        rules[""] = pa.array(texts, pa.string()).dictionary_encode()
+    return Changes(
+        member=standing.member.name,
+        verb=chunk.verb,
+        chunk=number,
+        rows=survey.numbers[chunk.places],
+        keys=taken(standing.keys, survey.index[work.side, chunk.places]),
+        before=chunk.expected,
+        after=chunk.rows if chunk.verb is Verb.UPDATE else None,
+        rules=rules,
+        losing=losing,
+    )
+
+
+def _rules(decision: Decision, name: str, places: Places) -> list[str | None]:
+    """Why the values of a field count, place by place; the words are made once for all that were decided alike."""
+    if any(field == name for field, _ in decision.words):
+        return [rule_text(decision, name, place) for place in places.tolist()]
+    kinds = decision.rules[name][places].astype(np.int64) * _SIDES_MAX + decision.origins[name][places]
+    alike, first, which = np.unique(kinds, return_index=True, return_inverse=True)
+    texts = [rule_text(decision, name, int(places[first[at]])) for at in range(len(alike))]
+    return [texts[at] for at in which.tolist()]
+
+
+def _losing(decision: Decision, name: str, places: Places) -> list[str | None]:
+    """The values of a field that lost, by member, as texts."""
+    rivals = decision.rivals.get(name)
+    if rivals is None:
+        return [None] * len(places)
+    chosen = np.isin(decision.rules[name][places], list(CHOSEN)) & rivals[:, places].any(axis=0)
+    found: list[str | None] = [None] * len(places)
+    for at in np.flatnonzero(chosen).tolist():
+        lost = decision.losing(name, int(places[at]))
+        if lost:
+            found[at] = lossless.written(lost)
+    return found
+
+
+def _spread(texts: list[str | None], given: Places, rows: int) -> pa.Array:
+    """Texts of some rows as a column of all of them."""
+    column: list[str | None] = [None] * rows
+    for at, text in zip(given.tolist(), texts, strict=True):
+        column[at] = text
+    return pa.array(column, pa.string()).dictionary_encode()

@@ -14,6 +14,7 @@ from dovetail.errors import Fenced, Refused
 from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
+from dovetail.state.journal import Chunked
 from dovetail.state.store import Store
 from dovetail.systems.protocol import SupportsReserve, SupportsTransaction, Takes, Target
 
@@ -114,6 +115,7 @@ class Partition:
         with store.transaction():
             for intent in store.intents.list(self.name):
                 store.intents.done(self.name, intent.chunk)
+            store.journal.drop(self.name)
             for chunk in store.segments.pending(self.name):
                 store.segments.drop(self.name, chunk)
             store.sequence.set(self.name, self._chunk)
@@ -216,6 +218,7 @@ class Partition:
             self._store.segments.confirm(self.name, chunk, without=claim.without)
             return
         self._store.segments.drop(self.name, chunk)
+        self._store.journal.confirm(Chunked(self.name, chunk), claim.numbers)
         if claim.numbers:
             confirm(self._store, claim)
 

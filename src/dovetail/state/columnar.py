@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.model.change import Verb
+from dovetail.state import lossless
 
 MARK = b"\x01"
 """The first byte of such a block; the others begin as zlib does."""
 
-_ABOUT, _ROW, _KEY, _BEFORE, _AFTER = b"dovetail", "row", "key", "before ", "after "
+_ABOUT, _ROW, _KEY = b"dovetail", "row", "key"
+_BEFORE, _AFTER, _RULE, _LOSING = "before ", "after ", "rule ", "losing "
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Rows of one verb that one chunk writes at one member: their shared row numbers and keys, what their fields held
-    before and what they are given (`None` where nothing is)."""
+    before and what they are given (`None` where nothing is).
+
+    `rules` says by shared field, row for row, what decided (null: nothing did); `losing` the values that lost, by
+    member, as `lossless` texts."""
 
     member: str
     verb: Verb
@@ -31,6 +37,8 @@ class Changes:
     keys: pa.Array
     before: pa.RecordBatch | None = None
     after: pa.RecordBatch | None = None
+    rules: Mapping[str, pa.Array] = field(default_factory=dict)
+    losing: Mapping[str, pa.Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Changed:
     key: str
     before: dict[str, object] | None
     after: dict[str, object] | None
+    rules: dict[str, str] | None
+    losing: dict[str, dict[str, object]] | None
 
 
 def pack(mapping: str, changes: Changes) -> bytes:
@@ -49,6 +59,8 @@ def pack(mapping: str, changes: Changes) -> bytes:
     for sign, batch in ((_BEFORE, changes.before), (_AFTER, changes.after)):
         if batch is not None:
             columns |= {sign + name: batch.column(name) for name in batch.schema.names}
+    columns |= {_RULE + name: column for name, column in changes.rules.items()}
+    columns |= {_LOSING + name: column for name, column in changes.losing.items()}
     about = {"mapping": mapping, "member": changes.member, "verb": changes.verb, "chunk": changes.chunk}
     table = pa.table(columns).replace_schema_metadata({_ABOUT: json.dumps(about).encode()})
     sink = pa.BufferOutputStream()
@@ -72,8 +84,19 @@ def unpack(content: bytes, row: int | None) -> list[Changed]:
     if row is not None:
         table = table.filter(pc.equal(table.column(_ROW), row))
     sides = [_dictionaries(table, sign) for sign in (_BEFORE, _AFTER)]
+    rules = [_known(one) for one in _dictionaries(table, _RULE)]
+    losing = [_read(one) for one in _dictionaries(table, _LOSING)]
     rows, keys = table.column(_ROW).to_pylist(), table.column(_KEY).to_pylist()
-    return [Changed(*one) for one in zip(rows, keys, *sides, strict=True)]
+    return [Changed(*one) for one in zip(rows, keys, *sides, rules, losing, strict=True)]
+
+
+def _known(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    known = {name: text for name, text in (told or {}).items() if text is not None}
+    return known or None
+
+
+def _read(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    return _known({name: text and lossless.read(text) for name, text in (told or {}).items()})
 
 
 def _dictionaries(table: pa.Table, sign: str) -> list[dict[str, object] | None]:

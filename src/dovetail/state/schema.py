@@ -145,8 +145,13 @@ _DECREES = (
     """CREATE TABLE journal_open (
         part TEXT NOT NULL, chunk BIGINT NOT NULL, block BIGINT NOT NULL, entries BIGINT NOT NULL,
         PRIMARY KEY (part, chunk, block)) CLUSTERED""",
+    "CREATE INDEX journal_open_block ON journal_open (block)",
+    """CREATE TABLE journal_keys (
+        mark BYTES NOT NULL, row_id BIGINT NOT NULL, block BIGINT NOT NULL,
+        PRIMARY KEY (mark, row_id, block)) CLUSTERED""",
+    "CREATE INDEX journal_keys_block ON journal_keys (block)",
     """CREATE TABLE journal_void (block BIGINT NOT NULL, row_id BIGINT NOT NULL, PRIMARY KEY (block, row_id))
-CLUSTERED""",
+    CLUSTERED""",
 )
 
 _SCHEDULE = (
