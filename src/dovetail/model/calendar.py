@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Calendar:
     """Minutes of the clock on the wall at which something is due, as `0 2 * * mon-fri` says them.
 
-    `weekdays` count from Monday, which is 0. Where `every_hour` is true the hour was left open (`*`). Where `either_day`
-    is true, days and weekdays were both named, and one of them is enough."""
+    `weekdays` count from Monday, which is 0. Where `every_hour` is true the hour was left open (`*`). Where
+    `either_day` is true, days and weekdays were both named, and one of them is enough."""
 
     text: str
     minutes: tuple[int, ...]
@@ -47,7 +47,8 @@ class Window:
         """Whether it is open at that time of the clock on the wall.
 
         >>> night = Window(dt.time(22), dt.time(6), days=(4,))
-        >>> [night.has(dt.datetime(2026, 11, day, hour)) for day, hour in ((20, 21), (20, 22), (21, 5), (21, 6), (21, 22))]
+        >>> times = ((20, 21), (20, 22), (21, 5), (21, 6), (21, 22))
+        >>> [night.has(dt.datetime(2026, 11, day, hour)) for day, hour in times]
         [False, True, True, False, False]
         """
         time, day = wall.time(), wall.weekday()

@@ -1,8 +1,8 @@
 """The leases of one process: which mappings it works on, while others stand by.
 
-No clock is compared with another machine's. A holder renews its lease each third of its time; whoever stands by takes it
-over once it has seen it unrenewed for all of that time, by its own clock. A lease only saves two processes the fight: that
-the former holder writes nothing any more is the fence's doing."""
+No clock is compared with another machine's. A holder renews its lease each third of its time; whoever stands by takes
+it over once it has seen it unrenewed for all of that time, by its own clock. A lease only saves two processes the fight:
+that the former holder writes nothing any more is the fence's doing."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ class Tenancy:
         return True
 
     def _is_free(self, part: str, lease: Lease) -> bool:
-        """Whether the lease is ours, or its holder gave it up, died on this machine, or was not seen to renew it for all its time."""
+        """Whether the lease is ours, or its holder gave it up, died on this machine, or was not seen to renew it for
+        all its time."""
         former = read_holder(lease.holder)
         if former == self.holder or not lease.holder:
             return True

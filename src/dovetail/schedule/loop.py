@@ -248,8 +248,8 @@ class Loop:
         return now_s + max(0.0, min(waits))
 
     def _remember(self, held: Collection[str]) -> None:
-        """Keep the reasons of our mappings in the state, where they are others than before. A failure's stands until the
-        mapping was worked on without one."""
+        """Keep the reasons of our mappings in the state, where they are others than before. A failure's stands until
+        the mapping was worked on without one."""
         for name in held & self._seats.keys():
             seat = self._seats[name]
             reason = seat.reason or seat.fault

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from dovetail.state.database import Database, moment, stamp
+from dovetail.state.database import Database, Row, moment, stamp
 
 _PUT = """INSERT INTO holds (mapping, kind, reason, hint, since, until) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (mapping, kind) DO UPDATE SET reason = excluded.reason, hint = excluded.hint, until = excluded.until"""
@@ -34,9 +34,7 @@ class Holds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(
-        self, mapping: str, kind: str, reason: str, *, hint: str = "", until: dt.datetime | None = None
-    ) -> None:
+    def put(self, mapping: str, kind: str, reason: str, *, hint: str = "", until: dt.datetime | None = None) -> None:
         """Say why a mapping waits; one of the same kind keeps its `since`."""
         ends = stamp(until) if until is not None else None
         self._database.run(_PUT, mapping, kind, reason, hint, self._database.now(), ends)
@@ -51,12 +49,13 @@ class Holds:
     def get(self, mapping: str, kind: str) -> Hold | None:
         """The reason of that kind, or `None`."""
         found = self._database.row(_GET, mapping, kind)
-        return _hold(*found) if found else None
+        return _hold(found) if found else None
 
     def list(self) -> tuple[Hold, ...]:
         """Every reason, by mapping."""
-        return tuple(_hold(*row) for row in self._database.rows(_LIST))
+        return tuple(_hold(row) for row in self._database.rows(_LIST))
 
 
-def _hold(mapping: str, kind: str, reason: str, hint: str, since: str, until: str | None) -> Hold:  # noqa: PLR0917
+def _hold(row: Row) -> Hold:
+    mapping, kind, reason, hint, since, until = row
     return Hold(mapping, kind, reason, hint, moment(since), moment(until) if until else None)
