@@ -11,6 +11,7 @@ DovetailError              message, where, why, next command, code DV-nnn
 │   ├── Overdue            a call outlived its deadline                        retry
 │   ├── AccessDenied       the account may not do this                         stop
 │   ├── SchemaDrift        no longer what was mapped                           stop
+│   ├── FeedLost           changes may have gone unnoticed                     make the feed again, look at everything
 │   ├── Full               no room left on its disk                            stop
 │   ├── Fenced             a newer worker has taken over                       stop
 │   └── Refused            refused these rows; the rejects are inside          quarantine
@@ -145,6 +146,13 @@ class SchemaDrift(SystemFault):
     """A dataset or field is no longer what was mapped."""
 
     code = "DV-305"
+
+
+class FeedLost(SystemFault):
+    """Changes may have gone unnoticed; capturing again mends the feed, and names what must be looked at as a whole."""
+
+    code = "DV-361"
+    remedy = Remedy.RETRY
 
 
 class Full(SystemFault):

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
-from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
 from dovetail.systems.connectors.postgres import fence, parts, push_passage
 from dovetail.systems.connectors.postgres.address import Address, parse
+from dovetail.systems.connectors.postgres.capture import WAYS, Capture
 from dovetail.systems.connectors.postgres.describe import describe
 from dovetail.systems.connectors.postgres.digest import is_able
 from dovetail.systems.connectors.postgres.draw import reserve, with_draws
@@ -52,6 +53,9 @@ class Connector:
     carrier: str = "binary"
     """How new rows and those of large tables travel: `binary`, the server's own form of values, or `text`, which takes
     longer."""
+    capture_by: str = "auto"
+    """How changes are noted: by a replication `slot`, by `triggers`, by `none` of them, or as it can be done best
+    (`auto`)."""
     timezone: str | None = None
     """The zone of stamps that are stored without one, such as `Europe/Berlin`; they are carried as they stand."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -63,6 +67,8 @@ class Connector:
             raise DeclarationError("timeout_s and batch_rows must be positive, and a schema named", code="DV-315")
         if self.carrier not in _CARRIERS:
             raise DeclarationError(f"carrier is one of: {', '.join(_CARRIERS)}", where="carrier", code="DV-315")
+        if self.capture_by not in WAYS:
+            raise DeclarationError(f"capture_by is one of: {', '.join(WAYS)}", where="capture_by", code="DV-315")
         if self.timezone is not None:
             _zone(self.timezone)
 
@@ -80,6 +86,10 @@ class Connector:
     @cached_property
     def _sessions(self) -> Sessions:
         return Sessions(self._address, timeout_s=self.timeout_s, schema=self._names.schemas[0])
+
+    @cached_property
+    def _capture(self) -> Capture:
+        return Capture(self._address, self._sessions, self._names, self.capture_by)
 
     @cached_property
     def _reader(self) -> Reader:
@@ -229,6 +239,36 @@ class Connector:
             if fence.is_there(session, ledger.LEDGER):
                 session.rows(ledger.forget(POSTGRES, session.schema), [partition, chunk])
 
+    # ------------------------------------------------------------------------------------------------------- changes
+
+    def visibility(self, datasets: Sequence[Dataset]) -> Sequence[Visibility]:
+        """How changes of these datasets can be seen, with the rights of this account."""
+        return self._capture.visibility(datasets)
+
+    def capture(self, feed: str, datasets: Sequence[Dataset]) -> Feed:
+        """Note from now on which rows change, in the way that `capture_by` says."""
+        return self._capture.capture(feed, datasets)
+
+    def feed(self, feed: str) -> Feed | None:
+        """How the feed stands."""
+        return self._capture.feed(feed)
+
+    def release(self, feed: str) -> None:
+        """Drop slot, publication, triggers and queue."""
+        self._capture.release(feed)
+
+    def noticed(self, feed: str, *, rows: int) -> Noticed:
+        """What has come; where nothing has, it is made sure that nothing committed is on its way."""
+        return self._capture.noticed(feed, rows=rows)
+
+    def acknowledge(self, feed: str, cursor: str) -> None:
+        """Forget what was noted up to there."""
+        self._capture.acknowledge(feed, cursor)
+
+    def await_changes(self, feed: str, timeout_s: float) -> bool:
+        """Wait for the server's word."""
+        return self._capture.await_changes(feed, timeout_s)
+
     # -------------------------------------------------------------------------------------------------------- other
 
     def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
@@ -251,6 +291,7 @@ class Connector:
 
     def close(self) -> None:
         """Close all connections that are not in use; the next call opens new ones."""
+        self._capture.close()
         self._sessions.close()
 
 

@@ -35,7 +35,7 @@ _GOODBYE_S = 3.0
 _LOOK_S = 1.0
 _SILENCE_S = 10
 _CONNECT_S = 10
-_SETTINGS = {
+SETTINGS = {
     "client_encoding": "UTF8",
     "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
@@ -50,6 +50,8 @@ _SETTINGS = {
     "tcp_keepalives_interval": str(_SILENCE_S),
     "tcp_keepalives_count": "3",
 }
+"""What decides how values are written, and when the server gives a silent client up."""
+
 _SHARES = {"lock_timeout": 0.8, "statement_timeout": 0.9, "idle_in_transaction_session_timeout": 2.0}
 """Shares of `timeout_s`: the server gives up a little earlier than we do, so that it is the server that says why."""
 
@@ -109,6 +111,20 @@ class Watched(psycopg.Connection[Any]):
             return result
 
 
+def reached(address: Address, timeout_s: float) -> dict[str, Any]:
+    """What the driver is told to reach the database, and to notice when it can no longer be reached."""
+    fixed: dict[str, ConnParam] = {
+        "application_name": NAME,
+        "options": "",
+        "connect_timeout": max(2, min(_CONNECT_S, int(timeout_s))),
+        "keepalives_idle": _SILENCE_S,
+        "keepalives_interval": _SILENCE_S,
+        "keepalives_count": 3,
+        "tcp_user_timeout": max(1000, int(timeout_s * 1000)),
+    }
+    return {**address.parameters(), **fixed}
+
+
 class Session:
     """One connection, lent. Statements are trees or constants; values are parameters (`$1`), never part of a
     statement."""
@@ -124,16 +140,7 @@ class Session:
     @classmethod
     def open(cls, address: Address, timeout_s: float, schema: str) -> Self:
         """A new connection, with every setting that changes the meaning of values."""
-        fixed: dict[str, ConnParam] = {
-            "application_name": NAME,
-            "options": "",
-            "connect_timeout": max(2, min(_CONNECT_S, int(timeout_s))),
-            "keepalives_idle": _SILENCE_S,
-            "keepalives_interval": _SILENCE_S,
-            "keepalives_count": 3,
-            "tcp_user_timeout": max(1000, int(timeout_s * 1000)),
-        }
-        parameters: dict[str, Any] = {**address.parameters(), **fixed}
+        parameters = reached(address, timeout_s)
         connection = Watched.connect(autocommit=True, prepare_threshold=None, **parameters)
         connection.renew(timeout_s)
         session = cls(connection, timeout_s, schema, address=make_conninfo(**parameters))
@@ -155,7 +162,7 @@ class Session:
     def settings(self) -> dict[str, str]:
         """Everything that changes the meaning of values, or how long the server waits."""
         limits = {name: f"{max(1, int(share * self.timeout_s * 1000))}ms" for name, share in _SHARES.items()}
-        return {**_SETTINGS, **limits, "search_path": POSTGRES.sql(identifier(self.schema))}
+        return {**SETTINGS, **limits, "search_path": POSTGRES.sql(identifier(self.schema))}
 
     def set(self, settings: Mapping[str, str], *, here: bool = False) -> None:
         """Change settings; `here`, until the end of the transaction."""
@@ -192,16 +199,16 @@ class Session:
         statement."""
         connection = self.connection
         connection.pgconn.send_prepare(b"", sql.encode())
-        _checked(connection.wait(generators.execute(connection.pgconn)))
+        checked(connection.wait(generators.execute(connection.pgconn)))
         connection.pgconn.send_describe_prepared(b"")
-        answer = _checked(connection.wait(generators.execute(connection.pgconn)))
+        answer = checked(connection.wait(generators.execute(connection.pgconn)))
         return [((answer.fname(at) or b"").decode(), answer.ftype(at), answer.fmod(at)) for at in range(answer.nfields)]
 
     def copy_out(self, sql: str, *, rows_max: int, bytes_max: int) -> Iterator[bytes]:
         """The answer to `COPY ... TO STDOUT` in whole rows, at most so many at once."""
         connection = self.connection
         connection.pgconn.send_query(sql.encode())
-        _checked(connection.wait(generators.execute(connection.pgconn)))
+        checked(connection.wait(generators.execute(connection.pgconn)))
         read = connection.pgconn.get_copy_data
         rows: list[memoryview] = []
         total = size = 0
@@ -219,7 +226,7 @@ class Session:
                 rows, total = [], 0
             elif size == 0:
                 connection.take_in()
-        _checked(connection.wait(generators.fetch_many(connection.pgconn)))
+        checked(connection.wait(generators.fetch_many(connection.pgconn)))
         if rows:
             yield b"".join(rows)
 
@@ -307,7 +314,7 @@ class Session:
         return not peer.poll(0)
 
 
-def _checked(answers: list[pq.abc.PGresult]) -> pq.abc.PGresult:
+def checked(answers: list[pq.abc.PGresult]) -> pq.abc.PGresult:
     """The last answer; an error among them is raised."""
     for answer in answers:
         if answer.status == pq.ExecStatus.FATAL_ERROR:
