@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pyarrow as pa
 import pytest
 
 from dovetail.errors import StateFault
-from dovetail.state.base import Number
+from dovetail.state.base import Words
 from dovetail.state.owed import Debt
 from dovetail.state.queue import Cursor, Queue
 
@@ -105,19 +103,20 @@ def test_the_base_keeps_the_latest_bytes_of_each_row(store):
     assert loaded.schema.types == [pa.int64(), pa.int32(), pa.binary()]
     assert store.base.load("customer").schema == loaded.schema
     assert store.base.load_rows("product", [3, 9, 1]).column("row").to_pylist() == [1, 3]
-    store.base.save_numbers(
-        "product", [Number(1, "shop", "on_hand", Decimal("1.50")), Number(3, "shop", "on_hand", Decimal(7))]
-    )
+    words = [Words(1, "shop", "tags", frozenset({5, 2**64 - 1})), Words(3, "shop", "tags", frozenset())]
+    store.base.save_words("product", words)
     store.base.remove("product", [1, 9])
     assert store.base.count("product") == 2
-    assert store.base.numbers("product") == (Number(3, "shop", "on_hand", Decimal(7)),)
+    assert store.base.words("product", [1, 3]) == (words[1],)
 
 
-def test_numbers_keep_every_digit(store):
-    value = Decimal("12345678901234567890123456789012345.678")
-    store.base.save_numbers("product", [Number(1, "shop", "n", Decimal("1.50")), Number(1, "shop", "n", value)])
-    (number,) = store.base.numbers("product", rows=[1])
-    assert number.value.as_tuple() == value.as_tuple()
+def test_the_words_of_a_row_are_kept_whole_and_the_last_ones_count(store):
+    store.base.save_words("product", [Words(1, "shop", "tags", frozenset({1})), Words(1, "crm", "tags", frozenset())])
+    store.base.save_words("product", [Words(1, "shop", "tags", frozenset({2**64 - 1, 0, 7}))])
+    assert store.base.words("product", [1, 2]) == (
+        Words(1, "crm", "tags", frozenset()),
+        Words(1, "shop", "tags", frozenset({2**64 - 1, 0, 7})),
+    )
 
 
 def test_debts_are_paid_up_to_their_agreement(store):

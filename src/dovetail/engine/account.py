@@ -118,6 +118,7 @@ def findings(decision: Decision, written: Written | None) -> Iterator[Finding]:
     survey = decision.survey
     for place, problems in sorted(survey.problems.items()):
         yield problem_finding(survey, place, problems[0])
+    yield from decision.remarks
     for contest in decision.contests:
         yield _finding(survey, contest.place, contest.code, contest.reason, field=contest.field, command="dovetail plan")
     for place, member in written.moved if written is not None else []:

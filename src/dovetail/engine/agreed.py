@@ -11,6 +11,8 @@ import pyarrow as pa
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.based import needs_base
 from dovetail.merge.packed import CELL, pack
+from dovetail.merge.wordset import marks_of_words, words_of
+from dovetail.state.base import Words
 from dovetail.state.store import Store
 
 Places = npt.NDArray[np.int64]
@@ -32,6 +34,10 @@ class Agreed:
         blank = np.zeros((len(self.fields), len(self.members), len(numbers) * CELL.itemsize), dtype=np.uint8)
         self.cells = blank.view(CELL).transpose(2, 0, 1)
         self._is_blank = True
+        self.seed = 0
+        self.unions = {at: field for at, field in enumerate(mapping.mapping.fields) if field.is_set}
+        self.words: dict[tuple[int, int, int], frozenset[int]] = {}
+        """For `union` fields, by place, field and member, the marks of the words that were agreed on."""
 
     def latest(self) -> npt.NDArray[np.int64]:
         """The latest agreement on each field of each row, 0 where there is none."""
@@ -45,8 +51,12 @@ class Agreed:
         """The document that says what the bytes mean: members, fields, and the digest of the cell that made each
         fingerprint."""
         digests = {
-            field: {member.name: cell.digest for member in self.mapping.members if (cell := member.cell(field))}
-            for field in self.fields
+            field.name: {
+                member.name: f"{cell.digest} number" if field.adds_up else cell.digest
+                for member in self.mapping.members
+                if (cell := member.cell(field.name))
+            }
+            for field in self.mapping.mapping.fields
         }
         return json.dumps({"members": self.members, "fields": self.fields, "cells": digests}, sort_keys=True)
 
@@ -57,6 +67,8 @@ class Agreed:
         table = store.base.load_rows(name, pa.array(self.numbers)) if is_some else store.base.load(name)
         if table.num_rows == 0:
             return
+        if self.unions:
+            self._load_words(store)
         today = json.loads(self.layout)
         layouts = table.column("layout").to_numpy()
         documents = store.base.layouts(self.mapping.name)
@@ -75,6 +87,38 @@ class Agreed:
                 then = _digest(document, field, member)
                 if then is not None and then == _digest(today, field, member):
                     self.cells[target, at, on] = cells[source, fields.index(field), members.index(member)]
+
+    def _load_words(self, store: Store) -> None:
+        """Read which words of `union` fields were agreed on."""
+        place_of = {number: place for place, number in enumerate(self.numbers.tolist())}
+        field_of = {field.name: at for at, field in self.unions.items()}
+        for one in store.base.words(self.mapping.name, self.numbers.tolist()):
+            if one.field in field_of and one.member in self.members:
+                self.words[place_of[one.row], field_of[one.field], self.members.index(one.member)] = one.marks
+
+    def note_words(self, at: int, side: int, places: Places, values: pa.Array | pa.ChunkedArray) -> None:
+        """Note which words a member holds at some places, where the field is a set of words; `values` row for row."""
+        shared = self.unions.get(at)
+        if shared is None or shared.policy is None:
+            return
+        for place, text in zip(places.tolist(), values.to_pylist(), strict=True):
+            words = words_of(text, shared.policy.separator)
+            self.words[place, at, side] = marks_of_words(words, self.word_seed(place))
+
+    def word_seed(self, place: int) -> int:
+        """The seed under which the words of a row are marked."""
+        return self.seed ^ int(self.numbers[place]) & (1 << 63) - 1
+
+    def words_at(self, places: Places) -> tuple[Words, ...]:
+        """What is kept of the words of some rows."""
+        if not self.unions:
+            return ()
+        wanted = set(places.tolist())
+        return tuple(
+            Words(int(self.numbers[place]), self.members[side], self.fields[at], marks)
+            for (place, at, side), marks in self.words.items()
+            if place in wanted
+        )
 
     def packed(self, places: npt.NDArray[np.int64]) -> list[bytes]:
         """The bytes of some rows."""

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
 
-from dovetail.engine.arrays import value_at
+import pyarrow as pa
+
+from dovetail.engine.counted import add_up, below_floor
 from dovetail.engine.decision import Contest, Decision, Surroundings
-from dovetail.engine.put import Places, Putter, Sources, shared_column
-from dovetail.engine.work import changed_columns
-from dovetail.merge.judge import KEEP, settle
+from dovetail.engine.newest import by_time
+from dovetail.engine.put import Places
+from dovetail.engine.rivals import Alike, Contested, Left, Made, Outcome, Won
+from dovetail.engine.through import holds_through_cell
+from dovetail.engine.united import unite
+from dovetail.identity.pair import ABSENT
+from dovetail.merge.judge import settle
 from dovetail.merge.reason import Reason
-from dovetail.model.mapping import Rule, SharedField
+from dovetail.model.mapping import Rule
+from dovetail.model.type import Kind
+
+OVERSOLD = "DV-463"
+"""A number would fall below its floor."""
+
+_TOO_LONG = Left("the value that all edits make together does not fit the field")
 
 
 def settle_contests(decision: Decision, contested: dict[str, Places], around: Surroundings) -> None:
@@ -20,53 +33,105 @@ def settle_contests(decision: Decision, contested: dict[str, Places], around: Su
     for name, places in contested.items():
         shared = decision.survey.mapping.mapping.field(name)
         assert shared is not None
-        for place in places[~held[places]]:
-            active = np.flatnonzero(decision.active[:, place]).tolist()
-            holders = [side for side in active if decision.survey.sides[side].member.cell(name) is not None]
-            one = np.array([place], dtype=np.int64)
-            values = [
-                value_at(shared_column(decision.survey, name, _constant(decision, side), one), 0) for side in holders
-            ]
-            chosen = settle(shared.policy, values)
-            if chosen is not None:
-                decision.sources[name][place] = decision.origins[name][place] = holders[chosen]
-                decision.rules[name][place] = Reason[shared.policy.rule.name] if shared.policy else Reason.NOTHING
-            elif not _agree_through_cells(decision, name, one, around):
-                decision.contests.append(Contest(int(place), name, _why(shared)))
+        still = places[~held[places]]
+        if len(still):
+            _carry_out(Contested(decision, shared, still, around))
+        if shared.adds_up and shared.floor is not None:
+            for place in below_floor(decision, shared):
+                _leave(decision, name, place)
+                words = f"the edits together go below the floor {shared.floor}: more was taken than there is"
+                decision.contests.append(Contest(place, name, words, OVERSOLD))
 
 
-def _why(shared: SharedField) -> str:
-    rule = shared.policy.rule if shared.policy is not None else Rule.ASK
-    if rule in (Rule.ASK, Rule.MIN, Rule.MAX, Rule.PREFER):
-        return "the members hold different values, and no rule decides"
-    return f"the members hold different values; policy {rule} is carried out by continuous sync only"
+def _leave(decision: Decision, name: str, place: int) -> None:
+    """Let every member keep what it holds."""
+    decision.sources[name][place] = ABSENT
+    decision.rules[name][place] = Reason.NOTHING
+    if decision.origins[name][place] == len(decision.survey.sides):
+        decision.origins[name][place] = int(decision.active[:, place].argmax())
 
 
-def _constant(decision: Decision, side: int) -> npt.NDArray[np.int8]:
-    return np.full(len(decision.survey), side, dtype=np.int8)
+def _carry_out(contested: Contested) -> None:
+    """Note what comes of each contested row."""
+    decision, name = contested.decision, contested.shared.name
+    made: dict[Reason, dict[int, object]] = defaultdict(dict)
+    for at, found in _outcomes(contested):
+        place, outcome = int(contested.places[at]), found
+        if isinstance(outcome, Made):
+            outcome = _held_already(contested, at, outcome)
+        match outcome:
+            case Won(side, reason):
+                decision.sources[name][place] = decision.origins[name][place] = side
+                decision.rules[name][place] = reason
+            case Alike(side):
+                decision.origins[name][place] = side
+                decision.rules[name][place] = Reason.SAME_CHANGE
+            case Made(value, reason):
+                made[reason][place] = value
+            case Left(words, code):
+                decision.contests.append(Contest(place, name, words, code))
+    for reason, values in made.items():
+        decision.settle(name, values, reason)
 
 
-def _agree_through_cells(decision: Decision, name: str, place: Places, around: Surroundings) -> bool:
-    """Whether one member's value, put through another's cell, gives what the other holds."""
-    holders = [int(side) for side in np.flatnonzero(decision.active[:, place[0]])]
-    for source in holders:
-        sources = {**dict.fromkeys(decision.sources, _constant(decision, KEEP)), name: _constant(decision, source)}
-        others = [side for side in holders if side != source]
-        if all(_holds_already(decision, side, name, sources=sources, place=place, around=around) for side in others):
-            return True
-    return False
+def _outcomes(contested: Contested) -> Iterator[tuple[int, Outcome]]:
+    rule = contested.shared.policy.rule if contested.shared.policy is not None else Rule.ASK
+    if rule is Rule.DELTA:
+        yield from add_up(contested)
+        return
+    agreeing = dict(_agreeing(contested))
+    yield from agreeing.items()
+    rows = [at for at in range(len(contested)) if at not in agreeing]
+    if contested.shared.name in contested.survey.referred and rule is not Rule.NEWEST:
+        rule = Rule.ASK
+    match rule:
+        case Rule.UNION:
+            yield from unite(contested, rows)
+        case Rule.NEWEST:
+            yield from by_time(contested, rows)
+        case _:
+            yield from _by_value(contested, rows, rule)
 
 
-def _holds_already(
-    decision: Decision, side: int, name: str, *, sources: Sources, place: Places, around: Surroundings
-) -> bool:
-    cell = decision.survey.sides[side].member.cell(name)
-    if cell is None or not cell.writes:
-        return cell is None
-    put = Putter(decision.survey, side, (sources, decision.origins, {}), around.links, around.mappings).put(
-        place, create=False
-    )
-    if put.failures or put.pending.any():
-        return False
-    columns = {column for column, fed in put.fed.items() if name in fed}
-    return not any(flags.any() for column, flags in changed_columns(decision, side, put).items() if column in columns)
+def _by_value(contested: Contested, rows: list[int], rule: Rule) -> Iterator[tuple[int, Outcome]]:
+    """The least or the greatest of the values that stand against each other."""
+    for at in rows:
+        sides = contested.rivals_at(at)
+        chosen = settle(contested.shared.policy, [contested.values[side][at] for side in sides])
+        yield at, Left() if chosen is None else Won(sides[chosen], Reason[rule.name])
+
+
+def _agreeing(contested: Contested) -> Iterator[tuple[int, Outcome]]:
+    """The rows whose rivals agree, with the member whose value gives what all others hold, put through their cells."""
+    sides = contested.knows
+    holds = {
+        (source, side): holds_through_cell(contested, source, side)
+        for source in sides
+        for side in sides
+        if source != side
+    }
+    for at in range(len(contested)):
+        rivals = contested.rivals_at(at)
+        for source in rivals:
+            if all(holds[source, side][at] for side in rivals if side != source):
+                everybody = all(holds[source, side][at] for side in contested.active_at(at) if side != source)
+                yield at, Alike(source) if everybody else Won(source, Reason.SAME_CHANGE)
+                break
+
+
+def _held_already(contested: Contested, at: int, made: Made) -> Outcome:
+    """A value that was made as the shared type carries it; where a member holds just that, the member's."""
+    kind = contested.survey.mapping.types[contested.shared.name]
+    value = made.value
+    if isinstance(value, Decimal) and kind.kind is Kind.INTEGER:
+        value = int(value)
+    elif isinstance(value, Decimal) and kind.kind is Kind.FLOAT:
+        value = float(value)
+    try:
+        value = pa.array([value], kind.arrow()).to_pylist()[0]
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return _TOO_LONG
+    for side in contested.active_at(at):
+        if contested.values[side][at] == value:
+            return Won(side, made.reason)
+    return Made(value, made.reason)

@@ -28,6 +28,7 @@ from dovetail.model.mapping import Rule, SharedField
 def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     """Decide a whole mapping."""
     present = survey.index != ABSENT
+    agreed.seed = around.seed
     active, filtered = taking_part(survey, present)
     decision = Decision(
         survey=survey,

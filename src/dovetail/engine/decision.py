@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.arrays import value_at
+from dovetail.engine.clocks import ClockOf, ours
 from dovetail.engine.links import Links
 from dovetail.engine.put import Places, Putter, Settled, shared_column
 from dovetail.engine.survey import Survey
 from dovetail.mapping.compiled import CompiledMapping
 from dovetail.merge.reason import CHOSEN, Reason
 from dovetail.model.change import Verb
+from dovetail.model.finding import Finding
 from dovetail.model.run import MappingCount
 from dovetail.state.decrees import Decree
 
@@ -82,6 +84,7 @@ class Decision:
     member.
     `rules` holds, by field, the `Reason` why the value counts, `rivals` which members' values stood against each other
     (a line each member; no entry where none did), and `words` what a reason cannot say, by field and place.
+    `remarks` are told to a person beside the contests.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now. Where only some rows were looked at, `beyond` counts the others, and
     `standing` all rows of each member."""
@@ -103,6 +106,7 @@ class Decision:
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     decreed: list[Decreed] = field(default_factory=list)
+    remarks: list[Finding] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
     beyond: MappingCount | None = None
@@ -169,13 +173,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, and what was
-    decided before."""
+    """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, what was decided
+    before, and the clocks of systems."""
 
     links: Links
     mappings: Bindings[str, CompiledMapping]
     seed: int
     decided: dict[str, Decision] = field(default_factory=dict)
+    clocks: ClockOf = ours
 
     def lookup(self, mapping: str, name: str) -> pa.Array:
         """All values of a shared field of a mapping that was decided before; raises `KeyError`."""

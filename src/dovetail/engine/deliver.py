@@ -71,6 +71,7 @@ class Delivery:
             and chunk.keys is not None
             and len(numbers) >= BULK_ROWS_MIN
             and partition.is_exact
+            and not decision.agreed.unions
             and bool((np.diff(numbers) > 0).all())
         )
         if decision.agreed.is_kept or decision.first_agreement[chunk.places].any():
@@ -239,6 +240,7 @@ class Delivery:
             numbers=tuple(survey.numbers[places].tolist()),
             keys={member: tuple(column.to_pylist()) for member, column in keys.items()},
             packed=tuple(agreed.packed(places)) if is_based else (),
+            words=agreed.words_at(places) if is_based else (),
             removed=removed,
         )
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from dovetail.state.base import Words
 from dovetail.state.store import Store
 
 
@@ -15,7 +16,8 @@ from dovetail.state.store import Store
 class Claim:
     """Shared rows that one chunk wrote: their numbers, their keys at each member, and their base after the write.
 
-    It says nothing of members that are still to be written. `removed` are shared rows that the chunk deleted."""
+    It says nothing of members that are still to be written. `words` are what the base of `union` fields keeps besides.
+    `removed` are shared rows that the chunk deleted."""
 
     installation: str
     mapping: str
@@ -23,6 +25,7 @@ class Claim:
     numbers: tuple[int, ...]
     keys: dict[str, tuple[str | None, ...]]
     packed: tuple[bytes, ...]
+    words: tuple[Words, ...] = ()
     removed: bool = False
 
     def content(self) -> bytes:
@@ -34,6 +37,7 @@ class Claim:
             "numbers": self.numbers,
             "keys": self.keys,
             "packed": base64.b64encode(b"".join(self.packed)).decode(),
+            "words": [(one.row, one.member, one.field, sorted(one.marks)) for one in self.words],
             "removed": self.removed,
         }
         return zlib.compress(json.dumps(document).encode(), 1)
@@ -69,6 +73,9 @@ def read_claim(content: bytes) -> Claim | Bulk:
         numbers=numbers,
         keys={member: tuple(keys) for member, keys in document["keys"].items()},
         packed=tuple(whole[at * width : (at + 1) * width] for at in range(len(numbers))),
+        words=tuple(
+            Words(row, member, field, frozenset(marks)) for row, member, field, marks in document.get("words", ())
+        ),
         removed=document["removed"],
     )
 
@@ -87,6 +94,7 @@ def confirm(store: Store, claim: Claim) -> None:
     if based:
         layout = store.base.layout(claim.mapping, claim.layout)
         store.base.save(claim.mapping, layout, *map(list, zip(*based, strict=True)))
+        store.base.save_words(claim.mapping, claim.words)
 
 
 def _link(store: Store, claim: Claim, member: str, keys: Sequence[str | None]) -> None:

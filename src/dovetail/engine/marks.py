@@ -11,6 +11,8 @@ from dovetail.engine.decision import Decision
 from dovetail.engine.put import Places
 from dovetail.engine.survey import Survey
 from dovetail.identity.pair import ABSENT
+from dovetail.mapping.compiled import CompiledMapping
+from dovetail.merge.amount import amounts
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 
 _PAIR = 2
@@ -50,6 +52,14 @@ def compare(decision: Decision, seed: int) -> bool:
     return True
 
 
+def marks_of(
+    mapping: CompiledMapping, name: str, values: pa.Array, seeds: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint64]:
+    """The marks of a field's values: fingerprints under each row's seed; of a `delta` field the numbers themselves."""
+    shared = mapping.mapping.field(name)
+    return amounts(values) if shared is not None and shared.adds_up else fingerprints(values, seeds)
+
+
 def to_one_scale(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Exact numbers of up to 38 digits with the same decimal places, which always fit."""
     if left.type == right.type:
@@ -70,7 +80,7 @@ def _marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDAr
         values = whole(taken(rows.shared.column(name), survey.index[side, at]))
         made = next((made for places, same, made in done if same.equals(values) and np.array_equal(places, at)), None)
         if made is None:
-            made = fingerprints(values, seeds[at])
+            made = marks_of(survey.mapping, name, values, seeds[at])
             done.append((at, values, made))
         marks[side, at] = made
     return marks

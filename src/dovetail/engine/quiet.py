@@ -34,6 +34,7 @@ def keep_quiet(store: Store, decision: Decision) -> None:
             numbers=tuple(survey.numbers[places].tolist()),
             keys=keys,
             packed=tuple(agreed.packed(places)),
+            words=agreed.words_at(places),
         )
         confirm(store, claim)
     gone = survey.numbers[np.array(decision.forgotten, dtype=np.int64)].tolist()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dovetail.engine.again import Again, Watched, keep_seen, keep_watched, look_again, watch
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import persist
+from dovetail.engine.clocks import Clocks
 from dovetail.engine.decide import decide, refresh
 from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.deliver import Desk
@@ -132,7 +133,8 @@ class Reconcile:
         members = {name: [member.name for member in one.members] for name, one in self.mappings.items()}
         asked = self.streams.keys() | self.moved.keys()
         links = Links(self.workspace.store, members, durable=self.durable, asked=asked)
-        around = Surroundings(links, self.mappings, self.workspace.store.meta.seed)
+        clocks = Clocks(self.workspace).of
+        around = Surroundings(links, self.mappings, self.workspace.store.meta.seed, clocks=clocks)
         decisions: list[Decision] = []
         for group in self.groups:
             name = group[0].name

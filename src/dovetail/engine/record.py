@@ -7,13 +7,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import is_whole, whole
+from dovetail.engine.arrays import is_whole, taken, whole
 from dovetail.engine.decision import Chunk, Decision, Work
-from dovetail.engine.marks import mark
+from dovetail.engine.marks import mark, marks_of
 from dovetail.engine.put import Places, Sources, shared_column
 from dovetail.engine.rows import MemberRows, see
 from dovetail.identity.pair import ABSENT
-from dovetail.merge.fingerprint import fingerprints, row_seeds
+from dovetail.merge.fingerprint import row_seeds
 from dovetail.model.carrier import recast
 from dovetail.model.change import Receipt, Verb
 
@@ -34,7 +34,6 @@ def settle_base(
     rows = see(decision.survey.mapping, member, after)
     seeds = row_seeds(decision.survey.numbers[places], seed)
     pending = chunk.pending[done]
-    next_agreement = decision.next_agreement[places]
     for at, name in enumerate(decision.agreed.fields):
         cell = member.cell(name)
         if cell is None or not set(cell.columns) <= set(after.column_names):
@@ -45,13 +44,66 @@ def settle_base(
         if not went_in.any():
             continue
         marks = _marks_after(decision, at, sources, places, (rows, seeds))
-        agreement = next_agreement[:, at]
+        agreement = _agreement(decision, at, places, is_new=chunk.verb is Verb.CREATE)
         waits = pending & (name in decision.survey.referred)
-        _set(decision.agreed.cells[:, at, work.side], places, went_in, (marks, agreement - waits))
-        for other in range(len(decision.survey.sides)):
-            gave = (source == other) & went_in
-            if gave.any():
-                _set(decision.agreed.cells[:, at, other], places, gave, (decision.marks[places, at, other], agreement))
+        holds = went_in & (agreement > 0)
+        _set(decision.agreed.cells[:, at, work.side], places, holds, (marks, agreement - waits))
+        if at in decision.agreed.unions:
+            decision.agreed.note_words(at, work.side, places[holds], whole(rows.shared.column(name)).filter(holds))
+        _settle_others(
+            decision, work.side, at, places, (source, went_in & (agreement > decision.first_agreement[places, at]))
+        )
+
+
+def _agreement(decision: Decision, at: int, places: Places, *, is_new: bool) -> npt.NDArray[np.int64]:
+    """The number of the agreement that a written field carries: the next one where a value was chosen. A new row that
+    takes what stands elsewhere agrees with that; 0 where what stands there is contested, and was never agreed on."""
+    following: npt.NDArray[np.int64] = decision.next_agreement[places, at]
+    standing: npt.NDArray[np.int64] = decision.first_agreement[places, at]
+    if not is_new or not (standing.any() or decision.contests):
+        return following
+    name = decision.agreed.fields[at]
+    contested = np.isin(places, [one.place for one in decision.contests if one.field == name])
+    chosen = (decision.sources[name][places] >= 0) | ((standing == 0) & ~contested)
+    return np.where(chosen, following, standing)
+
+
+def _settle_others(
+    decision: Decision, side: int, at: int, places: Places, given: tuple[npt.NDArray[np.integer], npt.NDArray[np.bool_]]
+) -> None:
+    """Note the agreement at the members that were not written: those that gave the value, or hold it already, have it;
+    those that are still to be written took part with what was read there, and are owed the value. What they held went
+    into the decision, so it is no edit any more."""
+    source, is_agreed = given
+    name = decision.agreed.fields[at]
+    following = decision.next_agreement[places, at]
+    for other, rows in enumerate(decision.survey.sides):
+        if other == side or rows.member.cell(name) is None:
+            continue
+        cells = decision.agreed.cells[:, at, other]
+        took_part = is_agreed & decision.active[other, places]
+        waits = np.zeros(len(places), dtype=np.bool_)
+        gave = source == other
+        if not (gave | ~is_agreed).all():
+            took_part &= gave | (cells["agreement"][places].astype(np.int64) < following - 1)
+            waits = ~gave & _waits_at(decision, other, name, places)
+        if took_part.any():
+            _set(cells, places, took_part, (decision.marks[places, at, other], following - waits))
+            if at in decision.agreed.unions:
+                read = taken(rows.shared.column(name), decision.survey.index[other, places[took_part]])
+                decision.agreed.note_words(at, other, places[took_part], read)
+
+
+def _waits_at(decision: Decision, side: int, name: str, places: Places) -> npt.NDArray[np.bool_]:
+    """For which rows a field is still to be written at a member."""
+    waits = decision.left_out.copy()
+    waits[list(decision.waiting)] = True
+    for work in decision.work:
+        if work.side == side:
+            for column, changed in work.changed.items():
+                if name in work.fed[column]:
+                    waits[work.updates[changed]] = True
+    return waits[places]
 
 
 def is_based(decision: Decision, places: Places, receipt: Receipt) -> bool:
@@ -70,12 +122,12 @@ def _marks_after(
     column = whole(rows.shared.column(name))
     source = sources[name][places]
     giver = int(source[0])
-    if giver >= 0 and (source == giver).all():
+    if 0 <= giver < len(decision.survey.sides) and (source == giver).all():
         given = shared_column(decision.survey, name, sources[name], places)
         if given.equals(column) and (decision.survey.index[giver, places] != ABSENT).all():
             marks: npt.NDArray[np.uint64] = decision.marks[places, at, giver]
             return marks
-    return fingerprints(column, seeds)
+    return marks_of(decision.survey.mapping, name, column, seeds)
 
 
 def _set(
@@ -126,10 +178,23 @@ def settle_quiet(decision: Decision) -> npt.NDArray[np.int64]:
         if not changes.any():
             continue
         cells["mark"][moved] = today[moved]
+        _note_words(decision, at, moved | (settles & (agreement == 0)))
         cells["agreement"][:] = np.where(lifted, highest, renewed)
         is_new: npt.NDArray[np.bool_] = (moved | (cells["agreement"] != agreement)).any(axis=0)
         news |= is_new
     return np.flatnonzero(news | is_linked_only)
+
+
+def _note_words(decision: Decision, at: int, settled: npt.NDArray[np.bool_]) -> None:
+    """Note the words of a `union` field that members agree on; flags a line each member."""
+    if at not in decision.agreed.unions:
+        return
+    name = decision.agreed.fields[at]
+    for side, rows in enumerate(decision.survey.sides):
+        places = np.flatnonzero(settled[side])
+        if len(places):
+            read = taken(rows.shared.column(name), decision.survey.index[side, places])
+            decision.agreed.note_words(at, side, places, read)
 
 
 def _quiet(decision: Decision) -> npt.NDArray[np.bool_]:

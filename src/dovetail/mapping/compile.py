@@ -12,6 +12,7 @@ from dovetail.expression.invert import Reversibility, declared, invert, together
 from dovetail.expression.parse import Expression, choose, literal, parse, substitute
 from dovetail.expression.types import infer
 from dovetail.mapping.compiled import CompiledCell, CompiledFill, CompiledMapping, CompiledMember
+from dovetail.mapping.ruled import rules_hold
 from dovetail.mapping.settle import settled
 from dovetail.mapping.unify import unify
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
@@ -42,6 +43,7 @@ def compile_mapping(
     found = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
     types = {name: given for name, given in found.items() if given}
     _pairs_everywhere(mapping, members)
+    rules_hold(mapping, members)
     return CompiledMapping(mapping, tuple(settled(member, mapping, types) for member in members), types)
 
 
@@ -196,18 +198,31 @@ def _cell(field: SharedField, member: Member, dataset: Dataset, bindings: Bindin
         inverse = declared(read, _declared_writes(cell, read), shared=field.name, scope=scope)
     else:
         inverse = invert(read, shared=field.name, scope=scope)
+    recount = _recount(field, dataset, bindings)
     obstacle = _obstacle(dataset, [name for name, _ in inverse.writes])
     if obstacle:
         codes = tuple(asked for asked in inverse.profile if asked.code_map)
-        return CompiledCell(field.name, read, kind, read.names, (), Reversibility.ONE_WAY, obstacle, codes)
+        return CompiledCell(field.name, read, kind, read.names, (), Reversibility.ONE_WAY, obstacle, codes, (), recount)
     filled = {fill.column for fill in member.fills if fill.on != "create"}
     writes, creates = (
         tuple((name, write) for name, write in written if name not in filled)
         for written in (inverse.writes, inverse.creates)
     )
     return CompiledCell(
-        field.name, read, kind, read.names, writes, inverse.kind, inverse.reason, inverse.profile, creates
+        field.name, read, kind, read.names, writes, inverse.kind, inverse.reason, inverse.profile, creates, recount
     )
+
+
+def _recount(field: SharedField, dataset: Dataset, bindings: Bindings[str, Expression]) -> Expression | None:
+    """What tells a count from a movement, where the member has the fields for it."""
+    if field.recount is None:
+        return None
+    expression = substitute(parse(field.recount, at=field.at), bindings)
+    scope = {known.name: known.type for known in dataset.fields}
+    if not set(expression.names) <= scope.keys():
+        return None
+    infer(expression, scope)
+    return expression
 
 
 def _declared_writes(cell: Cell, read: Expression) -> tuple[tuple[str, Expression], ...]:

@@ -21,7 +21,8 @@ class CompiledCell:
     """How one member expresses one shared field: `read` over the member's columns, `writes` over shared names and
     `old.column`.
 
-    `creates` is what `writes` is for a row that does not exist yet; it reads no `old.column`."""
+    `creates` is what `writes` is for a row that does not exist yet; it reads no `old.column`. `recount` is true where a
+    new value is a count and no movement, over the member's columns."""
 
     field: str
     read: Expression
@@ -32,6 +33,7 @@ class CompiledCell:
     reason: str
     profile: tuple[Profiling, ...] = ()
     creates: Writes = ()
+    recount: Expression | None = None
 
     @property
     def digest(self) -> str:
@@ -89,6 +91,7 @@ class CompiledMember:
         names = [*self.key]
         for cell in self.cells:
             names += [*cell.columns, *(column for column, _ in cell.writes)]
+            names += cell.recount.names if cell.recount is not None else ()
             names += [name for _, write in cell.writes for name in write.old_names]
         names += [name for fill in self.fills for name in (fill.column, *fill.expression.old_names)]
         for expression in (self.where, self.gone, self.changed):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from dovetail.errors import Location
+from dovetail.model.calendar import Calendar, Window
 
 
 class Rule(StrEnum):
@@ -33,11 +34,13 @@ class DeleteRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A rule, with the members in order (`prefer`) or the words in order (`min`, `max`) where it takes any."""
+    """A rule, with the members in order (`prefer`), the words in order (`min`, `max`) or what stands between words
+    (`union`) where it takes any."""
 
     rule: Rule
     members: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
+    separator: str = ", "
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,16 @@ class SharedField:
     by: str | None = None
     checks: tuple[Check, ...] = ()
     value: str | None = None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether edits are movements of a number, which add up (`policy: delta`)."""
+        return self.policy is not None and self.policy.rule is Rule.DELTA
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the value is a set of words, which are merged one by one (`policy: union`)."""
+        return self.policy is not None and self.policy.rule is Rule.UNION
 
     def cell(self, member: str) -> Cell | None:
         """How that member expresses this field, or `None` where it does not know it."""
@@ -145,7 +158,8 @@ class Guard:
 class Mapping:
     """One kind of thing that several systems know.
 
-    `every_s` is the time between two passes; `cron` a calendar, kept for later."""
+    `every_s` is the time between two looks, `calendar` says when the mapping is worked on at all, `window` at which
+    time of the day."""
 
     name: str
     members: tuple[Member, ...]
@@ -155,7 +169,8 @@ class Mapping:
     checks: tuple[Check, ...] = ()
     guard: Guard = Guard()
     every_s: float | None = None
-    cron: str | None = None
+    calendar: Calendar | None = None
+    window: Window | None = None
 
     def member(self, name: str) -> Member | None:
         """The member of that name, or `None`."""
@@ -179,7 +194,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A joined system as declared; `settings` still hold `${...}` where they were written, never a resolved secret."""
+    """A joined system as declared; `settings` still hold `${...}` where they were written, never a resolved secret.
+    `rate_s` are the rows that may be written there in a second, `None` where that is not bounded."""
 
     name: str
     connector: str
@@ -187,6 +203,7 @@ class System:
     at: Location
     timezone: str | None = None
     queries: tuple[Query, ...] = ()
+    rate_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +223,8 @@ class Project:
 
     `folder` is the absolute path of the project; `state` the URL or path of the state as declared, `None` for the
     default. `vars` are bound values for expressions. `digest` is a sha256 over the meaning of all files, the same in
-    every environment. `files` are the files that were read, relative to the folder."""
+    every environment. `files` are the files that were read, relative to the folder. `timezone` is the zone of calendars
+    and windows."""
 
     name: str
     folder: str
@@ -219,6 +237,7 @@ class Project:
     digest: str = ""
     files: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    timezone: str | None = None
 
     def system(self, name: str) -> System | None:
         """The system of that name, or `None`."""

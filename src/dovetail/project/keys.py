@@ -93,6 +93,7 @@ PROJECT = Keys(
             "Without it: SQLite in `.dovetail/`.",
         ),
         Key("defaults", _ref("defaults"), "What holds where a mapping says nothing."),
+        Key("timezone", TEXT, "The zone of `every` and `window`, such as `Europe/Berlin`; UTC if not said."),
         Key("vars", _table(VALUE), "Values that expressions may name. They are bound as values, never put in as text."),
         Key("environments", _table(_ref("environment")), "What differs elsewhere; chosen with `--env NAME`."),
         Key("goals", ANYTHING, "Goals with measured baselines. Read, and not used yet."),
@@ -106,6 +107,7 @@ SYSTEM = Keys(
     (
         Key("connector", NAME, "The connector that speaks to it, such as `sqlite` or `postgres`.", required=True),
         Key("timezone", TEXT, "The zone of date-times that carry none, such as `Europe/Berlin`."),
+        Key("rate", TEXT, "The most rows that a running sync writes there, such as `100/s`, `600/m` or `5000/h`."),
         Key("queries", _table(_ref("query")), "Named queries, read like datasets; they are never written."),
     ),
     others=Key(
@@ -190,9 +192,11 @@ MAPPING = Keys(
         Key(
             "every",
             TEXT,
-            "The time between two passes of a running sync, such as `5s` or `2m`; "
-            "a calendar such as `0 2 * * *` is kept for later.",
+            "The time after which a running sync looks over members that no feed tells of, such as `5s` or `2m`. Or a "
+            "calendar: minute, hour, day, month and day of the week, as in `'0 2 * * mon-fri'`; the mapping is then worked "
+            "on at these times only.",
         ),
+        Key("window", _ref("window"), "The time of the day in which a running sync works on the mapping."),
         Key("guard", _ref("guard"), "The most that one run may change."),
         Key("check", CHECK, "Checks on whole rows: a name, a table of names with arguments, or a list of both."),
         Key(
@@ -324,6 +328,7 @@ POLICY = Keys(
         Key("prefer", _either(NAME, _list(NAME)), "The member, or the members in order, whose edit wins."),
         Key("min", _ref("order"), "The least value wins, in this order of words."),
         Key("max", _ref("order"), "The greatest value wins, in this order of words."),
+        Key("union", _ref("union"), "The words of all sides together, which this separator keeps apart."),
     ),
     short=_words(*RULES),
     rules={"minProperties": 1, "maxProperties": 1},
@@ -335,10 +340,33 @@ ORDER = Keys(
     (Key("order", _list(VALUE), "The words, the least first, as in `[new, paid, shipped]`.", required=True),),
 )
 
+UNION = Keys(
+    "union",
+    "What stands between the words of a text.",
+    (
+        Key(
+            "separator",
+            TEXT,
+            "The separator, such as `;`. Blanks around words do not count. `, ` if not said.",
+            required=True,
+        ),
+    ),
+)
+
+WINDOW = Keys(
+    "a window",
+    "A time of the day, by the clock on the wall of the project's time zone.",
+    (
+        Key("from", TEXT, "When it begins, such as `22:00`.", required=True),
+        Key("to", TEXT, "When it ends; where that is not later than `from`, on the next day.", required=True),
+        Key("days", _either(TEXT, _list(TEXT)), "The days on which it begins, such as `mon-fri`; all if not said."),
+    ),
+)
+
 TABLES: Mapping[str, Keys] = {
     "project": PROJECT, "system": SYSTEM, "query": QUERY, "defaults": DEFAULTS, "guard": GUARD, "policy": POLICY,
-    "order": ORDER, "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL, "match": MATCH,
-    "field": FIELD, "cell": CELL,
+    "order": ORDER, "union": UNION, "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL, "match": MATCH,
+    "field": FIELD, "cell": CELL, "window": WINDOW,
 }  # fmt: skip
 """The tables by the names that shapes refer to."""
 

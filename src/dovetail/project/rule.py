@@ -6,18 +6,12 @@ import re
 from decimal import Decimal
 
 from dovetail.model.mapping import Guard, Policy, Rule
-from dovetail.project.keys import GUARD, ORDER, POLICY, RULES
+from dovetail.project.keys import GUARD, ORDER, POLICY, RULES, UNION
 from dovetail.project.locate import shown
 from dovetail.project.node import Listing, Node, Scalar, Table
 from dovetail.project.shape import Reader
 from dovetail.project.sheet import Sheet
 
-EVERY_S_MAX = 31 * 86_400
-"""Seconds between two passes at most."""
-
-_TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_CALENDAR = re.compile(r"[0-9A-Za-z*/,?#-]+(?: +[0-9A-Za-z*/,?#-]+){4}")
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%")
 
 
@@ -38,11 +32,13 @@ def read_policy(reader: Reader, node: Node | None, sheet: Sheet | None = None) -
     if table is None or (table.entries and not known):
         return None
     if len(known) != 1:
-        reader.mistakes.add("a policy is one rule", node.at, code="DV-109", hint="keep one of prefer, min, max")
+        reader.mistakes.add("a policy is one rule", node.at, code="DV-109", hint="keep one of prefer, min, max, union")
         return None
     entry = known[0]
     if entry.name == "prefer":
         return _prefer(reader, entry.value, sheet)
+    if entry.name == "union":
+        return _union(reader, entry.value)
     if isinstance(entry.value, Listing):
         hint = f"write policy: {{{entry.name}: {{order: [...]}}}}"
         reader.wrong(entry.value, f"`{entry.name}` takes `order`", hint)
@@ -50,6 +46,13 @@ def read_policy(reader: Reader, node: Node | None, sheet: Sheet | None = None) -
     order = reader.table(entry.value, ORDER)
     words = reader.texts(order.get("order"), "`order`") if order else ()
     return Policy(Rule(entry.name), order=tuple(word for word, _ in words))
+
+
+def _union(reader: Reader, node: Node) -> Policy | None:
+    """A union whose words stand between declared separators."""
+    table = reader.table(node, UNION)
+    separator = reader.text(table.get("separator"), "`separator`") if table is not None else None
+    return Policy(Rule.UNION, separator=separator) if separator else None
 
 
 def _prefer(reader: Reader, node: Node, sheet: Sheet | None) -> Policy | None:
@@ -100,33 +103,6 @@ def _share(reader: Reader, node: Node | None) -> float | None:
         reader.mistakes.add("`share` lies between 0% and 100%", node.at, code="DV-105", hint=hint)
         return None
     return float(share)
-
-
-def read_every(reader: Reader, node: Node | None) -> tuple[float | None, str | None]:
-    """The seconds between two passes, or the calendar."""
-    text = reader.text(node, "`every`")
-    if text is None or node is None:
-        return None, None
-    found = _TIME.fullmatch(text)
-    if found:
-        seconds = float(found[1]) * _SECONDS[found[2]]
-        if 0 < seconds <= EVERY_S_MAX:
-            return seconds, None
-        reader.mistakes.add("`every` lies between 1ms and 31d", node.at, code="DV-105", hint="write it as 5s, 2m or 1h")
-        return None, None
-    if _CALENDAR.fullmatch(text):
-        reader.mistakes.note(
-            f"the calendar {shown(text)} is kept, and not yet used; runs are started by hand or with a time such as 5m",
-            node.at,
-        )
-        return None, text
-    reader.mistakes.add(
-        f"`every` cannot be {shown(text)}",
-        node.at,
-        code="DV-105",
-        hint="write a number with ms, s, m, h or d: 5s, 2m, 1h",
-    )
-    return None, None
 
 
 def values(table: Table | None, reader: Reader, what: str) -> tuple[tuple[str, object], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import repeat
 
 import numpy as np
@@ -33,25 +32,24 @@ _REMOVE = "DELETE FROM agreed WHERE mapping = ? AND row_id IN BIGINTS(?)"
 _LAYOUT = "SELECT layout_id FROM layouts WHERE mapping = ? AND digest = ?"
 _LAYOUT_NEW = "INSERT INTO layouts (layout_id, mapping, digest, document) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _LAYOUTS = "SELECT layout_id, document FROM layouts WHERE mapping = ? ORDER BY layout_id"
-_NUMBERS_SAVE = Load(
-    "agreed_numbers",
-    (("mapping", "TEXT"), ("row_id", "BIGINT"), ("member", "TEXT"), ("field", "TEXT"), ("number", "TEXT")),
-    "ON CONFLICT (mapping, row_id, member, field) DO UPDATE SET number = excluded.number",
+_WORDS_SAVE = Load(
+    "agreed_words",
+    (("mapping", "TEXT"), ("row_id", "BIGINT"), ("member", "TEXT"), ("field", "TEXT"), ("words", "BYTES")),
+    "ON CONFLICT (mapping, row_id, member, field) DO UPDATE SET words = excluded.words",
 )
-_NUMBERS = "SELECT row_id, member, field, number FROM agreed_numbers WHERE mapping = ? ORDER BY row_id, member, field"
-_NUMBERS_SOME = """SELECT row_id, member, field, number FROM agreed_numbers
+_WORDS = """SELECT row_id, member, field, words FROM agreed_words
 WHERE mapping = ? AND row_id IN BIGINTS(?) ORDER BY row_id, member, field"""
-_NUMBERS_REMOVE = "DELETE FROM agreed_numbers WHERE mapping = ? AND row_id IN BIGINTS(?)"
+_WORDS_REMOVE = "DELETE FROM agreed_words WHERE mapping = ? AND row_id IN BIGINTS(?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """The number that one member last held in a `delta` field."""
+class Words:
+    """The marks of the words that one member last held in a `union` field."""
 
     row: int
     member: str
     field: str
-    value: Decimal
+    marks: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +164,12 @@ class Base:
             return int(found[0] if found else 0) + sum(extent.live for extent in self._shelf.bases(mapping))
 
     def remove(self, mapping: str, rows: Rows) -> None:
-        """Forget those rows, their numbers too."""
+        """Forget those rows, their words too."""
         listing = listed(rows)
         with self._database.transaction():
             self._bury(mapping, np.unique(np.array(listing, dtype=np.int64)))
             self._database.run(_REMOVE, mapping, listing)
-            self._database.run(_NUMBERS_REMOVE, mapping, listing)
+            self._database.run(_WORDS_REMOVE, mapping, listing)
 
     def replace(self, mapping: str, rows: Numbers) -> None:
         """Forget what was kept for those rows, which ascend, before a segment brings something newer."""
@@ -191,18 +189,21 @@ class Base:
             own = self._shelf.rows(extent)
             self._shelf.bury(extent, some[among(some, own) & ~among(some, self._shelf.gone(extent, some))])
 
-    def save_numbers(self, mapping: str, numbers: Sequence[Number]) -> None:
-        """Keep what members held in `delta` fields."""
-        latest = {(number.row, number.member, number.field): str(number.value) for number in numbers}
-        self._database.load(_NUMBERS_SAVE, ((mapping, *place, value) for place, value in latest.items()))
+    def save_words(self, mapping: str, words: Sequence[Words]) -> None:
+        """Keep which words members held in `union` fields."""
+        latest = {(one.row, one.member, one.field): sorted(one.marks) for one in words}
+        self._database.load(
+            _WORDS_SAVE,
+            ((mapping, *place, np.array(marks, dtype="<u8").tobytes()) for place, marks in latest.items()),
+        )
 
-    def numbers(self, mapping: str, *, rows: Rows | None = None) -> tuple[Number, ...]:
-        """What members held in `delta` fields, of those rows or of all."""
-        if rows is None:
-            found = self._database.rows(_NUMBERS, mapping)
-        else:
-            found = self._database.rows(_NUMBERS_SOME, mapping, listed(rows))
-        return tuple(Number(row, member, field, Decimal(value)) for row, member, field, value in found)
+    def words(self, mapping: str, rows: Rows) -> tuple[Words, ...]:
+        """Which words members held in `union` fields of those rows."""
+        found = self._database.rows(_WORDS, mapping, listed(rows))
+        return tuple(
+            Words(row, member, field, frozenset(np.frombuffer(marks, dtype="<u8").tolist()))
+            for row, member, field, marks in found
+        )
 
 
 def _table(found: list[Row]) -> pa.Table:

@@ -168,6 +168,13 @@ _SCHEDULE = (
         PRIMARY KEY (mapping, member)) CLUSTERED""",
 )
 
+_WORDS = (
+    "DROP TABLE agreed_numbers",
+    """CREATE TABLE agreed_words (
+        mapping TEXT NOT NULL, row_id BIGINT NOT NULL, member TEXT NOT NULL, field TEXT NOT NULL, words BYTES NOT NULL,
+        PRIMARY KEY (mapping, row_id, member, field)) CLUSTERED""",
+)
+
 REGISTER = """CREATE TABLE migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)
 CLUSTERED"""
 """The table that says which steps were taken; made before the first of them."""
@@ -178,6 +185,7 @@ MIGRATIONS = (
     Migration(3, "detached", _DETACHED),
     Migration(4, "decrees", _DECREES),
     Migration(5, "schedule", _SCHEDULE),
+    Migration(6, "words", _WORDS),
 )
 """Every step, in order."""
 

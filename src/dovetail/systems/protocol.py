@@ -8,6 +8,7 @@ decides what a run does. Every call ends within the connector's own deadline (`t
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
@@ -240,6 +241,17 @@ class SupportsStatements(Protocol):
     def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
         """The statement for one row, with parameters in place of values: `fields` are set, `expected` must still
         hold."""
+        ...
+
+
+@runtime_checkable
+class SupportsClock(Protocol):
+    """A system with a clock of its own, which may be off.
+
+    Without it Dovetail takes the system's stamps for stamps of its own clock."""
+
+    def now(self) -> dt.datetime:
+        """The time by the system's clock, in UTC."""
         ...
 
 
