@@ -242,7 +242,7 @@ def test_an_account_that_may_write_some_columns_writes_them(
         admin.execute("DROP ROLE typist")
 
 
-def test_the_table_is_looked_at_once_a_transaction(
+def test_the_table_is_looked_at_until_it_is_known(
     postgres_url: str, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []
@@ -256,6 +256,11 @@ def test_the_table_is_looked_at_once_a_transaction(
                 for at in (first, first + 1):
                     rows = pa.record_batch({"id": pa.array([at], pa.int64())})
                     assert transaction.apply(found, Change(Verb.CREATE, rows)).applied == 1
+        assert len(looked) == 1
+        admin.execute("ALTER TABLE by_binary ADD COLUMN later int")
+        with system.transaction() as transaction:
+            rows = pa.record_batch({"id": pa.array([5], pa.int64())})
+            assert transaction.apply(found, Change(Verb.CREATE, rows)).applied == 1
     assert len(looked) == 2
 
 

@@ -30,7 +30,7 @@ CREATE_ROWS = 65_536
 """Rows created at most in one transaction of a target."""
 
 Heard = Callable[[CompiledMember, str, pa.Array], None]
-"""Is told which rows were written at a member, and the version that they carry now."""
+"""Is told which rows were written at a member, and the number of the transaction."""
 
 
 @dataclass(slots=True)
@@ -223,8 +223,8 @@ class Writer:
         if chunk.verb is Verb.CREATE:
             keys = created_keys(chunk, receipt, member.key).filter(pa.array(good))
             self.around.links.link_many(mapping.name, member.name, self.survey.numbers[places], keys)
-        if self.heard is not None and receipt.version is not None:
-            self.heard(member, receipt.version, keys if chunk.verb is Verb.CREATE else _keys_of(member, chunk, good))
+        if self.heard is not None and receipt.transaction is not None:
+            self.heard(member, receipt.transaction, keys if chunk.verb is Verb.CREATE else _keys_of(member, chunk, good))
 
     def _hold(self, place: int, problem: Problem) -> None:
         self.survey.hold(place, problem)

@@ -71,7 +71,7 @@ class Receipt:
     what the row holds now in
     the fields written, where the system rewrote anything or can tell cheaply; `None` means exactly what was sent.
     `version` is the version (`SupportsVersions`) that all applied rows carry now, `None` where the system cannot tell
-    cheaply or they differ.
+    cheaply or they differ; `transaction` what a feed (`VERSION`) will call the transaction that wrote them.
     """
 
     applied: int
@@ -80,6 +80,7 @@ class Receipt:
     keys: pa.RecordBatch | None = None
     held: pa.RecordBatch | None = None
     version: str | None = None
+    transaction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

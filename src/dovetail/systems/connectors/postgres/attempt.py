@@ -14,6 +14,8 @@ from dovetail.model.change import Change, Receipt, Reject, Verb
 from dovetail.model.key import encode
 from dovetail.systems.connectors.postgres.bind import Values, bind, conform
 from dovetail.systems.connectors.postgres.declared import logical
+from dovetail.systems.connectors.postgres.known import Facts, signature
+from dovetail.systems.connectors.postgres.pipe import Statement, texts
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.staged import Staged
@@ -21,7 +23,7 @@ from dovetail.systems.connectors.postgres.stored import Column, Habits, found, h
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dialect import POSTGRES
 
-_BY_INDEX = {"enable_hashjoin": "off", "enable_mergejoin": "off"}
+_BY_INDEX = Statement("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 """Rows are met by the index of their key; the server may not know how large the table is, and read all of it."""
 
 
@@ -30,14 +32,13 @@ class Attempt:
     """The rows of a change as the server stores them (`columns`, `expected`), their keys in our carriers, and what
     became of them. With `is_binary` they may travel in binary form.
 
-    `statements` counts those that wrote. A row that is neither `written`, nor `done` (it stood there already as it
+    `statements` counts those that wrote, `versions` are those that they told. A row that is neither `written`, nor `done` (it stood there already as it
     should), nor rejected, was missed."""
 
     dataset: Dataset
     change: Change
     place: exp.Table
-    stored: dict[str, Column]
-    habits: Habits
+    facts: Facts
     columns: Values
     expected: Mapping[str, pa.Array] = field(default_factory=dict)
     keys: dict[str, pa.Array] = field(default_factory=dict)
@@ -46,7 +47,18 @@ class Attempt:
     moved: set[int] = field(default_factory=set)
     rejects: dict[int, Reject] = field(default_factory=dict)
     statements: int = 0
+    versions: set[str] = field(default_factory=set)
     is_binary: bool = False
+
+    @property
+    def stored(self) -> dict[str, Column]:
+        """The table's columns by name."""
+        return self.facts.columns
+
+    @property
+    def habits(self) -> Habits:
+        """What else a write must know about the table."""
+        return self.facts.habits
 
     @property
     def size(self) -> int:
@@ -106,12 +118,13 @@ def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) ->
     if not is_create and (not dataset.key or not set(dataset.key) <= set(names)):
         raise Refused(f"{dataset.name} has no key by which a row could be named", where=dataset.name)
     place = reader.place(dataset)
-    stored, found_habits = _facts(session, reader, dataset)
+    facts = _facts(session, reader, dataset)
+    stored = facts.columns
     for name in names:
         if known(dataset, name).computed or found(stored, dataset, name).is_generated:
             raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
     bound = bind(stored, change.rows, names)
-    attempt = Attempt(dataset, change, place, stored, found_habits, bound.columns, is_binary=reader.is_binary)
+    attempt = Attempt(dataset, change, place, facts, bound.columns, is_binary=reader.is_binary)
     for at, words in bound.rejects.items():
         if is_create or words.field not in dataset.key:
             attempt.rejects[at] = words
@@ -122,23 +135,52 @@ def begin(session: Session, reader: Reader, dataset: Dataset, change: Change) ->
     return attempt
 
 
-def _facts(session: Session, reader: Reader, dataset: Dataset) -> tuple[dict[str, Column], Habits]:
-    """The table's columns and habits. It is locked as the writing itself would lock it, so that they stay as they are;
-    so they are looked up once a transaction."""
+def _facts(session: Session, reader: Reader, dataset: Dataset) -> Facts:
+    """What is known of the table. It is locked as the writing itself would lock it, so that it stays as it is; so it is
+    looked up once a transaction, and no more than recognised where it was known before."""
     place = reader.place(dataset)
     name = POSTGRES.sql(place)
     if name not in session.remembered:
-        found_habits = habits(session, place)
-        if found_habits.may_lock:
-            session.rows(f"LOCK TABLE ONLY {name} IN ROW EXCLUSIVE MODE")
-        if dataset.key and frozenset(dataset.key) in found_habits.uniques:
-            session.set(_BY_INDEX, here=True)
-        facts = reader.columns(session, dataset), found_habits
-        if not found_habits.may_lock:
-            return facts
-        session.remembered[name] = facts
-    remembered: tuple[dict[str, Column], Habits] = session.remembered[name]
+        known = reader.known.of(place)
+        if known is None or not _still_holds(session, known, place, dataset):
+            known = _learn(session, reader, dataset)
+        if not known.habits.may_lock:
+            return known
+        reader.known.keep(place, known)
+        session.remembered[name] = known
+    remembered: Facts = session.remembered[name]
     return remembered
+
+
+def _still_holds(session: Session, known: Facts, place: exp.Table, dataset: Dataset) -> bool:
+    """Lock the table; whether it is as we knew it."""
+    if not known.habits.may_lock:
+        return False
+    if _is_met_by_index(dataset, known.habits):
+        session.defer(_BY_INDEX)
+    session.defer(Statement(_lock(place)))
+    (answer,) = session.send(signature(place))
+    return texts(answer) == [(known.signature,)]
+
+
+def _learn(session: Session, reader: Reader, dataset: Dataset) -> Facts:
+    """The signature first: what is changed while the rest is read gives the table another one."""
+    place = reader.place(dataset)
+    (answer,) = session.send(signature(place))
+    found_habits = habits(session, place)
+    if found_habits.may_lock:
+        session.defer(Statement(_lock(place)))
+    if _is_met_by_index(dataset, found_habits):
+        session.defer(_BY_INDEX)
+    return Facts(str(texts(answer)[0][0]), reader.columns(session, dataset), found_habits)
+
+
+def _lock(place: exp.Table) -> str:
+    return f"LOCK TABLE ONLY {POSTGRES.sql(place)} IN ROW EXCLUSIVE MODE"
+
+
+def _is_met_by_index(dataset: Dataset, known: Habits) -> bool:
+    return bool(dataset.key) and frozenset(dataset.key) in known.uniques
 
 
 def held(session: Session, reader: Reader, attempt: Attempt, *, is_rewritten: bool) -> pa.RecordBatch | None:

@@ -13,15 +13,15 @@ import pyarrow as pa
 from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
-from dovetail.systems.connectors.postgres import fence, parts, push_passage
+from dovetail.systems.connectors.postgres import express, fence, parts, push_passage
 from dovetail.systems.connectors.postgres.address import Address, parse
 from dovetail.systems.connectors.postgres.capture import WAYS, Capture
 from dovetail.systems.connectors.postgres.describe import describe
 from dovetail.systems.connectors.postgres.digest import is_able
 from dovetail.systems.connectors.postgres.draw import reserve, with_draws
 from dovetail.systems.connectors.postgres.names import Names
+from dovetail.systems.connectors.postgres.pool import Sessions
 from dovetail.systems.connectors.postgres.read import Reader, known
-from dovetail.systems.connectors.postgres.session import Sessions
 from dovetail.systems.connectors.postgres.staged import Staged, copying
 from dovetail.systems.connectors.postgres.versions import other_than, versions
 from dovetail.systems.connectors.postgres.write import Writer
@@ -109,8 +109,13 @@ class Connector:
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, in one snapshot; keys are compared byte by byte."""
-        with self._sessions.lend(dataset.name) as session, session.reading():
-            yield from self._reader.lookup(session, dataset, fields, keys)
+        with self._sessions.lend(dataset.name) as session:
+            swift = express.lookup(session, self._reader, dataset, fields, keys)
+            if swift is not None:
+                yield swift
+                return
+            with session.reading():
+                yield from self._reader.lookup(session, dataset, fields, keys)
 
     def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:
         """Ranges of whole-number or UUID keys; one part where the key begins with anything else."""

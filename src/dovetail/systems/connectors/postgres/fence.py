@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import psycopg
 import pyarrow as pa
@@ -16,6 +17,7 @@ from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.connectors.postgres.attempt import begin
 from dovetail.systems.connectors.postgres.faults import DENIED, LOCKED
+from dovetail.systems.connectors.postgres.pipe import Statement, texts
 from dovetail.systems.connectors.postgres.push_passage import take
 from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import NAME, Session
@@ -28,6 +30,9 @@ from dovetail.systems.sql.quote import table
 PATIENCE_S = 5.0
 """Seconds that a new worker waits for the transaction of the one before it, until it ends it."""
 
+_OWN = "SELECT (txid_current() % 4294967296)::text"
+"""The number of the transaction as a row's version and a feed tell it."""
+_TRANSACTION = "transaction"
 _IS_THERE = "SELECT to_regclass($1) IS NOT NULL"
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1685024353)"
 _PATIENT = "SELECT set_config('lock_timeout', $1, true)"
@@ -48,16 +53,19 @@ class Transaction:
     def fence(self, partition: str, epoch: int) -> None:
         """Lock the partition's row until the end; `Fenced` when its epoch is another."""
         self.session.renew()
-        rows: list[tuple[int]] = []
-        if is_there(self.session, ledger.FENCE):
-            rows = self.session.rows(ledger.read_epoch(POSTGRES, self.session.schema, lock=True), [partition])
-        if not rows or rows[0][0] != epoch:
-            raise Fenced(f"another worker has taken the partition {partition} over", where=partition)
+        try:
+            rows, told = self.session.send(Statement(_locking(self.session.schema), [partition]), Statement(_OWN))
+        except psycopg.errors.UndefinedTable:
+            raise _fenced(partition) from None
+        if texts(rows) != [(str(epoch),)]:
+            raise _fenced(partition)
+        self.session.remembered[_TRANSACTION] = texts(told)[0][0]
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry a change out; not idempotent."""
         self.session.renew()
-        return Writer(self.session, self.reader).apply(dataset, change)
+        receipt = Writer(self.session, self.reader).apply(dataset, change)
+        return replace(receipt, transaction=self.session.remembered.get(_TRANSACTION))
 
     def take(self, dataset: Dataset, fields: Sequence[str], blocks: Iterable[bytes]) -> int:
         """Rows in the binary form of `COPY`, all or none of them; `Refused` leaves the transaction as it was."""
@@ -75,7 +83,21 @@ class Transaction:
         self.session.renew()
         for entry in entries:
             parameters = [entry.partition, entry.chunk, entry.run, entry.content]
-            self.session.rows(ledger.record(POSTGRES, self.session.schema), parameters)
+            self.session.defer(Statement(_recording(self.session.schema), parameters))
+
+
+@cache
+def _locking(schema: str) -> str:
+    return POSTGRES.sql(ledger.read_epoch(POSTGRES, schema, lock=True))
+
+
+@cache
+def _recording(schema: str) -> str:
+    return POSTGRES.sql(ledger.record(POSTGRES, schema))
+
+
+def _fenced(partition: str) -> Fenced:
+    return Fenced(f"another worker has taken the partition {partition} over", where=partition)
 
 
 def is_there(session: Session, dataset: Dataset) -> bool:

@@ -25,6 +25,7 @@ from dovetail.systems.connectors.postgres import query as queries
 from dovetail.systems.connectors.postgres.bind import array_literal, texts
 from dovetail.systems.connectors.postgres.carry import carry
 from dovetail.systems.connectors.postgres.declared import cast, logical, selected
+from dovetail.systems.connectors.postgres.known import Known
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.order import ordering, plan
 from dovetail.systems.connectors.postgres.same import same_key
@@ -56,6 +57,7 @@ class Reader:
     batch_rows: int
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     is_binary: bool = True
+    known: Known = field(default_factory=Known, compare=False)
 
     def place(self, dataset: Dataset) -> exp.Table:
         """Where the dataset's rows are selected from."""

@@ -3,9 +3,7 @@ own settings."""
 
 from __future__ import annotations
 
-import contextlib
 import select
-import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from sqlglot import exp
 from dovetail.errors import Overdue, SystemFault, Unreachable
 from dovetail.failpoints import Point, failpoint
 from dovetail.systems.connectors.postgres.address import Address
-from dovetail.systems.connectors.postgres.faults import translated
+from dovetail.systems.connectors.postgres.pipe import Pipe, Statement, texts
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import identifier
 
@@ -136,6 +134,8 @@ class Session:
         self.address = address
         self.remembered: dict[str, Any] = {}
         """What cannot change until the transaction ends, by the names of tables that it has locked."""
+        self.pipe = Pipe(connection)
+        self._ahead: list[Statement] = []
 
     @classmethod
     def open(cls, address: Address, timeout_s: float, schema: str) -> Self:
@@ -188,7 +188,32 @@ class Session:
         """Carry one statement out; the number of rows that it touched."""
         return max(self._run(sql, parameters).rowcount, 0)
 
+    def defer(self, statement: Statement) -> None:
+        """Send a statement together with the next one; nobody asks for its answer."""
+        self._ahead.append(statement)
+
+    def send(self, *statements: Statement) -> list[pq.abc.PGresult]:
+        """The answers to these statements, in one round trip."""
+        ahead, self._ahead = self._ahead, []
+        return self.pipe.send([*ahead, *statements])[len(ahead) :]
+
+    def _flush(self) -> None:
+        if self._ahead:
+            self.send()
+
+    def guarded(self, statement: Statement) -> list[tuple[str | None, ...]]:
+        """The answer to a statement that leaves nothing behind where it fails, in one round trip."""
+        try:
+            return texts(
+                self.send(Statement("SAVEPOINT dovetail"), statement, Statement("RELEASE SAVEPOINT dovetail"))[1]
+            )
+        except psycopg.Error:
+            if self._is_in_transaction():
+                self.rows("ROLLBACK TO SAVEPOINT dovetail; RELEASE SAVEPOINT dovetail")
+            raise
+
     def _run(self, sql: str | exp.Expression, parameters: Sequence[object]) -> psycopg.RawCursor[Any]:
+        self._flush()
         text = sql if isinstance(sql, str) else POSTGRES.sql(sql)
         cursor = psycopg.RawCursor(self.connection)
         cursor.execute(text.encode(), list(parameters) or None)
@@ -197,6 +222,7 @@ class Session:
     def shape(self, sql: str) -> list[tuple[str, int, int]]:
         """The columns of a statement's answer (name, type, modifier), without carrying it out; it must be one
         statement."""
+        self._flush()
         connection = self.connection
         connection.pgconn.send_prepare(b"", sql.encode())
         checked(connection.wait(generators.execute(connection.pgconn)))
@@ -206,6 +232,7 @@ class Session:
 
     def copy_out(self, sql: str, *, rows_max: int, bytes_max: int) -> Iterator[bytes]:
         """The answer to `COPY ... TO STDOUT` in whole rows, at most so many at once."""
+        self._flush()
         connection = self.connection
         connection.pgconn.send_query(sql.encode())
         checked(connection.wait(generators.execute(connection.pgconn)))
@@ -232,6 +259,7 @@ class Session:
 
     def copy_in(self, sql: str, parts: Iterable[pa.Buffer]) -> int:
         """Send `COPY ... FROM STDIN` its rows; the number that the server took."""
+        self._flush()
         cursor = self.connection.cursor()
         failpoint(Point.POSTGRES_COPY_BEFORE)
         with cursor.copy(sql.encode()) as copy:
@@ -253,7 +281,8 @@ class Session:
         """One transaction; committed at the end, rolled back by an exception. Constraints answer at once, not at the
         end."""
         self.remembered.clear()
-        self.rows("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET CONSTRAINTS ALL IMMEDIATE")
+        self.defer(Statement("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
+        self.defer(Statement("SET CONSTRAINTS ALL IMMEDIATE"))
         yield
         self.renew()
         self.commit()
@@ -285,18 +314,19 @@ class Session:
         """Make everything durable; where the answer is lost, nobody but the ledger knows."""
         failpoint(Point.POSTGRES_COMMIT_BEFORE)
         try:
-            cursor = self._run("COMMIT", ())
+            answer = self.send(Statement("COMMIT"))[0]
         except (psycopg.Error, Overdue) as error:
             state = error.sqlstate if isinstance(error, psycopg.Error) else None
             if state is not None and not state.startswith(("08", "57P")):
                 raise
             raise Unreachable("the connection was lost during the commit", code="DV-309") from error
-        if cursor.statusmessage != "COMMIT":
+        if answer.command_status != b"COMMIT":
             raise SystemFault("the server rolled the transaction back instead of committing it")
         failpoint(Point.POSTGRES_COMMIT_AFTER)
 
     def rest(self) -> bool:
         """Bring the connection to rest for the next caller; false where it cannot be."""
+        self._ahead.clear()
         status = self.connection.pgconn.transaction_status
         if self.connection.closed or status in (pq.TransactionStatus.ACTIVE, pq.TransactionStatus.UNKNOWN):
             return False
@@ -322,56 +352,3 @@ def checked(answers: list[pq.abc.PGresult]) -> pq.abc.PGresult:
     if not answers:
         raise psycopg.OperationalError("the connection was lost")
     return answers[-1]
-
-
-class Sessions:
-    """The connections to one database that nobody uses at the moment."""
-
-    def __init__(self, address: Address, *, timeout_s: float, schema: str) -> None:
-        self._address = address
-        self._timeout_s = timeout_s
-        self._schema = schema
-        self._idle: list[Session] = []
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def lend(self, where: str = "") -> Iterator[Session]:
-        """A connection for one call; the driver's errors leave as Dovetail's."""
-        place = where or str(self._address)
-        with translated(place, self._timeout_s):
-            session = self._take()
-            try:
-                session.renew()
-                yield session
-            except (Overdue, Unreachable) as error:
-                error.where = error.where or place
-                raise
-            finally:
-                self._give_back(session)
-
-    def close(self) -> None:
-        """Close all connections that are not in use."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for session in idle:
-            session.connection.close()
-
-    def _take(self) -> Session:
-        while True:
-            with self._lock:
-                session = self._idle.pop() if self._idle else None
-            if session is None:
-                return Session.open(self._address, self._timeout_s, self._schema)
-            if session.is_alive():
-                return session
-            session.connection.close()
-
-    def _give_back(self, session: Session) -> None:
-        rests = False
-        with contextlib.suppress(psycopg.Error, Overdue):
-            rests = session.rest()
-        if not rests:
-            session.connection.close()
-            return
-        with self._lock:
-            self._idle.append(session)

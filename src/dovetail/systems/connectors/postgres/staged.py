@@ -17,6 +17,7 @@ from sqlglot import exp
 from dovetail.systems.connectors.postgres import wire
 from dovetail.systems.connectors.postgres.bind import array_literal, spell
 from dovetail.systems.connectors.postgres.declared import Stored, cast
+from dovetail.systems.connectors.postgres.pipe import Binary
 from dovetail.systems.connectors.postgres.same import same_key, same_value
 from dovetail.systems.connectors.postgres.stored import Column
 from dovetail.systems.sql.dialect import POSTGRES
@@ -25,13 +26,6 @@ from dovetail.systems.sql.quote import column, identifier, table
 _STAGED = "dovetail_staged"
 _POSITION = "position"
 _POSITIONS = Column(_POSITION, Stored("int4", "pg_catalog", -1, "int", "integer"))
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """A parameter in the binary form of the type to which its statement casts it."""
-
-    content: bytes
 
 
 class _BinaryDumper(Dumper):
@@ -82,8 +76,11 @@ class Staged:
         content = wire.array(column, values) if self.is_binary else None
         return array_literal(spell(values, column)) if content is None else Binary(content)
 
-    def update(self) -> exp.Update:
-        """Set the fields where the row holds what is expected; answers the positions."""
+    def update(self, *, is_versioned: bool = False) -> exp.Update:
+        """Set the fields where the row holds what is expected; answers the positions, and the versions where asked."""
+        told: list[exp.Expression] = [column(_POSITION, table(_STAGED))]
+        if is_versioned:
+            told.append(cast(column("xmin", self.place), "text"))
         sets = [
             exp.EQ(this=exp.Column(this=identifier(name)), expression=self.stored[name].value(self._given("v", at)))
             for at, name in enumerate(self.sets)
@@ -93,7 +90,7 @@ class Staged:
             expressions=sets,
             from_=exp.From(this=self._source()),
             where=exp.Where(this=self._guarded()),
-            returning=exp.Returning(expressions=[column(_POSITION, table(_STAGED))]),
+            returning=exp.Returning(expressions=told),
         )
 
     def delete(self) -> exp.Delete:

@@ -38,6 +38,8 @@ def other_than(place: exp.Table, versions: Sequence[str]) -> exp.Condition:
 
 def written(session: Session, attempt: Attempt) -> str | None:
     """The version of the rows that one statement wrote; `None` where there were several, or it cannot be told."""
+    if len(attempt.versions) == 1 and not attempt.done:
+        return next(iter(attempt.versions))
     is_one = attempt.statements == 1 and attempt.written and not attempt.done
     is_found = attempt.habits.has_versions and frozenset(attempt.dataset.key) in attempt.habits.uniques
     if not is_one or not is_found or not all(part in attempt.columns for part in attempt.dataset.key):
