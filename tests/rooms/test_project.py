@@ -172,8 +172,8 @@ def test_mapping(project: Project) -> None:
     assert product is not None
     assert category is not None
     assert (product.match, category.match) == (Match(("sku",)), Match(("code", "parent")))
-    assert (product.every_s, product.cron) == (5.0, None)
-    assert (category.every_s, category.cron) == (None, "0 2 * * *")
+    assert (product.every_s, product.calendar) == (5.0, None)
+    assert (category.every_s, category.calendar.text) == (None, "0 2 * * *")
     assert product.guard == Guard(rows=50, share=0.2)
     assert category.guard == Guard(rows=50, share=0.05)
     assert [(check.name, check.arguments, check.field) for check in product.checks] == [("unique", ("sku", "name"), "")]
@@ -270,7 +270,6 @@ def test_later_parts_are_noted(folder: Path) -> None:
     (folder / "scope.yaml").write_text("raci: {}\n")
     project = load(folder, variables=VARIABLES)
     assert [str(note).partition(": ")[2] for note in project.notes] == [
-        "the calendar '0 2 * * *' is kept, and not yet used; runs are started by hand or with a time such as 5m",
         "`goals` is read, and not used yet",
         "`people` is read, and not used yet",
         "scope.yaml is read, and not used yet",

@@ -19,6 +19,7 @@ from dovetail.project.settings import SettingsOf
 from dovetail.project.shape import Reader
 from dovetail.project.sheet import Outline, Surroundings, outline
 from dovetail.project.system import environments, read_systems
+from dovetail.project.times import read_zone
 from dovetail.project.yaml import BYTES_MAX, compose
 
 FILE = "dovetail.yaml"
@@ -70,6 +71,7 @@ def load(
         digest=digest(_named(documents)),
         files=tuple(documents),
         notes=_notes(mistakes, top, documents),
+        timezone=read_zone(reader, top.get("timezone")),
     )
     mistakes.raise_all()
     return project

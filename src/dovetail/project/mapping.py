@@ -13,9 +13,10 @@ from dovetail.project.keys import MAPPING, MATCH, RESERVED
 from dovetail.project.locate import shown
 from dovetail.project.member import read_members
 from dovetail.project.node import Listing, Node, Scalar, Table
-from dovetail.project.rule import read_every, read_guard
+from dovetail.project.rule import read_guard
 from dovetail.project.shape import Reader
 from dovetail.project.sheet import Outline, Sheet, Surroundings, grouped, outline
+from dovetail.project.times import read_every, read_window
 
 
 def read_mapping(reader: Reader, root: Node | None, project: Surroundings) -> Mapping | None:
@@ -33,7 +34,7 @@ def read_mapping(reader: Reader, root: Node | None, project: Surroundings) -> Ma
         reader.mistakes.add(
             "`fields` is empty", fields.at, code="DV-104", hint="write one line a shared field: NAME: {MEMBER: FIELD}"
         )
-    every_s, cron = read_every(reader, table.get("every"))
+    every_s, calendar = read_every(reader, table.get("every"))
     mapping = Mapping(
         name=name or "",
         members=members,
@@ -43,7 +44,8 @@ def read_mapping(reader: Reader, root: Node | None, project: Surroundings) -> Ma
         checks=read_checks(reader, table.get("check"), field="", fields=known.fields, mappings=project.mappings),
         guard=read_guard(reader, table.get("guard"), project.guard),
         every_s=every_s,
-        cron=cron,
+        calendar=calendar,
+        window=read_window(reader, table.get("window")),
     )
     _cycle(sheet, fields)
     return mapping if name is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from dovetail.project.member import merged
 from dovetail.project.node import Entry, Node, Scalar, Table
 from dovetail.project.settings import SettingsOf, check_settings, native
 from dovetail.project.shape import Reader
+from dovetail.project.times import read_rate, read_zone
 
 
 def read_systems(
@@ -39,8 +39,9 @@ def read_systems(
                 connector=name or "",
                 settings=tuple((one.name, native(one.value)) for one in others),
                 at=entry.key.at,
-                timezone=_timezone(reader, inner.get("timezone")),
+                timezone=read_zone(reader, inner.get("timezone")),
                 queries=tuple(_queries(reader, inner.get("queries"))),
+                rate_s=read_rate(reader, inner.get("rate")),
             )
         )
     return tuple(found)
@@ -88,7 +89,7 @@ def _systems(reader: Reader, below: Table, above: Table) -> Table:
             continue
         lower = base.value
         if _connector(table) not in (None, _connector(lower)):
-            lower = Table(tuple(one for one in lower if one.name in ("timezone", "queries")), lower.at)
+            lower = Table(tuple(one for one in lower if one.name in ("timezone", "rate", "queries")), lower.at)
         entries[entry.name] = replace(base, value=merged(lower, table))
     return Table(tuple(entries.values()), below.at)
 
@@ -104,22 +105,6 @@ def _known(reader: Reader, below: Table, above: Table, what: str) -> None:
 def _connector(table: Table) -> str | None:
     node = table.get("connector")
     return node.text if isinstance(node, Scalar) else None
-
-
-def _timezone(reader: Reader, node: Node | None) -> str | None:
-    name = reader.text(node, "`timezone`")
-    zones = zoneinfo.available_timezones() if name is not None else set()
-    if name is not None and node is not None and zones and name not in zones:
-        reader.mistakes.unknown(
-            f"no time zone is called {shown(name)}", node.at, name=name, known=_near_zones(name, zones)
-        )
-    return name
-
-
-def _near_zones(name: str, zones: set[str]) -> list[str]:
-    """Zones worth proposing: those of the same last part first, then all others."""
-    last = name.rpartition("/")[2].lower()
-    return sorted(zones, key=lambda zone: (zone.rpartition("/")[2].lower() != last, zone))
 
 
 def _queries(reader: Reader, node: Node | None) -> Iterator[Query]:
