@@ -19,7 +19,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("1 Analyse", ("analyze",)),
     ("3 Design", ("check", "schema")),
     ("4 Map", ("map",)),
-    ("5 Implement", ("plan", "apply", "migrate", "sync", "rejects")),
+    ("5 Implement", ("plan", "apply", "migrate", "sync", "conflicts", "rejects")),
     ("6 Test and deploy", ("verify",)),
     ("7 Monitor", ("status",)),
 )
@@ -37,6 +37,7 @@ _MODULES = {
     "apply": "execute",
     "migrate": "execute",
     "sync": "sync",
+    "conflicts": "conflicts",
     "verify": "execute",
     "rejects": "rejects",
     "status": "rejects",
