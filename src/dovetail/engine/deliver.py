@@ -33,12 +33,14 @@ BULK_ROWS_MIN = 500
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every delivery of a run needs: the state, what it calls itself, the run, and the seed of fingerprints."""
+    """What every delivery of a run needs: the state, what it calls itself, the run, and the seed of fingerprints; and
+    after how many chunks a target's ledger is tidied."""
 
     store: Store
     installation: str
     run: str
     seed: int
+    tidied: int = 1
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class Delivery:
         """Write the chunk, again where the reason of a failure passes, and let the state know what the target holds."""
         persist(self.attempt, progress)
         self.confirm()
-        persist(self.partition.tidy, progress)
+        persist(lambda: self.partition.tidy(self.desk.tidied), progress)
 
     def attempt(self) -> None:
         """Write the chunk; after a try whose end is not known, only if the target did not commit that one."""
@@ -145,7 +147,7 @@ class Delivery:
             sent.receipt, sent.claim = receipt, self._claim(receipt)
             return sent.claim.content()
 
-        self.partition.tidy()
+        self.partition.tidy(self.desk.tidied)
         dataset = self.decision.survey.sides[self.work.side].member.dataset
         change = Change(chunk.verb, chunk.rows, chunk.expected)
         self.partition.write(dataset, change, sent.number, self.desk.run, account)

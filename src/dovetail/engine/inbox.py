@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -32,6 +32,11 @@ class Inbox:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._told: dict[tuple[str, str], pa.Array] = {}
+        self._is_queued = True
+
+    def look(self) -> None:
+        """Find out whether anything at all waits in the queue."""
+        self._is_queued = not self._store.queue.is_empty
 
     @property
     def is_clear(self) -> bool:
@@ -53,7 +58,7 @@ class Inbox:
             if len(told) > SCOPE_KEYS:
                 self._told[mapping, member] = told.slice(SCOPE_KEYS)
                 told = told.slice(0, SCOPE_KEYS)
-            waiting = self._store.queue.peek(mapping, member, SCOPE_KEYS)
+            waiting = self._store.queue.peek(mapping, member, SCOPE_KEYS) if self._is_queued else ()
             if waiting:
                 tickets[member] = waiting
                 queued = pa.array([one.key for one in waiting], pa.string())
@@ -77,10 +82,13 @@ class Inbox:
 
     def marks(self, mapping: str, members: Sequence[str]) -> dict[str, Mark]:
         """The members of a mapping of which every row may have changed."""
+        if not self._is_queued:
+            return {}
         found = {member: self._store.queue.marked(mapping, member) for member in members}
         return {member: mark for member, mark in found.items() if mark is not None}
 
-    def waiting(self, mapping: str, members: Sequence[str]) -> int:
-        """How many keys of a mapping wait."""
-        told = sum(len(self._told.get((mapping, member), _NOTHING)) for member in members)
-        return told + sum(self._store.queue.count(mapping, member) for member in members)
+    def waiting(self, mappings: Collection[str]) -> int:
+        """How many keys of these mappings wait."""
+        told = sum(len(keys) for (mapping, _), keys in self._told.items() if mapping in mappings)
+        queue = self._store.queue
+        return told if queue.is_empty else told + sum(queue.count_of(mapping) for mapping in mappings)

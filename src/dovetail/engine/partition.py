@@ -222,10 +222,10 @@ class Partition:
         if claim.numbers:
             confirm(self._store, claim)
 
-    def tidy(self) -> None:
-        """Remove the ledger's entries up to the last chunk that the state knows."""
+    def tidy(self, at_least: int = 1) -> None:
+        """Remove the ledger's entries up to the last chunk that the state knows, once there are so many."""
         confirmed = self._confirmed
-        if isinstance(self.target, SupportsTransaction) and confirmed > self._forgotten:
+        if isinstance(self.target, SupportsTransaction) and confirmed >= self._forgotten + at_least:
             failpoint(Point.FORGET_BEFORE)
             self.target.forget(self.name, confirmed)
             self._forgotten = confirmed

@@ -25,6 +25,8 @@ from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.key import encode
 from dovetail.systems.protocol import Source, SupportsLookup
 
+TOGETHER_MIN = 500
+"""Keys from which members are asked at the same time; for fewer, threads cost more than they save."""
 STEPS_MAX = 4
 """Times at most that rows which were found by their natural key lead to further rows."""
 
@@ -84,9 +86,9 @@ class _Look:
 
     def _read(self, wanted: Bindings[str, pa.Array]) -> None:
         members = [member for member in self.mapping.members if member.name in wanted]
-        if len(members) == 1:
-            (member,) = members
-            self._batches[member.name] += self._rows(member, wanted[member.name])
+        if max(map(len, wanted.values()), default=0) < TOGETHER_MIN:
+            for member in members:
+                self._batches[member.name] += self._rows(member, wanted[member.name])
             return
         with ThreadPoolExecutor(max_workers=max(len(members), 1)) as pool:
             answers = pool.map(lambda member: self._rows(member, wanted[member.name]), members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dovetail.engine.account import FINDINGS_MAX, add, count, findings
@@ -28,6 +29,8 @@ from dovetail.systems.protocol import SupportsCapture
 
 CHANGES_MAX = 50_000
 """Changes that a feed is asked for at a time."""
+TIDIED = 32
+"""Chunks after which a target's ledger is tidied; entries that the state knows are passed over."""
 EVERY_S = 5.0
 """Seconds between two looks at a member that no feed tells of, where `every` says nothing."""
 PATIENCE_S = 2.0
@@ -67,6 +70,7 @@ class Sync:
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
         self._watchers: Watchers | None = None
+        self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
         self._run = ""
 
     def _renew(self) -> None:
@@ -191,6 +195,7 @@ class Sync:
         children first. What fails waits in the state's queue, and holds nothing but its own mapping."""
         turn = Turn(Summary("sync", self._run))
         due = [name for name in self.order if names is None or name in names]
+        self._inbox.look()
         around = self._surroundings()
         begun: list[tuple[Taken, Deal]] = []
         token = patience.set(PATIENCE_S)
@@ -202,13 +207,13 @@ class Sync:
         finally:
             patience.reset(token)
         self._acknowledge()
-        turn.waiting = sum(self._inbox.waiting(name, self._members[name]) for name in due)
+        turn.waiting = self._inbox.waiting(due)
         return turn
 
     def _surroundings(self) -> Surroundings:
         store = self.workspace.store
         links = Links(store, self._members, durable=True, asked=self._members.keys())
-        return Surroundings(links, self.reconcile.mappings, store.meta.seed)
+        return Surroundings(links, self.reconcile.mappings, self._seed)
 
     def _begin(self, turn: Turn, name: str, around: Surroundings, begun: list[tuple[Taken, Deal]]) -> None:
         """Look at what waits of a mapping, and create and change rows."""
@@ -263,7 +268,7 @@ class Sync:
 
     def _desk(self, around: Surroundings) -> Desk:
         store = self.workspace.store
-        return Desk(store, store.meta.installation, self._run, around.seed)
+        return Desk(store, self._installation, self._run, around.seed, tidied=TIDIED)
 
     def _acknowledge(self) -> None:
         """Let the feeds forget what they told, once nothing of it is in our memory alone."""
@@ -274,6 +279,9 @@ class Sync:
 
     def close(self) -> None:
         """End the run; what waits still waits in the state or at the feeds."""
+        for partition in self.reconcile.partitions.values():
+            with suppress(DovetailError):
+                partition.tidy()
         if self._watchers is not None:
             self._watchers.close()
             self._watchers = None

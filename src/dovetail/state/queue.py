@@ -30,6 +30,8 @@ _PEEK = """SELECT row_key, ticket FROM queue WHERE mapping = ? AND member = ? OR
 _DONE = "DELETE FROM queue WHERE mapping = ? AND member = ? AND row_key = ? AND ticket = ?"
 _CLEAR = "DELETE FROM queue WHERE mapping = ? AND member = ? AND ticket <= ?"
 _COUNT = "SELECT count(*), min(since) FROM queue WHERE mapping = ? AND member = ?"
+_COUNT_OF = "SELECT count(*) FROM queue WHERE mapping = ?"
+_ANY = "SELECT 1 WHERE EXISTS (SELECT 1 FROM queue) OR EXISTS (SELECT 1 FROM queue_all)"
 _MARK = """INSERT INTO queue_all (mapping, member, ticket, reason, since) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (mapping, member) DO UPDATE SET ticket = excluded.ticket, reason = excluded.reason"""
 _MARKED = "SELECT ticket, reason, since FROM queue_all WHERE mapping = ? AND member = ?"
@@ -103,6 +105,15 @@ class Queue:
     def count(self, mapping: str, member: str) -> int:
         """How many keys wait."""
         return int(self._database.rows(_COUNT, mapping, member)[0][0])
+
+    def count_of(self, mapping: str) -> int:
+        """How many keys of a mapping wait."""
+        return int(self._database.rows(_COUNT_OF, mapping)[0][0])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key waits, and no dataset is marked."""
+        return self._database.row(_ANY) is None
 
     def oldest(self, mapping: str, member: str) -> str | None:
         """Since when the oldest key waits."""
