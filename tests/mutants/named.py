@@ -51,8 +51,8 @@ WRITING = [
     Named(
         "a row that was edited in the last moment is not deleted",
         "engine/write.py",
-        "Chunk(Verb.DELETE, places, _batch(keys), _batch(own),",
-        "Chunk(Verb.DELETE, places, _batch(keys), None,",
+        "_batch(own.select(member.key)), _batch(own), None, _none(places))\n\n    def _turns",
+        "_batch(own.select(member.key)), None, None, _none(places))\n\n    def _turns",
         (PROMISES,),
     ),
     Named(
@@ -180,15 +180,15 @@ STREAM = [
     Named(
         "nothing is remembered of deleted rows",
         "engine/ledger.py",
-        "        store.base.remove(claim.mapping, claim.numbers)\n",
+        "    store.base.remove(mapping, rows)\n",
         "",
         (PROMISES,),
     ),
     Named(
         "a deleted row is forgotten",
         "engine/ledger.py",
-        "        store.crossref.unlink(claim.mapping, claim.numbers)\n        store.base",
-        "        store.base",
+        "        store.crossref.unlink(claim.mapping, rows, member=member)\n",
+        "        pass\n",
         (PROMISES, DELETES),
     ),
     Named(
@@ -349,14 +349,14 @@ AGREEING = [
 DECIDING = [
     Named(
         "rows that `where` leaves out are frozen",
-        "engine/fate.py",
+        "engine/apart.py",
         "        filtered[at] |= ~rows.wanted[positions]\n",
         "",
         (DELETES,),
     ),
     Named(
         "a row that is softly deleted is gone",
-        "engine/fate.py",
+        "engine/apart.py",
         "        active[side, at[soft]] = False\n",
         "",
         (PROMISES,),
@@ -364,8 +364,8 @@ DECIDING = [
     Named(
         "an edit beside the owner saves no row",
         "engine/fate.py",
-        "changed[line, at, other] and owner in (None, survey.sides[other].member.name)",
-        "changed[line, at, other]",
+        "(changed & may_set & decision",
+        "(changed & decision",
         (DELETES,),
     ),
     Named(
@@ -378,8 +378,8 @@ DECIDING = [
     Named(
         "a delete that a filter explains is none",
         "engine/fate.py",
-        "survey.vanished.any(axis=0) & ~decision.filtered",
-        "survey.vanished.any(axis=0)",
+        "    free = ~decision.filtered & ~decision.held\n    stands",
+        "    free = ~decision.held\n    stands",
         (PROMISES, DELETES),
     ),
     Named(

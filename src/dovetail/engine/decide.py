@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dovetail.engine.agreed import Agreed
+from dovetail.engine.apart import drop_lost, rejoin, standing_apart, taking_part
 from dovetail.engine.arrays import listed, taken
 from dovetail.engine.check import check_rows
 from dovetail.engine.contest import settle_contests
 from dovetail.engine.decision import Decision, Flags, Surroundings
 from dovetail.engine.decree import apply_decrees
-from dovetail.engine.fate import taking_part, vanished
+from dovetail.engine.fate import settle_fates
 from dovetail.engine.links import Links
 from dovetail.engine.marks import compare, mark
 from dovetail.engine.put import Places
@@ -20,6 +21,7 @@ from dovetail.engine.work import find_updates, try_creates, work_at
 from dovetail.expression.invert import Reversibility
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMapping
+from dovetail.merge.deletes import Fate
 from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, Verdict, first_of, judge
 from dovetail.merge.reason import Reason
 from dovetail.model.mapping import Rule, SharedField
@@ -29,7 +31,8 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     """Decide a whole mapping."""
     present = survey.index != ABSENT
     agreed.seed = around.seed
-    active, filtered = taking_part(survey, present)
+    apart = standing_apart(survey, around)
+    active, filtered = taking_part(survey, present, apart)
     decision = Decision(
         survey=survey,
         agreed=agreed,
@@ -40,16 +43,21 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         active=active,
         filtered=filtered,
         left_out=np.zeros(len(survey), dtype=np.bool_),
+        apart=apart,
     )
+    drop_lost(decision)
     contested = _judge_fields(decision, around.seed)
-    gone = vanished(decision)
+    if rejoin(decision, around, contested):
+        contested = _judge_fields(decision, around.seed)
+    gone: dict[int, tuple[int, Fate]] = {}
     apply_decrees(decision, around, contested, gone)
     settle_contests(decision, contested, around)
+    fates = settle_fates(decision, around, {place: verdict for place, (_, verdict) in gone.items()})
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
     check_rows(survey, decision.origins, to_check, around.lookup, decision.settled)
     _note_held(decision, around.links)
     for side in range(len(survey.sides)):
-        work = work_at(decision, side, gone, around)
+        work = work_at(decision, side, fates, around)
         if work is not None:
             decision.work.append(work)
     _hold_dependants(decision, around.links)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Bindings
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -50,13 +51,15 @@ class Work:
     """What is to be written at one member. `changed` says, row for row with `updates`, which columns of `new` differ
     from what stands there.
 
-    `creates` are places only: what they should hold is put when their parents have keys."""
+    `creates` are places only: what they should hold is put when their parents have keys. `deletes` are carried out as
+    the member spells a delete; `revived` rows, which it holds as deleted, stand again."""
 
     side: int
     putter: Putter
     creates: Places
     updates: Places
     deletes: Places
+    revived: Places
     new: pa.Table | None = None
     changed: dict[str, Flags] = field(default_factory=dict)
     fed: Bindings[str, frozenset[str]] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class Work:
         self.updates = self.updates[keep]
         self.creates = self.creates[~rows[self.creates]]
         self.deletes = self.deletes[~rows[self.deletes]]
+        self.revived = self.revived[~rows[self.revived]]
 
 
 @dataclass(slots=True)
@@ -85,6 +89,8 @@ class Decision:
     `rules` holds, by field, the `Reason` why the value counts, `rivals` which members' values stood against each other
     (a line each member; no entry where none did), and `words` what a reason cannot say, by field and place.
     `remarks` are told to a person beside the contests.
+    `apart` says which members have nothing to do with which rows any more; `parting` those which shall not from now on,
+    `rejoined` those which have again, `unlinked` where a link is to be forgotten; `forgotten` rows are gone everywhere.
     `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now. Where only some rows were looked at, `beyond` counts the others, and
     `standing` all rows of each member."""
@@ -98,6 +104,7 @@ class Decision:
     active: Flags
     filtered: Flags
     left_out: Flags
+    apart: Flags
     is_marked: bool = False
     settled: dict[str, Settled] = field(default_factory=dict)
     rules: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)
@@ -108,9 +115,15 @@ class Decision:
     decreed: list[Decreed] = field(default_factory=list)
     remarks: list[Finding] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
+    parting: Flags = field(init=False)
+    rejoined: Flags = field(init=False)
+    unlinked: Flags = field(init=False)
     work: list[Work] = field(default_factory=list)
     beyond: MappingCount | None = None
     standing: Bindings[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        self.parting, self.rejoined, self.unlinked = (np.zeros(self.active.shape, dtype=np.bool_) for _ in range(3))
 
     def settle(self, name: str, values: Bindings[int, object], reason: Reason) -> None:
         """Let these values of a field count, by place, though no member may hold them; raises `pa.ArrowInvalid` where
@@ -162,6 +175,7 @@ class Decision:
         for work in self.work:
             whole[work.creates] = True
             whole[work.deletes] = True
+            whole[work.revived] = True
             for column, changed in work.changed.items():
                 for name in work.fed[column]:
                     if name in self.agreed.fields:
@@ -191,6 +205,16 @@ class Surroundings:
         return pa.concat_arrays([chunk for column in columns for chunk in column.chunks])
 
 
+class Turn(StrEnum):
+    """What an update does to a row besides setting fields."""
+
+    NONE = ""
+    RETIRE = "retire"
+    """It deletes the row as the member spells it (`remove`)."""
+    REVIVE = "revive"
+    """It lets a row stand again that was deleted so (`revive`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Rows of one verb that are written in one transaction."""
@@ -201,3 +225,9 @@ class Chunk:
     expected: pa.RecordBatch | None
     keys: pa.Array | None
     pending: npt.NDArray[np.bool_]
+    turn: Turn = Turn.NONE
+
+    @property
+    def removes(self) -> bool:
+        """Whether its rows are gone afterwards."""
+        return self.verb is Verb.DELETE or self.turn is Turn.RETIRE

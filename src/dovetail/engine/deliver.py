@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,15 @@ import pyarrow.compute as pc
 
 from dovetail.engine.arrays import taken
 from dovetail.engine.attempt import persist
-from dovetail.engine.decision import Chunk, Decision, Work
+from dovetail.engine.decision import Chunk, Decision, Turn, Work
 from dovetail.engine.journaling import journal
 from dovetail.engine.ledger import Bulk, Claim
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
+from dovetail.engine.put import Places
 from dovetail.engine.record import settle_base
 from dovetail.failpoints import Point, failpoint
+from dovetail.identity.pair import ABSENT
 from dovetail.merge.packed import CELL
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.key import encode
@@ -205,11 +207,31 @@ class Delivery:
         done = np.ones(len(chunk.places), dtype=np.bool_)
         done[failed] = False
         places = chunk.places[done]
-        if chunk.verb is Verb.DELETE:
-            return self._claim_of(places, {}, removed=True)
+        if chunk.removes:
+            return self._removal(places)
+        if chunk.turn is Turn.REVIVE:
+            return self._claim_of(places[:0], {})
         keys = self._all_keys(receipt, done)
         settle_base(self.decision, self.work, chunk, receipt=receipt, done=done, seed=self.desk.seed)
-        return self._claim_of(places, keys, removed=False)
+        return self._claim_of(places, keys)
+
+    def _removal(self, places: Places) -> Claim:
+        """What removing rows at one member means: it has no key of them any more, unless it only holds them as deleted;
+        where no other member shares a row by now, nothing is agreed on about it either."""
+        decision, side = self.decision, self.work.side
+        survey, cells = decision.survey, decision.agreed.cells
+        shared = decision.active[:, places]
+        shared[side] = False
+        last = places[~shared.any(axis=0)]
+        cells[places, :, side] = np.zeros(1, dtype=CELL)
+        cells[last] = np.zeros(1, dtype=CELL)
+        gone = {}
+        for at, rows in enumerate(survey.sides):
+            ended = last[survey.index[at, last] == ABSENT] if at != side else places
+            if at != side or self.chunk.verb is Verb.DELETE:
+                gone[rows.member.name] = tuple(survey.numbers[ended].tolist())
+        claim = self._claim_of(places, {})
+        return replace(claim, gone=gone, baseless=tuple(survey.numbers[last].tolist()))
 
     def _take_back(self, rows: slice | list[int]) -> None:
         """The base as it was before the chunk, for some of its rows."""
@@ -232,9 +254,9 @@ class Delivery:
             keys[member.name] = created_keys(self.chunk, receipt, member.key).filter(keep)
         return keys
 
-    def _claim_of(self, places: npt.NDArray[np.int64], keys: dict[str, pa.Array], *, removed: bool) -> Claim:
+    def _claim_of(self, places: Places, keys: dict[str, pa.Array]) -> Claim:
         survey, agreed = self.decision.survey, self.decision.agreed
-        is_based = not removed and bool(agreed.cells["agreement"][places].any())
+        is_based = bool(agreed.cells["agreement"][places].any())
         return Claim(
             installation=self.desk.installation,
             mapping=survey.mapping.name,
@@ -243,7 +265,6 @@ class Delivery:
             keys={member: tuple(column.to_pylist()) for member, column in keys.items()},
             packed=tuple(agreed.packed(places)) if is_based else (),
             words=agreed.words_at(places) if is_based else (),
-            removed=removed,
         )
 
 

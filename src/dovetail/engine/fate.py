@@ -1,57 +1,211 @@
-"""Which rows take part, and what becomes of those that vanished at a member."""
+"""What becomes of rows that vanished at a member, were deleted softly there, or do not belong there any more."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping as Bindings
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dovetail.engine.decision import Contest, Decision, Flags
-from dovetail.engine.survey import Survey
+import numpy as np
+import numpy.typing as npt
+
+from dovetail.engine.apart import unwanted_at
+from dovetail.engine.decision import Contest, Decision, Flags, Surroundings
+from dovetail.identity.pair import ABSENT
+from dovetail.mapping.compiled import CompiledMember
 from dovetail.merge.deletes import Fate, fate
 from dovetail.model.mapping import DeleteRule
 
-
-def taking_part(survey: Survey, present: Flags) -> tuple[Flags, Flags]:
-    """Where a member holds the row and shares it, and which rows a `where` leaves out (then the whole pair is
-    frozen)."""
-    active = present.copy()
-    filtered = np.zeros(len(survey), dtype=np.bool_)
-    for side, rows in enumerate(survey.sides):
-        at = np.flatnonzero(present[side])
-        positions = survey.index[side, at]
-        filtered[at] |= ~rows.wanted[positions]
-        soft = rows.gone[positions]
-        active[side, at[soft]] = False
-        survey.vanished[side, at[soft]] = True
-    return active & ~filtered, filtered
+_NOBODY: dict[int, Fate] = {}
 
 
-def vanished(decision: Decision) -> dict[int, tuple[int, Fate]]:
-    """For each row that vanished at one member: that member, and the row's fate."""
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """What becomes of rows at each member, as flags by member and place: `doomed` ones are removed there, `barred` ones
+    are not created there, and `revived` ones, which are deleted softly there, are to stand again."""
+
+    doomed: Flags
+    barred: Flags
+    revived: Flags
+
+
+def settle_fates(decision: Decision, around: Surroundings, decreed: Bindings[int, Fate] = _NOBODY) -> Fates:
+    """The fate of every row that vanished somewhere or left a member; what a person must be asked is added to the
+    contests, and what no write is needed for is noted in the decision. `decreed` are fates by place that outrank the
+    rules."""
+    shape = decision.survey.index.shape
+    fates = Fates(*(np.zeros(shape, dtype=np.bool_) for _ in range(3)))
+    unwanted = unwanted_at(decision, around)
+    if decision.survey.vanished.any() or decreed:
+        _vanish(decision, fates, unwanted, decreed)
+    if unwanted.any():
+        _leave(decision, fates, unwanted)
+    fates.barred[decision.apart | decision.parting] = True
+    return fates
+
+
+def _vanish(decision: Decision, fates: Fates, unwanted: Flags, decreed: Bindings[int, Fate]) -> None:
     survey = decision.survey
-    fates: dict[int, tuple[int, Fate]] = {}
-    owners = [field.owner if isinstance(field.owner, str) else None for field in survey.mapping.mapping.fields]
-    places = np.flatnonzero(survey.vanished.any(axis=0) & ~decision.filtered & ~decision.held)
+    free = ~decision.filtered & ~decision.held
+    stands = survey.index != ABSENT
+    was_agreed = np.asarray(decision.first_agreement.any(axis=1))
+    hard: Flags = survey.vanished & ~stands & free
+    soft: Flags = survey.vanished & stands & free & ~unwanted
+    decision.unlinked |= hard & unwanted
+    events = np.asarray((hard & ~unwanted) | (soft & was_agreed))
+    events[:, list(decreed)] = False
+    for verdict, places in _by_fate(decision, events).items():
+        if verdict is not Fate.CREATE_AGAIN and verdict is not Fate.LEAVE:
+            fates.barred[:, places] = True
+        if verdict is Fate.DELETE:
+            _doom(decision, fates, places)
+        elif verdict is Fate.FORGET:
+            is_news = hard[:, places].any(axis=0) | was_agreed[places]
+            decision.forgotten += places[is_news].tolist()
+        elif verdict is Fate.ASK:
+            _ask(decision, events, places)
+        elif verdict is Fate.CREATE_AGAIN:
+            _bring_back(
+                decision, fates, _only(events, places), [rule is DeleteRule.DETACH for rule in _rules(decision)]
+            )
+        else:
+            decision.parting |= _only(events, places)
+    _order(decision, fates, decreed)
+    back: Flags = soft & ~was_agreed & decision.active.any(axis=0)
+    back[:, list(decreed)] = False
+    _come_back(decision, fates, back)
+
+
+def _rules(decision: Decision) -> list[DeleteRule | None]:
+    return [rows.member.member.deletes for rows in decision.survey.sides]
+
+
+def _by_fate(decision: Decision, events: Flags) -> dict[Fate, npt.NDArray[np.int64]]:
+    """The places of each fate."""
+    rules = _rules(decision)
+    places = np.flatnonzero(events.any(axis=0))
+    bits = 1 << np.arange(len(rules))
+    cases = bits @ events[:, places]
+    anywhere, kept = decision.active[:, places].any(axis=0), _kept(decision, places)
+    cases = (cases << 2) | (anywhere << 1) | kept
+    found: dict[Fate, list[npt.NDArray[np.int64]]] = {}
+    for case in np.unique(cases):
+        own = [rule for at, rule in enumerate(rules) if case >> 2 & bits[at]]
+        verdict = fate(own, anywhere=bool(case & 2), kept=bool(case & 1))
+        found.setdefault(verdict, []).append(places[cases == case])
+    return {verdict: np.concatenate(parts) for verdict, parts in found.items()}
+
+
+def _kept(decision: Decision, places: npt.NDArray[np.int64]) -> Flags:
+    """Which of these rows somebody edited who may set the field, or created again, since the last agreement."""
+    survey = decision.survey
     cells = decision.agreed.cells[places]
     changed = (cells["agreement"] > 0) & (cells["mark"] != decision.marks[places])
-    for line, place in enumerate(places):
-        side = int(survey.vanished[:, place].argmax())
-        others = np.flatnonzero(decision.active[:, place]).tolist()
-        edited = any(
-            changed[line, at, other] and owner in (None, survey.sides[other].member.name)
-            for at, owner in enumerate(owners)
-            for other in others
-        )
-        rule = survey.sides[side].member.member.deletes
-        verdict = fate(rule, anywhere=bool(len(others)), edited_elsewhere=edited)
-        fates[int(place)] = (side, verdict)
-        if verdict is Fate.ASK:
-            name = survey.sides[side].member.name
-            why = "`deletes` does not say what that means"
-            if rule is DeleteRule.SOFT:
-                why = "soft deletes are carried out by continuous sync only"
-            elif rule is DeleteRule.ASK:
-                why = "`deletes` asks"
-            decision.contests.append(Contest(int(place), "", f"the row is gone at {name}, and {why}"))
-        elif verdict is Fate.FORGET:
-            decision.forgotten.append(int(place))
-    return fates
+    names = [rows.member.name for rows in survey.sides]
+    owners = [field.owner if isinstance(field.owner, str) else None for field in survey.mapping.mapping.fields]
+    may_set = np.array([[owner in (None, name) for name in names] for owner in owners])
+    edited = (changed & may_set & decision.active[:, places].T[:, None, :]).any(axis=(1, 2))
+    again = [place for place, side in survey.attached if decision.active[side, place]]
+    kept: Flags = edited | np.isin(places, again)
+    return kept
+
+
+def _doom(decision: Decision, fates: Fates, places: npt.NDArray[np.int64]) -> None:
+    """Remove rows wherever they stand; a person is asked where a member can only be read."""
+    for side, rows in enumerate(decision.survey.sides):
+        here = places[decision.active[side, places]]
+        if rows.member.writable:
+            fates.doomed[side, here] = True
+        elif len(here):
+            fates.doomed[:, here] = False
+            _contest(decision, here, f"the row is gone elsewhere, and {rows.member.name} can only be read")
+
+
+def _order(decision: Decision, fates: Fates, decreed: Bindings[int, Fate]) -> None:
+    """Carry out what a person ordered about whole rows."""
+    for verdict in (Fate.DELETE, Fate.CREATE_AGAIN):
+        places = np.array([place for place, ordered in decreed.items() if ordered is verdict], dtype=np.int64)
+        if verdict is Fate.DELETE:
+            fates.barred[:, places] = True
+            _doom(decision, fates, places)
+        else:
+            _bring_back(decision, fates, _only(decision.survey.vanished, places), [False] * len(decision.survey.sides))
+
+
+def _bring_back(decision: Decision, fates: Fates, events: Flags, detaches: Sequence[bool]) -> None:
+    """Let rows come back where they vanished. A member that `detaches`, or at which nothing can be created, has nothing
+    to do with the row from now on."""
+    stands = decision.survey.index != ABSENT
+    for side, rows in enumerate(decision.survey.sides):
+        here = events[side]
+        if not here.any():
+            continue
+        if detaches[side]:
+            decision.parting[side] |= here
+        else:
+            if not may_create(rows.member):
+                decision.parting[side] |= here & ~stands[side]
+            _revive(decision, fates, side, here & stands[side])
+
+
+def _come_back(decision: Decision, fates: Fates, back: Flags) -> None:
+    """Rows that are deleted softly at one member, stand at another, and of which nothing was agreed on: one whose end
+    was settled stands again elsewhere; of one that meets for the first time nobody knows which is true."""
+    known = ~decision.survey.fresh
+    known[[place for place, _ in decision.survey.attached]] = True
+    for side, rows in enumerate(decision.survey.sides):
+        first = np.flatnonzero(back[side] & ~known)
+        _contest(decision, first, f"the row is deleted softly at {rows.member.name}, and nothing was agreed on before")
+        _revive(decision, fates, side, back[side] & known)
+
+
+def _revive(decision: Decision, fates: Fates, side: int, here: Flags) -> None:
+    member = decision.survey.sides[side].member
+    if member.revive and member.writable:
+        fates.revived[side] |= here
+        return
+    why = (
+        f"the row is deleted softly at {member.name} and stands elsewhere, and `revive` does not say how it comes back"
+    )
+    _contest(decision, np.flatnonzero(here), why)
+
+
+def _ask(decision: Decision, events: Flags, places: npt.NDArray[np.int64]) -> None:
+    for place in places.tolist():
+        sides = [decision.survey.sides[side].member for side in np.flatnonzero(events[:, place]).tolist()]
+        asks = any(member.member.deletes is DeleteRule.ASK for member in sides)
+        why = "`deletes` asks" if asks else "`deletes` does not say what that means"
+        names = " and ".join(member.name for member in sides)
+        decision.contests.append(Contest(place, "", f"the row is gone at {names}, and {why}"))
+
+
+def _contest(decision: Decision, places: npt.NDArray[np.int64], reason: str) -> None:
+    known = {contest.place for contest in decision.contests if not contest.field}
+    decision.contests += [Contest(place, "", reason) for place in places.tolist() if place not in known]
+
+
+def _leave(decision: Decision, fates: Fates, unwanted: Flags) -> None:
+    """Rows that stand where they are not wanted any more are left alone from now on, or removed: as soon as a member
+    that wants them holds them."""
+    survey = decision.survey
+    here = decision.active & ~fates.doomed
+    home: Flags = np.asarray((here & ~unwanted).any(axis=0))
+    home[[contest.place for contest in decision.contests if not contest.field]] = False
+    leaving = here & unwanted & home & ~decision.filtered & ~decision.held
+    for side, rows in enumerate(survey.sides):
+        is_removed = rows.member.member.leaves == "remove" and rows.member.writable
+        removed = leaving[side] & ~survey.fresh & is_removed
+        fates.doomed[side] |= removed
+        decision.parting[side] |= leaving[side] & ~removed
+
+
+def may_create(member: CompiledMember) -> bool:
+    """Whether rows may be created at a member."""
+    return member.receives and member.member.creates != "never"
+
+
+def _only(flags: Flags, places: npt.NDArray[np.int64]) -> Flags:
+    """The flags of these places, and none elsewhere."""
+    some = np.zeros_like(flags)
+    some[:, places] = flags[:, places]
+    return some

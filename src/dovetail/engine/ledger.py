@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+import pyarrow as pa
 
 from dovetail.state.base import Words
 from dovetail.state.store import Store
@@ -17,7 +19,8 @@ class Claim:
     """Shared rows that one chunk wrote: their numbers, their keys at each member, and their base after the write.
 
     It says nothing of members that are still to be written. `words` are what the base of `union` fields keeps besides.
-    `removed` are shared rows that the chunk deleted."""
+    `gone` are, by member, the rows of which it has no key any more, `baseless` those of which nothing is agreed on any
+    more."""
 
     installation: str
     mapping: str
@@ -26,7 +29,8 @@ class Claim:
     keys: dict[str, tuple[str | None, ...]]
     packed: tuple[bytes, ...]
     words: tuple[Words, ...] = ()
-    removed: bool = False
+    gone: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    baseless: tuple[int, ...] = ()
 
     def content(self) -> bytes:
         """The claim as bytes."""
@@ -38,7 +42,8 @@ class Claim:
             "keys": self.keys,
             "packed": base64.b64encode(b"".join(self.packed)).decode(),
             "words": [(one.row, one.member, one.field, sorted(one.marks)) for one in self.words],
-            "removed": self.removed,
+            "gone": dict(self.gone),
+            "baseless": self.baseless,
         }
         return zlib.compress(json.dumps(document).encode(), 1)
 
@@ -76,16 +81,17 @@ def read_claim(content: bytes) -> Claim | Bulk:
         words=tuple(
             Words(row, member, field, frozenset(marks)) for row, member, field, marks in document.get("words", ())
         ),
-        removed=document["removed"],
+        gone={member: tuple(rows) for member, rows in document["gone"].items()},
+        baseless=tuple(document["baseless"]),
     )
 
 
 def confirm(store: Store, claim: Claim) -> None:
     """Bring a claim into the state; call inside a transaction of the state. Doing it twice equals once."""
-    if claim.removed:
-        store.crossref.unlink(claim.mapping, claim.numbers)
-        store.base.remove(claim.mapping, claim.numbers)
-        return
+    for member, rows in claim.gone.items():
+        store.crossref.unlink(claim.mapping, rows, member=member)
+    if claim.baseless:
+        forget(store, claim.mapping, claim.baseless)
     for member, keys in claim.keys.items():
         _link(store, claim, member, keys)
     based = [
@@ -95,6 +101,19 @@ def confirm(store: Store, claim: Claim) -> None:
         layout = store.base.layout(claim.mapping, claim.layout)
         store.base.save(claim.mapping, layout, *map(list, zip(*based, strict=True)))
         store.base.save_words(claim.mapping, claim.words)
+
+
+def forget(store: Store, mapping: str, rows: Sequence[int]) -> None:
+    """Forget what was agreed on about rows that no member shares any more, and who stood apart from those that no
+    member has a key of."""
+    store.base.remove(mapping, rows)
+    if store.detached.count(mapping):
+        linked = [store.crossref.keys(mapping, member, rows).is_valid() for member in store.crossref.members(mapping)]
+        store.detached.forget(mapping, [row for row, *any_key in zip(rows, *linked, strict=True) if not _is(any_key)])
+
+
+def _is(flags: Sequence[pa.BooleanScalar]) -> bool:
+    return any(flag.as_py() for flag in flags)
 
 
 def _link(store: Store, claim: Claim, member: str, keys: Sequence[str | None]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from dovetail.engine.arrays import taken
+from dovetail.engine.arrays import flags, taken
 from dovetail.engine.decision import Decision
 from dovetail.engine.deliver import BULK_ROWS_MIN
-from dovetail.engine.ledger import Claim, confirm
+from dovetail.engine.ledger import Claim, confirm, forget
 from dovetail.engine.partition import Partition
+from dovetail.engine.put import Places
 from dovetail.engine.record import settle_quiet
 from dovetail.identity.pair import ABSENT
 from dovetail.state.segment import Segment
@@ -37,10 +38,61 @@ def keep_quiet(store: Store, decision: Decision) -> None:
             words=agreed.words_at(places),
         )
         confirm(store, claim)
-    gone = survey.numbers[np.array(decision.forgotten, dtype=np.int64)].tolist()
-    if gone:
-        store.crossref.unlink(name, gone)
-        store.base.remove(name, gone)
+    _keep_apart(store, decision)
+    _forget_gone(store, decision)
+
+
+def _keep_apart(store: Store, decision: Decision) -> None:
+    """Note which members have nothing to do with rows from now on, which have again, and links that lead nowhere."""
+    survey, agreed = decision.survey, decision.agreed
+    name = survey.mapping.name
+    free = ~decision.held & ~decision.left_out
+    touched = np.zeros(len(survey), dtype=np.bool_)
+    for side, rows in enumerate(survey.sides):
+        member = rows.member.name
+        parting, rejoined = decision.parting[side] & free, decision.rejoined[side] & free
+        stands = survey.index[side] != ABSENT
+        unlinked = (decision.unlinked[side] & free) | (parting & ~stands)
+        if rejoined.any():
+            store.detached.back(name, member, survey.numbers[rejoined])
+        if parting.any():
+            store.detached.add(name, member, survey.numbers[parting])
+            _link_parting(store, decision, side, np.flatnonzero(parting & stands & survey.fresh))
+        if unlinked.any():
+            store.crossref.unlink(name, survey.numbers[unlinked], member=member)
+        ended = parting | unlinked
+        agreed.cells[np.flatnonzero(ended), :, side] = np.zeros(1, agreed.cells.dtype)
+        touched |= ended & decision.first_agreement.any(axis=1)
+    places = np.flatnonzero(touched)
+    if len(places):
+        numbers = survey.numbers[places].tolist()
+        store.base.save(name, store.base.layout(name, agreed.layout), numbers, agreed.packed(places))
+
+
+def _link_parting(store: Store, decision: Decision, side: int, places: Places) -> None:
+    """A row that meets its counterpart and does not belong here keeps its link: it is no row of its own."""
+    survey, name = decision.survey, decision.survey.mapping.name
+    for at in [side, *(other for other in range(len(survey.sides)) if other != side)]:
+        here = places[survey.index[at, places] != ABSENT]
+        rows = survey.sides[at]
+        keys = taken(rows.keys, survey.index[at, here])
+        known = store.crossref.keys(name, rows.member.name, pa.array(survey.numbers[here]))
+        fresh = known.is_null()
+        store.crossref.link(name, rows.member.name, survey.numbers[here][flags(fresh)], keys.filter(fresh))
+
+
+def _forget_gone(store: Store, decision: Decision) -> None:
+    """Forget rows that no member shares any more; one that a member still holds, deleted softly or apart from the
+    others, keeps its key there."""
+    survey = decision.survey
+    name = survey.mapping.name
+    places = np.array(decision.forgotten, dtype=np.int64)
+    if not len(places):
+        return
+    for side, rows in enumerate(survey.sides):
+        ended = survey.numbers[places[survey.index[side, places] == ABSENT]]
+        store.crossref.unlink(name, ended, member=rows.member.name)
+    forget(store, name, survey.numbers[places].tolist())
 
 
 def link_pairs(store: Store, partition: Partition, decision: Decision) -> None:

@@ -10,7 +10,7 @@ from dovetail.engine.agreed import Agreed
 from dovetail.engine.attempt import persist
 from dovetail.engine.clocks import Clocks
 from dovetail.engine.decide import decide, refresh
-from dovetail.engine.decision import Decision, Surroundings
+from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.deliver import Desk
 from dovetail.engine.due import Due
 from dovetail.engine.links import Links
@@ -29,7 +29,8 @@ from dovetail.errors import DeclarationError, Declarations, UnknownName
 from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
-from dovetail.model.mapping import DeleteRule, Mapping
+from dovetail.merge.deletes import CARRIED
+from dovetail.model.mapping import Mapping
 from dovetail.plan.guard import Blast
 from dovetail.plan.manifest import PlannedRow
 from dovetail.plan.route import routes
@@ -203,14 +204,16 @@ class Reconcile:
                     yield Blast(way.mapping.name, way.taker.name, load.changes(), 0, existing)
 
     def write(self, looked: Pass, run: str, due: Due) -> None:
-        """Carry decisions out, mapping by mapping, as far as they are due."""
+        """Carry decisions out, as far as they are due: create and change rows mapping by mapping, parents first, then
+        delete rows, children first."""
         store = self.workspace.store
         desk = Desk(store, store.meta.installation, run, self._around.seed)
         whole = {decision.survey.mapping.name: decision for decision in looked.decisions}
+        writers: list[Writer] = []
         for mapping in [mapping for group in self.groups for mapping in group]:
             way = self.streams.get(mapping.name)
             if mapping.name in whole:
-                self._write_whole(whole[mapping.name], looked, desk, due)
+                writers.append(self._fill(whole[mapping.name], looked, desk, due))
             elif way is None:
                 continue
             elif mapping.name not in self.loaded:
@@ -218,25 +221,39 @@ class Reconcile:
                 self.loaded[mapping.name] = load.carry_out()
                 self.paths[mapping.name] = flowing(way, is_poured=load.is_poured)
             self._finish(looked)
+        for writer in reversed(writers):
+            self._remove(writer)
 
-    def _write_whole(self, decision: Decision, looked: Pass, desk: Desk, due: Due) -> None:
-        """Write what was decided about a whole mapping."""
+    def _fill(self, decision: Decision, looked: Pass, desk: Desk, due: Due) -> Writer:
+        """Create and change what was decided about a whole mapping."""
         looked.moved += due.admit(decision)
         refresh(decision, self._around)
         writer = Writer(decision, self._around, desk, progress=self.progress)
-        for work in decision.work:
-            member = decision.survey.sides[work.side].member.name
-            partition = self.partitions.get((decision.survey.mapping.name, member))
-            if partition is not None:
-                writer.write(work, partition)
-        name = decision.survey.mapping.name
-        looked.written[name] = writer.written
+        for work, partition in self._places_of(decision):
+            writer.fill(work, partition)
+        looked.written[decision.survey.mapping.name] = writer.written
+        return writer
+
+    def _remove(self, writer: Writer) -> None:
+        """Delete what was decided about a whole mapping, and note what became of its rows."""
+        decision = writer.decision
+        for work, partition in self._places_of(decision):
+            writer.remove(work, partition)
         self._settle_quiet(decision)
         if not self.durable:
             return
         with self.workspace.store.transaction():
+            name = decision.survey.mapping.name
             self._hold(name)
             self._note_seen(name, decision, writer.written)
+
+    def _places_of(self, decision: Decision) -> Iterator[tuple[Work, Partition]]:
+        """What is to be written at each member, and where."""
+        for work in decision.work:
+            member = decision.survey.sides[work.side].member.name
+            partition = self.partitions.get((decision.survey.mapping.name, member))
+            if partition is not None:
+                yield work, partition
 
     def _note_seen(self, name: str, decision: Decision, written: Written) -> None:
         """Leave behind what the next run needs to tell what moved."""
@@ -284,8 +301,8 @@ class Reconcile:
 
 def _may_be_written(mapping: CompiledMapping, member: CompiledMember) -> bool:
     """Whether rows may be created, changed or, where another member's deletes are carried here, removed."""
-    others = (other.member.deletes for other in mapping.members if other is not member)
-    return member.receives or (member.writable and DeleteRule.PROPAGATE in others)
+    others = {other.member.deletes for other in mapping.members if other is not member}
+    return member.receives or (member.writable and bool(CARRIED & others))
 
 
 def compile_all(workspace: Workspace) -> dict[str, CompiledMapping]:

@@ -38,7 +38,7 @@ def settle_base(
         cell = member.cell(name)
         if cell is None or not set(cell.columns) <= set(after.column_names):
             continue
-        sources = decision.origins if chunk.verb is Verb.CREATE else decision.sources
+        sources = decision.origins if chunk.verb is Verb.CREATE else work.putter.sources
         source = sources[name][places]
         went_in = (source >= 0) & (source != work.side)
         if not went_in.any():

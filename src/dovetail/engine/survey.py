@@ -30,7 +30,8 @@ class Survey:
 
     `numbers` are shared row numbers; `index` holds, a line each member, the position of the row there (`ABSENT` where
     it has none); `vanished` is true where a member that was linked no longer holds the row, `fresh` where a row was
-    paired or numbered just now. `problems` are by place in `numbers`. `referred` holds, for each reference field, a
+    paired or numbered just now; `attached` are (place, member) where a known row was found under a new key.
+    `problems` are by place in `numbers`. `referred` holds, for each reference field, a
     line each member, the number of the shared row that it names (`NO_ROW` for none).
     """
 
@@ -40,6 +41,7 @@ class Survey:
     index: npt.NDArray[np.int64]
     vanished: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    attached: Sequence[tuple[int, int]] = ()
     problems: dict[int, list[Problem]] = field(default_factory=dict)
     referred: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
@@ -131,7 +133,7 @@ def _assemble(mapping: CompiledMapping, sides: Sequence[MemberRows], paired: Pai
     is_fresh = np.zeros(len(numbers), dtype=np.bool_)
     is_fresh[first_fresh:first_alone] = True
     is_fresh[[place for place, _ in paired.attached]] = True
-    survey = Survey(mapping, sides, numbers, index, vanished, is_fresh)
+    survey = Survey(mapping, sides, numbers, index, vanished, is_fresh, attached=paired.attached)
     for at, (where, dispute) in enumerate(disputed):
         survey.hold(first_alone + at, _problem(dispute, sides, where))
         rows = sides[where[0]]

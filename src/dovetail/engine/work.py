@@ -8,17 +8,16 @@ import pyarrow.compute as pc
 
 from dovetail.engine.arrays import differs
 from dovetail.engine.decision import Decision, Flags, Surroundings, Work
-from dovetail.engine.put import Places, Put, Putter
+from dovetail.engine.fate import Fates, may_create
+from dovetail.engine.put import Places, Put, Putter, Sources
 from dovetail.engine.rows import Problem, orphan
 from dovetail.engine.survey import parent_member
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMember
-from dovetail.merge.deletes import Fate
 
 
-def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], around: Surroundings) -> Work | None:
-    """What is to be written at one member, `None` where it is only read. `gone` names the fate of rows that vanished
-    somewhere."""
+def work_at(decision: Decision, side: int, fates: Fates, around: Surroundings) -> Work | None:
+    """What is to be written at one member, `None` where it is only read."""
     survey = decision.survey
     member = survey.sides[side].member
     if not member.writable:
@@ -26,25 +25,33 @@ def work_at(decision: Decision, side: int, gone: dict[int, tuple[int, Fate]], ar
     free = ~decision.held & ~decision.filtered
     free[[contest.place for contest in decision.contests if not contest.field]] = False
     elsewhere = (decision.active.sum(axis=0) - decision.active[side]) > 0
-    missing = (survey.index[side] == ABSENT) & elsewhere & free
-    missing[[place for place, (_, verdict) in gone.items() if verdict is not Fate.CREATE_AGAIN]] = False
-    if member.member.creates == "never" or not member.receives:
+    missing = (survey.index[side] == ABSENT) & elsewhere & free & ~fates.barred[side]
+    if not may_create(member):
         missing[:] = False
     present = decision.active[side] & free
-    doomed = np.array(
-        [place for place, (at, verdict) in gone.items() if verdict is Fate.DELETE and at != side and present[place]],
-        dtype=np.int64,
-    )
-    present[doomed] = False
-    putter = Putter(survey, side, (decision.sources, decision.origins, decision.settled), around.links, around.mappings)
+    doomed, revived = fates.doomed[side] & present, fates.revived[side] & free
+    present = (present | revived) & ~doomed & ~decision.parting[side]
+    counting = (_sources(decision, revived), decision.origins, decision.settled)
+    putter = Putter(survey, side, counting, around.links, around.mappings)
     incoming = np.full(len(survey), bool(_always_filled(member)))
     for name in putter.fields_read(create=False):
         incoming |= putter.comes_in(name)
-    work = Work(side, putter, np.flatnonzero(missing), np.flatnonzero(present & incoming), doomed)
+    creates, updates = np.flatnonzero(missing), np.flatnonzero(present & incoming)
+    work = Work(side, putter, creates, updates, np.flatnonzero(doomed), np.flatnonzero(revived))
     work.creates = _wanted_here(decision, work, member)
     find_updates(decision, work)
     try_creates(decision, work)
     return work
+
+
+def _sources(decision: Decision, revived: Flags) -> Sources:
+    """The member whose value counts, by field; for a row that is to stand again, that of the others."""
+    if not revived.any():
+        return decision.sources
+    return {
+        name: np.where(revived & (counts < 0), decision.origins[name], counts)
+        for name, counts in decision.sources.items()
+    }
 
 
 def _always_filled(member: CompiledMember) -> set[str]:

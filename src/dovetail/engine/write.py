@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from dovetail.engine.arrays import taken
 from dovetail.engine.attempt import persist
-from dovetail.engine.decision import Chunk, Decision, Surroundings, Work
+from dovetail.engine.decision import Chunk, Decision, Surroundings, Turn, Work
 from dovetail.engine.deliver import Delivery, Desk, created_keys
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places, Put
 from dovetail.engine.rows import Problem
 from dovetail.engine.work import waits_for
+from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMember
 from dovetail.model.change import Verb
 from dovetail.model.key import encode
@@ -77,10 +78,11 @@ class Writer:
 
     def fill(self, work: Work, partition: Partition) -> None:
         """Create, then update at one member."""
-        self._write(work, partition, self.fills(work, partition), total=len(work.creates) + len(work.updates))
+        total = len(work.creates) + len(work.updates) + len(work.revived)
+        self._write(work, partition, self.fills(work, partition), total=total)
 
     def remove(self, work: Work, partition: Partition) -> None:
-        """Delete at one member."""
+        """Delete at one member: never a row of which something could not be written elsewhere, or moved meanwhile."""
         self._write(work, partition, self._removals(work), total=len(work.deletes))
 
     def _write(self, work: Work, partition: Partition, chunks: Iterator[Chunk], *, total: int) -> None:
@@ -103,13 +105,43 @@ class Writer:
         """What is to be created and changed at one member."""
         yield from self.creates(work, partition)
         yield from self._updates(work)
+        yield from self._turns(work, work.revived, Turn.REVIVE)
 
     def _removals(self, work: Work) -> Iterator[Chunk]:
-        for at in range(0, len(work.deletes), CHUNK_ROWS):
-            places = work.deletes[at : at + CHUNK_ROWS]
-            own = self._own(work, places)
-            keys = own.select(self.survey.sides[work.side].member.key)
-            yield Chunk(Verb.DELETE, places, _batch(keys), _batch(own), None, _none(places))
+        member = self.survey.sides[work.side].member
+        left = self.decision.held
+        left[[place for place, _ in self.written.moved]] = True
+        for wave in self._generations(work, work.deletes[~left[work.deletes]]):
+            if member.remove:
+                yield from self._turns(work, wave, Turn.RETIRE)
+                continue
+            for at in range(0, len(wave), CHUNK_ROWS):
+                places = wave[at : at + CHUNK_ROWS]
+                own = self._own(work, places)
+                yield Chunk(Verb.DELETE, places, _batch(own.select(member.key)), _batch(own), None, _none(places))
+
+    def _turns(self, work: Work, places: Places, turn: Turn) -> Iterator[Chunk]:
+        """Rows that are deleted softly, if they are as they were read, or stand again after that."""
+        member = self.survey.sides[work.side].member
+        columns = member.remove if turn is Turn.RETIRE else member.revive
+        outputs = [Output(name, expression, member.scope[name]) for name, expression in columns]
+        for at in range(0, len(places), CHUNK_ROWS):
+            part = places[at : at + CHUNK_ROWS]
+            own = self._own(work, part)
+            evaluated = evaluate(outputs, member.scope, own)
+            good = np.ones(len(part), dtype=np.bool_)
+            for failure in evaluated.failures:
+                good[failure.position] = False
+                problem = Problem(failure.code, failure.reason, member.name, failure.output)
+                self._hold(int(part[failure.position]), problem)
+            own, new = own.filter(pa.array(good)), own.select(member.key).filter(pa.array(good))
+            for name, _ in columns:
+                new = _with(new, name, evaluated.table.column(name).filter(pa.array(good)))
+            read = [name for name, expression in columns for name in (name, *expression.names)]
+            guarded = own if turn is Turn.RETIRE else own.select(list(dict.fromkeys([*member.key, *read])))
+            chosen = part[good]
+            if len(chosen):
+                yield Chunk(Verb.UPDATE, chosen, _batch(new), _batch(guarded), None, _none(chosen), turn)
 
     def creates(self, work: Work, partition: Partition) -> Iterator[Chunk]:
         """The rows to be created, parents before children, as chunks whose keys are drawn where the system can."""
@@ -165,6 +197,18 @@ class Writer:
         order = np.where(depth < 0, last, depth)
         return [work.creates[order == wave] for wave in range(last + 1) if (order == wave).any()]
 
+    def _generations(self, work: Work, places: Places) -> list[Places]:
+        """The rows to be removed, children before parents where a mapping refers to itself."""
+        name = self.survey.mapping.name
+        depth = np.zeros(len(places), dtype=np.int64)
+        place_of = {int(self.survey.numbers[place]): at for at, place in enumerate(places)}
+        for shared in self.survey.mapping.mapping.fields:
+            if shared.ref == name and shared.name in self.survey.referred and len(places):
+                parents = self.survey.referred[shared.name][work.side, places].tolist()
+                found = np.array(waves([place_of.get(number, -1) for number in parents]))
+                depth = np.maximum(depth, np.where(found < 0, 0, found))
+        return [places[depth == wave] for wave in range(int(depth.max(initial=0)), -1, -1)]
+
     def _updates(self, work: Work) -> Iterator[Chunk]:
         """Updates in groups that set the same columns."""
         if not len(work.updates) or work.new is None:
@@ -208,13 +252,17 @@ class Writer:
             good[position] = False
             self.written.moved.append((int(chunk.places[position]), member.name))
         places = chunk.places[good]
+        verb = Verb.DELETE if chunk.removes else chunk.verb
         flags = {
             Verb.CREATE: self.written.created,
             Verb.UPDATE: self.written.updated,
             Verb.DELETE: self.written.deleted,
-        }[chunk.verb]
+        }[verb]
         flags[places] = True
-        self.written.counts[member.name, chunk.verb] += len(places)
+        is_again = chunk.turn is Turn.REVIVE and np.isin(places, work.updates)
+        self.written.counts[member.name, verb] += len(places) - int(np.sum(is_again))
+        if chunk.removes:
+            self.decision.active[work.side, places] = False
         if receipt.version is not None:
             self.written.versions[receipt.version] += len(places)
         elif chunk.verb is not Verb.DELETE and len(places):

@@ -14,6 +14,7 @@ from dovetail.expression.types import infer
 from dovetail.mapping.compiled import CompiledCell, CompiledFill, CompiledMapping, CompiledMember
 from dovetail.mapping.ruled import rules_hold
 from dovetail.mapping.settle import settled
+from dovetail.mapping.turn import revival, turn_columns
 from dovetail.mapping.unify import unify
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.mapping import Cell, Fill, Mapping, Member, SharedField
@@ -110,6 +111,7 @@ def _member(mapping: Mapping, member: Member, dataset: Dataset, variables: Bindi
     for name, text in member.lets:
         bindings[name] = substitute(parse(text, at=member.at), bindings)
     fields = [field for field in mapping.fields if field.cell(member.name) is not None and field.value is None]
+    gone = _over_columns(member.gone, member, scope, bindings)
     cells = _collect(lambda field: _cell(field, member, dataset, bindings), fields)
     return CompiledMember(
         member=member,
@@ -122,10 +124,12 @@ def _member(mapping: Mapping, member: Member, dataset: Dataset, variables: Bindi
             *_computed(mapping, member, dataset, variables),
         ),
         where=_over_columns(member.where, member, scope, bindings),
-        gone=_over_columns(member.gone, member, scope, bindings),
+        gone=gone,
         changed=_over_columns(member.changed, member, scope, bindings),
         wants=substitute(parse(member.wants, at=member.at), variables) if member.wants else None,
         scope=scope,
+        remove=turn_columns(member, member.remove, scope, bindings),
+        revive=turn_columns(member, member.revive, scope, bindings) or revival(gone, scope),
     )
 
 

@@ -53,7 +53,8 @@ class CompiledFill:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMember:
-    """One member, ready to be read and written. `scope` holds the types of the dataset's columns."""
+    """One member, ready to be read and written. `scope` holds the types of the dataset's columns; `remove` and
+    `revive` are the columns that delete a row softly and bring it back, over the member's own columns."""
 
     member: Member
     dataset: Dataset
@@ -65,6 +66,8 @@ class CompiledMember:
     changed: Expression | None
     wants: Expression | None
     scope: Bindings[str, Type]
+    remove: Writes = ()
+    revive: Writes = ()
 
     @property
     def name(self) -> str:
@@ -96,6 +99,8 @@ class CompiledMember:
         names += [name for fill in self.fills for name in (fill.column, *fill.expression.old_names)]
         for expression in (self.where, self.gone, self.changed):
             names += expression.names if expression else ()
+        for column, write in (*self.remove, *self.revive):
+            names += (column, *write.names)
         return tuple(dict.fromkeys(names))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dovetail.model.mapping import DeleteRule, Mapping, SharedField
+from dovetail.merge.deletes import CARRIED
+from dovetail.model.mapping import Mapping, SharedField
 
 
 def needs_base(mapping: Mapping) -> bool:
@@ -10,10 +11,13 @@ def needs_base(mapping: Mapping) -> bool:
 
     A shared field of one owner, who also wins the first meeting, takes the owner's value whatever was agreed on before;
     every other rule must know who edited. A delete that is carried on must know whether the row was edited elsewhere,
-    unless nobody there may set a field."""
+    unless nobody there may set a field; and a row that is deleted softly, whether it was there before."""
     return any(_is_merged(field) for field in mapping.fields) or any(
-        member.deletes in (DeleteRule.PROPAGATE, DeleteRule.SOFT)
-        and any(field.owner != member.name for field in mapping.fields if len(field.cells) > 1)
+        member.gone is not None
+        or (
+            member.deletes in CARRIED
+            and any(field.owner != member.name for field in mapping.fields if len(field.cells) > 1)
+        )
         for member in mapping.members
     )
 

@@ -132,6 +132,7 @@ class Member:
     changed: str | None = None
     gone: str | None = None
     remove: tuple[tuple[str, str], ...] = ()
+    revive: tuple[tuple[str, str], ...] = ()
     wants: str | None = None
     leaves: str = "detach"
     creates: str = "propagate"

@@ -225,7 +225,18 @@ MEMBER = Keys(
         ),
         Key("changed", EXPRESSION, "When a row was last changed; `policy: newest` needs it."),
         Key("gone", EXPRESSION, "True for rows that this member holds as deleted."),
-        Key("remove", _table(EXPRESSION), "The columns that delete a row softly, each with its value."),
+        Key(
+            "remove",
+            _table(EXPRESSION),
+            "The columns that delete a row softly, each with its value. A delete that is carried to this member sets "
+            "them, and removes no row.",
+        ),
+        Key(
+            "revive",
+            _table(EXPRESSION),
+            "The columns that bring such a row back, each with its value; not needed where `gone` is one flag, or one "
+            "field that is not null.",
+        ),
         Key("wants", EXPRESSION, "Which rows belong to this member, over shared fields."),
         Key(
             "leaves",
@@ -235,7 +246,7 @@ MEMBER = Keys(
         Key(
             "creates",
             _words("propagate", "never"),
-            "Whether rows that appear here are created elsewhere; `propagate` is the default.",
+            "Whether rows that others hold are created here; `propagate` is the default.",
         ),
         Key("parts", ANYTHING, "Further tables that belong to the row.", later=True),
         Key("within", ANYTHING, "The parent with which the rows are one unit.", later=True),

@@ -83,7 +83,8 @@ def _member(sheet: Sheet, entry: Entry) -> Member | None:
         fills=_fills(sheet, table.get("set")),
         changed=sheet.over_member(table.get("changed"), "`changed`"),
         gone=sheet.over_member(table.get("gone"), "`gone`"),
-        remove=_removal(sheet, table.get("remove")),
+        remove=_turn(sheet, table, "remove"),
+        revive=_turn(sheet, table, "revive"),
         wants=sheet.over_fields(table.get("wants"), "`wants`"),
         leaves=reader.one_of(table.get("leaves"), "`leaves`", ("detach", "remove")) or "detach",
         creates=reader.one_of(table.get("creates"), "`creates`", ("propagate", "never")) or "propagate",
@@ -136,9 +137,19 @@ def _fill(sheet: Sheet, entry: Entry) -> tuple[Node | None, str]:
     return fill.get("value"), sheet.reader.one_of(fill.get("when"), "`when`", ("always", "create")) or "always"
 
 
-def _removal(sheet: Sheet, node: Node | None) -> tuple[tuple[str, str], ...]:
-    table = sheet.reader.any_table(node, "`remove`")
-    pairs = [(entry.name, sheet.over_member(entry.value, "`remove`")) for entry in table or ()]
+def _turn(sheet: Sheet, member: Table, key: str) -> tuple[tuple[str, str], ...]:
+    """The columns that delete a row softly, or bring it back; what they say must be seen in `gone`."""
+    node = member.get(key)
+    table = sheet.reader.any_table(node, f"`{key}`")
+    pairs = [(entry.name, sheet.over_member(entry.value, f"`{key}`")) for entry in table or ()]
+    if node is not None and member.get("gone") is None:
+        hint = "add to the member: gone: EXPRESSION, which is true for rows that are deleted"
+        sheet.reader.mistakes.add(
+            f"`{key}` deletes or brings back rows, and nothing says how a deleted row is known",
+            node.at,
+            code="DV-282",
+            hint=hint,
+        )
     return tuple((name, text) for name, text in pairs if text is not None)
 
 
