@@ -19,7 +19,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("1 Analyse", ("analyze",)),
     ("3 Design", ("check", "schema")),
     ("4 Map", ("map",)),
-    ("5 Implement", ("plan", "apply", "migrate", "sync", "conflicts", "rejects")),
+    ("5 Implement", ("plan", "apply", "migrate", "sync", "conflicts", "rejects", "why")),
     ("6 Test and deploy", ("verify",)),
     ("7 Monitor", ("status",)),
 )
@@ -38,6 +38,7 @@ _MODULES = {
     "migrate": "execute",
     "sync": "sync",
     "conflicts": "conflicts",
+    "why": "why",
     "verify": "execute",
     "rejects": "rejects",
     "status": "rejects",
