@@ -4,12 +4,14 @@ without a natural key, and a reference."""
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from world import World
 
 from dovetail.testing.chaos.place import Place
-from dovetail.testing.chaos.scene import Column, Field, Kind, Table
+from dovetail.testing.chaos.scene import DEEDS, Column, Field, Kind, Table
 from dovetail.testing.chaos.trial import BY_SYNC, Trial, Ways
 from dovetail.testing.program import Program
 
@@ -49,6 +51,7 @@ MAPPINGS = {
           city: {left: city, right: town, policy: {prefer: left}}
           balance: {left: cents / 100, right: balance, policy: {prefer: right}}
         guard: {rows: 1000000, share: 100%}
+        every: 200ms
         """,
     "article": """
         members: {left: {dataset: article}, right: {dataset: item}}
@@ -59,6 +62,7 @@ MAPPINGS = {
           title: {left: title, right: descr, policy: {prefer: left}}
           words: {left: words, right: remark, policy: {prefer: right}}
         guard: {rows: 1000000, share: 100%}
+        every: 200ms
         """,
     "line": """
         members: {left: {dataset: line}, right: {dataset: pos}}
@@ -68,6 +72,7 @@ MAPPINGS = {
           person: {left: person, right: customer, ref: person, policy: {prefer: left}}
           note: {left: note, right: remark, policy: {prefer: right}}
         guard: {rows: 1000000, share: 100%}
+        every: 200ms
         """,
 }
 """A field that is edited on one side only prefers the other: so only the merge can keep its edits."""
@@ -116,8 +121,6 @@ ARTICLE = Kind(
     },
     is_natural=True,
 )
-PARENT = {"edit": 90.0, "insert": 10.0}
-"""The deeds on rows that others refer to."""
 LINE = Kind(
     "line",
     "line",
@@ -134,14 +137,13 @@ LINE = Kind(
 )
 
 
-def kinds(*, rows: int = 200) -> list[Kind]:
-    """People and articles are deleted and typed again, what lines refer to is not."""
-    from dataclasses import replace
-
+def kinds(*, rows: int = 200, deeds: Mapping[str, float] = DEEDS) -> list[Kind]:
+    """Articles and lines are deleted and typed again, people, to whom lines refer, are not."""
+    stays = {deed: share for deed, share in deeds.items() if deed in ("edit", "insert")}
     return [
-        replace(PERSON, rows=rows, deeds=PARENT),
-        replace(ARTICLE, rows=rows),
-        replace(LINE, rows=rows),
+        replace(PERSON, rows=rows, deeds=stays),
+        replace(ARTICLE, rows=rows, deeds=deeds),
+        replace(LINE, rows=rows, deeds=deeds),
     ]
 
 
@@ -158,9 +160,17 @@ def make(world: World) -> World:
     return world
 
 
-def trial(world: World, folder: Path, *, rows: int = 200, ways: Ways = BY_SYNC, **how: object) -> Trial:
+def trial(
+    world: World,
+    folder: Path,
+    *,
+    rows: int = 200,
+    deeds: Mapping[str, float] = DEEDS,
+    ways: Ways = BY_SYNC,
+    **how: object,
+) -> Trial:
     """A trial over that world; people reach its places directly, whatever way Dovetail takes."""
     folder.mkdir(parents=True, exist_ok=True)
     places = [Place(side, world.places[side]) for side in BOTH]
     program = Program(world.folder, world.environment, world.variables, timeout_s=120)
-    return Trial(program, places, kinds(rows=rows), folder, ways=ways, **how)  # type: ignore[arg-type]
+    return Trial(program, places, kinds(rows=rows, deeds=deeds), folder, ways=ways, **how)  # type: ignore[arg-type]

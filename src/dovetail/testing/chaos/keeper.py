@@ -30,13 +30,16 @@ _DONE = (0, 1)
 
 @dataclass(slots=True)
 class Toll:
-    """What became of the command: runs, kills, where they landed, and how runs ended that nobody killed."""
+    """What became of the command: runs, kills, where they landed, and how runs ended that nobody killed.
+
+    `chunks` were committed by targets; `recovered` are those that a later run found in a ledger."""
 
     runs: int = 0
     kills: int = 0
     places: Counter[Place] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    chunks: int = 0
     recovered: int = 0
     written: int = 0
     tracebacks: list[str] = field(default_factory=list)
@@ -103,7 +106,7 @@ class Keeper:
                 return False
             running.kill()
             ended = running.wait()
-            self._note(ended, killed=True)
+            self._note(ended)
             self._begin()
             return ended.code == KILLED
 
@@ -127,7 +130,7 @@ class Keeper:
                     ended = running.wait()
                     self._note(ended)
                     self._running = None
-                    self._due_s = time.monotonic() + (0 if ended.code in _DONE else RESTART_S)
+                    self._due_s = time.monotonic() + (0 if ended.code in (*_DONE, KILLED) else RESTART_S)
                 if self._running is None and time.monotonic() >= self._due_s:
                     self._begin()
             self._stop.wait(0.02)
@@ -138,11 +141,12 @@ class Keeper:
         command, *options = self._command
         self._running = self.program.start(command, *options, orders=self.orders, trace=self._trace)
 
-    def _note(self, ended: Ended, *, killed: bool = False) -> None:
+    def _note(self, ended: Ended) -> None:
         toll = self.toll
         passages = read_passages(self._trace)
         toll.recovered += passages.counts[Point.CHUNK_AFTER]
-        if killed and ended.code == KILLED:
+        toll.chunks += passages.counts[Point.COMMITTED]
+        if ended.code == KILLED:
             toll.kills += 1
             toll.places[passages.place] += 1
             return

@@ -18,6 +18,9 @@ from dovetail.testing.chaos.typed import Deed, Record, Typed
 HOT_SHARE = 0.5
 """The share of edits that go to the hottest rows, so that people meet."""
 
+FIRST_MAX = 500
+"""Rows of a kind that people type at most before the first pass."""
+
 HOT_ROWS = 0.05
 """The share of rows that are hot."""
 
@@ -71,7 +74,7 @@ class People:
         with self.place.session() as session:
             session.make_marks()
             for kind in self._kinds:
-                for _ in range(kind.rows // (2 * len(kind.tables)) + 1):
+                for _ in range(min(kind.rows // 2, FIRST_MAX) // len(kind.tables) + 1):
                     self._transact(session, [_Plan(kind, Deed.INSERT, None, self._name(kind))])
                 self._look(session, kind)
 
