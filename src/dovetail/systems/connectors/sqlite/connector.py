@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from dovetail.errors import DeclarationError, Fenced, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
-from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
 from dovetail.systems.connectors.sqlite import phrase
 from dovetail.systems.connectors.sqlite.bind import known
+from dovetail.systems.connectors.sqlite.capture import WAYS, Capture
 from dovetail.systems.connectors.sqlite.describe import describe, shape
 from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
 from dovetail.systems.connectors.sqlite.order import Ordered
@@ -49,12 +50,17 @@ class Connector:
     """The zone of instants that are stored without one, such as `Europe/Berlin`."""
     foreign_keys: bool = True
     """Whether SQLite checks foreign keys, and carries out their cascades, when this connector writes."""
+    capture_by: str = "auto"
+    """How changes are noted: by `triggers`, which is also what `auto` means here, or by `none`."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Named queries: for each name its SQL and the fields of its key."""
 
     def __post_init__(self) -> None:
         if self.batch_rows < 1 or self.timeout_s <= 0:
             raise DeclarationError("batch_rows and timeout_s must be above zero", where=str(self.path), code="DV-315")
+        if self.capture_by not in WAYS:
+            words = f"capture_by is one of: {', '.join(WAYS)}"
+            raise DeclarationError(words, where=str(self.path), code="DV-315")
         try:
             ZoneInfo(self.timezone or "UTC")
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -69,6 +75,10 @@ class Connector:
     @cached_property
     def _reader(self) -> Reader:
         return Reader(self.batch_rows, ZoneInfo(self.timezone) if self.timezone else None)
+
+    @cached_property
+    def _capture(self) -> Capture:
+        return Capture(self._sessions, self.capture_by, ZoneInfo(self.timezone) if self.timezone else None)
 
     # --------------------------------------------------------------------------------------------------------- read
 
@@ -196,6 +206,36 @@ class Connector:
         with self._sessions.lend(ledger.LEDGER.name) as session, session.writing() as connection:
             if _has(connection, ledger.LEDGER):
                 connection.execute(SQLITE.sql(ledger.forget(SQLITE, "main")), (partition, chunk))
+
+    # ------------------------------------------------------------------------------------------------------- changes
+
+    def visibility(self, datasets: Sequence[Dataset]) -> Sequence[Visibility]:
+        """Tables by triggers; views and queries by reading them."""
+        return self._capture.visibility(datasets)
+
+    def capture(self, feed: str, datasets: Sequence[Dataset]) -> Feed:
+        """Note from now on which rows change, whoever changes them."""
+        return self._capture.capture(feed, datasets)
+
+    def feed(self, feed: str) -> Feed | None:
+        """How the feed stands; its bytes are counted by rows."""
+        return self._capture.feed(feed)
+
+    def release(self, feed: str) -> None:
+        """Drop triggers and queue."""
+        self._capture.release(feed)
+
+    def noticed(self, feed: str, *, rows: int) -> Noticed:
+        """The oldest rows of the queue, at most so many."""
+        return self._capture.noticed(feed, rows=rows)
+
+    def acknowledge(self, feed: str, cursor: str) -> None:
+        """Forget the queue up to there."""
+        self._capture.acknowledge(feed, cursor)
+
+    def await_changes(self, feed: str, timeout_s: float) -> bool:
+        """Look again and again whether others have committed, after 1 ms while busy and 100 ms when long idle."""
+        return self._capture.await_changes(feed, timeout_s)
 
     # -------------------------------------------------------------------------------------------------------- other
 
