@@ -1,9 +1,12 @@
 """Every policy carried out for two and for three members, and again after a crash between the writes to two of them."""
 
+import datetime as dt
+
 import pytest
-from lab import writes
+from lab import codes, writes
 
 from dovetail.engine.partition import Partition
+from dovetail.systems.connectors.sqlite.connector import Connector
 
 TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT UNIQUE, v {kind}, at TEXT, counted TEXT);"
 NAMES = ("a", "b", "c")
@@ -29,6 +32,7 @@ def world(lab, policy, *, members=2, kind="INTEGER", cells=None, member="", head
             fields:
               k: {{{", ".join(f"{name}: k" for name in names)}, owner: a}}
               v: {{{shared}, {policy}}}
+            deletes: {{{", ".join(f"{name}: restore" for name in names)}}}
             guard: {{rows: 100000, share: 100%}}
             """
         },
@@ -153,3 +157,272 @@ def test_a_delta_of_three_members_is_never_applied_twice(lab, monkeypatch, numbe
     if later is not None:
         made.sql(later, "UPDATE t SET v = v - 1")
     assert settles(made, NAMES) == 27 + (number == 3) - (later is not None)
+
+
+def test_a_number_never_falls_below_its_floor_without_an_alarm(lab):
+    """More was sold than there is: nothing is written, the alarm stands until there is enough, and then all edits
+    count."""
+    made = world(lab, f"{DELTA}, floor: 0")
+    begin(made, 5)
+    edit(made, "a", 1)
+    edit(made, "b", 2)
+    summary = made.migrate()
+    assert codes(summary) == ["DV-463"]
+    assert summary.mappings["thing"].conflicts == 1
+    assert values(made) == [1, 2]
+    assert made.conflicts() == [("thing", "v")]
+    assert writes(made.migrate()) == 0
+    made.sql("b", "UPDATE t SET v = v + 10")
+    assert settles(made) == 8
+    assert made.conflicts() == []
+
+
+def test_a_single_edit_below_the_floor_is_an_alarm_too(lab):
+    made = world(lab, f"{DELTA}, floor: 0.5", kind="DECIMAL(10,2)")
+    begin(made, 5)
+    edit(made, "a", 0.25)
+    assert codes(made.migrate()) == ["DV-463"]
+    assert values(made) == [0.25, 5]
+    edit(made, "a", 0.5)
+    assert settles(made) == 0.5
+
+
+RECOUNT = f"{DELTA}, recount: \"counted = 'yes'\""
+
+
+def test_a_recount_is_told_from_a_movement(lab):
+    made = world(lab, RECOUNT)
+    begin(made, 20)
+    made.sql("a", "UPDATE t SET v = 17, counted = 'yes'")
+    made.sql("b", "UPDATE t SET v = 19")
+    assert settles(made) == 17
+
+
+def test_two_counts_that_differ_are_left_to_a_person(lab):
+    made = world(lab, RECOUNT, members=3)
+    begin(made, 20, NAMES)
+    made.sql("a", "UPDATE t SET v = 17, counted = 'yes'")
+    made.sql("b", "UPDATE t SET v = 18, counted = 'yes'")
+    made.sql("c", "UPDATE t SET v = 19")
+    assert codes(made.migrate()) == ["DV-440"]
+    assert values(made, NAMES) == [17, 18, 19]
+    made.sql("b", "UPDATE t SET v = 17")
+    assert settles(made, NAMES) == 17
+
+
+def test_what_is_no_number_cannot_be_added_up(lab):
+    made = world(lab, DELTA)
+    begin(made, 20)
+    edit(made, "a", None)
+    edit(made, "b", 18)
+    assert codes(made.migrate()) == ["DV-440"]
+    assert values(made) == [None, 18]
+
+
+UNION = "policy: union"
+
+
+def test_a_union_takes_what_each_added_and_leaves_what_each_took_away(lab):
+    made = world(lab, UNION, kind="TEXT")
+    begin(made, "red, blue, green")
+    edit(made, "a", "red, green, black")
+    edit(made, "b", "blue, red, green, white")
+    assert settles(made) == "red, green, black, white"
+
+
+def test_a_union_of_those_who_never_agreed_takes_everything(lab):
+    made = world(lab, UNION, kind="TEXT")
+    made.sql("a", "INSERT INTO t (k, v) VALUES ('x', 'red, blue')")
+    made.sql("b", "INSERT INTO t (k, v) VALUES ('x', 'blue,white')")
+    assert settles(made) == "red, blue, white"
+
+
+def test_a_union_of_three_with_a_separator_of_its_own(lab):
+    made = world(lab, "policy: {union: {separator: ';'}}", kind="TEXT", members=3)
+    begin(made, "red;blue", NAMES)
+    edit(made, "a", "red")
+    edit(made, "b", "red; blue;a, b")
+    edit(made, "c", None)
+    assert settles(made, NAMES) == "a, b"
+
+
+@pytest.mark.parametrize(("number", "is_committed"), BREAKS)
+@pytest.mark.parametrize("later", [None, "a", "b"])
+def test_a_union_is_merged_once(lab, monkeypatch, number, is_committed, later):
+    """What one took away does not come back because the other is still owed the union."""
+    made = world(lab, UNION, kind="TEXT")
+    begin(made, "red, blue")
+    edit(made, "a", "red, black")
+    edit(made, "b", "red, blue, white")
+    broken_off(made, monkeypatch, number, is_committed=is_committed)
+    expected = {"red", "black", "white"}
+    if later is not None:
+        made.sql(later, "UPDATE t SET v = v || ', late'")
+        expected |= {"late"}
+    assert set(settles(made).split(", ")) == expected
+    edit(made, "b", "red")
+    assert settles(made) == "red"
+
+
+STAMPED = ", changed: CAST(at AS timestamp)"
+
+
+def stamped(made, name, value, at):
+    made.sql(name, "UPDATE t SET v = ?, at = ? WHERE k = 'x'", value, at)
+
+
+def off_by(monkeypatch, **seconds):
+    """Clocks of the systems, as they are ahead of ours."""
+
+    def now(self):
+        ahead = seconds.get(self.path.stem, 0)
+        return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=ahead)
+
+    monkeypatch.setattr(Connector, "now", now, raising=False)
+
+
+@pytest.mark.parametrize(("early", "late"), [("a", "b"), ("b", "a")])
+def test_the_newest_of_two_edits_wins(lab, early, late):
+    made = world(lab, "policy: newest", kind="TEXT", member=STAMPED)
+    begin(made, "old")
+    stamped(made, late, "late", "2026-03-01 10:00:00.000002")
+    stamped(made, early, "early", "2026-03-01 10:00:00.000001")
+    assert settles(made) == "late"
+
+
+def test_the_newest_decides_real_concurrency_only(lab):
+    """A value that was not edited is not concurrent, however new its row's time stamp is."""
+    made = world(lab, "policy: newest", kind="TEXT", members=3, member=STAMPED)
+    begin(made, "old", NAMES)
+    stamped(made, "a", "old", "2026-03-09 10:00:00")
+    stamped(made, "b", "one", "2026-03-01 10:00:00")
+    stamped(made, "c", "two", "2026-03-01 09:00:00")
+    assert settles(made, NAMES) == "one"
+
+
+def test_the_offset_of_a_clock_is_taken_off(lab, monkeypatch):
+    off_by(monkeypatch, a=20)
+    made = world(lab, "policy: newest", kind="TEXT", member=STAMPED)
+    begin(made, "old")
+    stamped(made, "a", "early", "2026-03-01 10:00:15")
+    stamped(made, "b", "late", "2026-03-01 10:00:05")
+    summary = made.migrate()
+    assert [(one.code, one.severity) for one in summary.findings] == [("DV-464", "note")]
+    assert settles(made) == "late"
+
+
+def test_a_clock_that_is_far_off_decides_nothing(lab, monkeypatch):
+    off_by(monkeypatch, b=-3600)
+    made = world(lab, "policy: newest", kind="TEXT", member=STAMPED)
+    begin(made, "old")
+    stamped(made, "a", "one", "2026-03-01 10:00:15")
+    stamped(made, "b", "two", "2026-03-01 10:00:05")
+    summary = made.migrate()
+    assert codes(summary) == ["DV-464"]
+    assert "b is -3600 s from ours" in summary.findings[0].message
+    assert values(made) == ["one", "two"]
+    monkeypatch.undo()
+    assert settles(made) == "one"
+
+
+def test_stamps_without_a_zone_are_of_their_systems_zone(lab):
+    made = world(lab, "policy: newest", kind="TEXT", member=STAMPED)
+    project = (made.folder / "dovetail.yaml").read_text()
+    made.write("dovetail.yaml", project.replace("path: a.db", "path: a.db, timezone: Asia/Tokyo"))
+    begin(made, "old")
+    stamped(made, "a", "early", "2026-03-01 18:00:00")
+    stamped(made, "b", "late", "2026-03-01 10:00:00")
+    assert settles(made) == "late"
+
+
+@pytest.mark.parametrize(("more", "expected"), [("", None), (", first: b", "two")])
+def test_equal_stamps_are_left_to_first_or_to_a_person(lab, more, expected):
+    made = world(lab, f"policy: newest{more}", kind="TEXT", member=STAMPED)
+    begin(made, "old")
+    stamped(made, "a", "one", "2026-03-01 10:00:00")
+    stamped(made, "b", "two", "2026-03-01 10:00:00")
+    if expected is not None:
+        assert settles(made) == expected
+        return
+    assert codes(made.migrate()) == ["DV-440"]
+    assert values(made) == ["one", "two"]
+
+
+def test_a_missing_stamp_decides_nothing(lab):
+    made = world(lab, "policy: newest", kind="TEXT", member=STAMPED)
+    begin(made, "old")
+    stamped(made, "a", "one", None)
+    stamped(made, "b", "two", "2026-03-01 10:00:00")
+    assert codes(made.migrate()) == ["DV-440"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "edits", "expected"),
+    [
+        ("policy: min", {"a": 7, "b": 9}, 7),
+        ("policy: max", {"a": 2, "c": 4}, 4),
+        ("policy: {prefer: [c, a]}", {"a": 7, "b": 9}, 7),
+        ("policy: {prefer: [c, a]}", {"a": 7, "b": 9, "c": 8}, 8),
+        ("owner: b", {"a": 7, "c": 9}, 5),
+        ("owner: b", {"a": 7, "b": 6}, 6),
+        ("policy: ask", {"a": 7, "b": 7}, 7),
+        ("policy: ask", {"c": 9}, 9),
+    ],
+)
+def test_a_rule_among_three_judges_edits_alone(lab, policy, edits, expected):
+    """The third member still holds the old value, which is neither the least nor the greatest *edit*."""
+    made = world(lab, policy, members=3)
+    begin(made, 5, NAMES)
+    for name, value in edits.items():
+        edit(made, name, value)
+    assert settles(made, NAMES) == expected
+
+
+def test_a_contest_of_two_freezes_the_field_at_the_third_too(lab):
+    made = world(lab, "policy: ask", members=3)
+    begin(made, 5, NAMES)
+    edit(made, "a", 7)
+    edit(made, "b", 9)
+    assert codes(made.migrate()) == ["DV-440"]
+    assert values(made, NAMES) == [7, 9, 5]
+    edit(made, "a", 9)
+    assert settles(made, NAMES) == 9
+
+
+def test_a_third_member_that_gets_the_row_takes_no_side_in_a_contest(lab):
+    """The row is created there meanwhile; both edits go on standing against each other, and neither counts as agreed."""
+    made = world(lab, "policy: ask", members=3)
+    begin(made, 5, NAMES)
+    made.sql("c", "DELETE FROM t")
+    edit(made, "a", 7)
+    edit(made, "b", 9)
+    for _ in range(3):
+        made.migrate()
+        assert made.conflicts() == [("thing", "v")]
+        assert values(made) == [7, 9]
+        assert made.sql("c", "SELECT count(*) FROM t") == [(1,)]
+    edit(made, "b", 7)
+    assert settles(made, NAMES) == 7
+
+
+def test_those_who_never_agreed_are_not_taken_for_agreed_when_a_third_gets_the_row(lab):
+    made = world(lab, "policy: ask", members=3)
+    for name, value in (("a", 7), ("b", 9)):
+        made.sql(name, "INSERT INTO t (k, v) VALUES ('x', ?)", value)
+    for _ in range(3):
+        made.migrate()
+        assert made.conflicts() == [("thing", "v")]
+        assert values(made) == [7, 9]
+    edit(made, "a", 9)
+    made.sql("c", "UPDATE t SET v = 9")
+    assert settles(made, NAMES) == 9
+
+
+def test_a_row_that_comes_back_does_not_make_the_others_owed(lab, monkeypatch):
+    """The row is created again at one member and the process dies; an edit at another is no rival of what was agreed."""
+    made = world(lab, "policy: ask", members=3)
+    begin(made, 5, NAMES)
+    made.sql("c", "DELETE FROM t")
+    broken_off(made, monkeypatch, 1, is_committed=True)
+    edit(made, "b", 9)
+    assert settles(made, NAMES) == 9
