@@ -1,0 +1,196 @@
+"""One simulated process: the shipped engine over simulated systems, with a state that dies with it in mid-sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dovetail.engine.attempt as trying
+from dovetail.engine.sync import Sync
+from dovetail.engine.workspace import Workspace
+from dovetail.errors import DovetailError
+from dovetail.model.mapping import Project
+from dovetail.model.run import Summary
+from dovetail.project.load import load
+from dovetail.state.sqlite import SqliteFile
+from dovetail.state.store import Store, open_state
+from dovetail.steps.migrate import migrate
+from dovetail.systems import protocol
+from dovetail.systems.protocol import Source
+from dovetail.testing.conformance.hidden import hide
+from dovetail.testing.simulation.connector import Connector
+from dovetail.testing.simulation.database import Database
+from dovetail.testing.simulation.fate import Crash, Fate
+from dovetail.testing.simulation.world import World
+
+KEY = b"simulated key of a test's state!"
+"""The key of every simulated state."""
+EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+ROUNDS_MAX = 12
+"""Turns of one round at most: more means that it does not come to rest."""
+
+
+class MortalState(SqliteFile):
+    """The state's file as one process has it open: when that process dies, what it was in is rolled back."""
+
+    def __init__(self, path: Path, fate: Fate) -> None:
+        super().__init__(path, busy_timeout_s=0.2)
+        self._fate = fate
+        self._is_writing = False
+        fate.is_between = lambda: not self._is_writing
+        fate.when_dead.append(self._end)
+
+    def _end(self) -> None:
+        super().rollback()
+        super().close()
+
+    def _live(self) -> None:
+        if self._fate.is_dead:
+            raise Crash(self._fate.worker)
+
+    def begin(self) -> None:
+        """As the file's."""
+        self._live()
+        super().begin()
+        self._is_writing = True
+
+    def commit(self) -> None:
+        """As the file's."""
+        self._live()
+        super().commit()
+        self._is_writing = False
+
+    def rollback(self) -> None:
+        """As the file's."""
+        self._live()
+        super().rollback()
+        self._is_writing = False
+
+    def begin_reading(self) -> None:
+        """As the file's."""
+        self._live()
+        super().begin_reading()
+
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        """As the file's."""
+        self._live()
+        return super().rows(sql, parameters)
+
+    def close(self) -> None:
+        """As the file's."""
+        if not self._fate.is_dead:
+            super().close()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A simulated system has none."""
+
+
+@dataclass(slots=True)
+class Site:
+    """Where a simulated project lives: its folder, its systems, its time."""
+
+    folder: Path
+    world: World
+    databases: dict[str, Database]
+    seconds: float = 0.0
+    _project: list[Project] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        """The state's file."""
+        return self.folder / "state.db"
+
+    def now(self) -> dt.datetime:
+        """The virtual time; it goes on whenever somebody asks."""
+        self.seconds += 0.001
+        return EPOCH + dt.timedelta(seconds=self.seconds)
+
+    def declare(self, world: World) -> None:
+        """The declarations as they are from now on."""
+        self.world = world
+        world.write(self.folder)
+        self._project = [load(self.folder, variables={}, settings_of=lambda _: Settings)]
+
+    @property
+    def project(self) -> Project:
+        """The declarations, loaded."""
+        return self._project[0]
+
+
+class Worker:
+    """One process over a site."""
+
+    def __init__(self, site: Site, fate: Fate) -> None:
+        self.site = site
+        self.fate = fate
+        self.workspace = Workspace(site.project, connect=self._connect, remember=self._remember, clock=site.now)
+        self.sync: Sync | None = None
+
+    def _connect(self, system: str) -> Source:
+        connector = Connector(self.site.databases[system], self.fate)
+        return hide(connector, *(getattr(protocol, name) for name in self.site.world.hidden.get(system, ())))
+
+    def _remember(self) -> Store:
+        return open_state(MortalState(self.site.state, self.fate), key=KEY, clock=self.site.now)
+
+    def whole(self, allowed: int | None = None) -> Summary:
+        """One pass over whole mappings."""
+        return migrate(self.workspace, for_sync=True, plain=True, allowed=allowed)
+
+    def round(self) -> list[Summary]:
+        """Look over what no feed tells of, then take turns until nothing waits; the summaries of the turns."""
+        summaries = []
+        if self.sync is None:
+            self.sync = Sync(self.workspace)
+            summaries.append(self.sync.start())
+        for name in self.sync.order:
+            self.sync.census(name)
+        for _ in range(ROUNDS_MAX):
+            noticed = self.sync.notice()
+            turn = self.sync.turn()
+            summaries.append(turn.summary)
+            for error in turn.failed.values():
+                raise error
+            if not noticed and not turn.looked and not turn.waiting:
+                break
+        return summaries
+
+    def close(self) -> None:
+        """End in an orderly way."""
+        if self.fate.is_dead:
+            return
+        if self.sync is not None:
+            self.sync.close()
+        self.workspace.close()
+
+
+Outcome = DovetailError | Crash | None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Whatever is given to a pool of threads is done at once, and nobody waits: a history must not depend on threads or
+    on clocks."""
+
+    def submit(_: ThreadPoolExecutor, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*given, **named))
+        except Exception as error:  # noqa: BLE001 - as a pool does
+            future.set_exception(error)
+        return future
+
+    former = ThreadPoolExecutor.submit, trying.PAUSE_MAX_S
+    ThreadPoolExecutor.submit = submit  # type: ignore[assignment,method-assign]
+    trying.PAUSE_MAX_S = 0.0
+    try:
+        yield
+    finally:
+        ThreadPoolExecutor.submit, trying.PAUSE_MAX_S = former  # type: ignore[method-assign]
