@@ -16,6 +16,7 @@ from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Turn, Work
 from dovetail.engine.journaling import journal
 from dovetail.engine.ledger import Bulk, Claim
+from dovetail.engine.onlooker import Onlooker, written
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places
@@ -35,14 +36,15 @@ BULK_ROWS_MIN = 500
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every delivery of a run needs: the state, what it calls itself, the run, and the seed of fingerprints; and
-    after how many chunks a target's ledger is tidied."""
+    """What every delivery of a run needs: the state, what it calls itself, the run, and the seed of fingerprints; after
+    how many chunks a target's ledger is tidied; and who looks on."""
 
     store: Store
     installation: str
     run: str
     seed: int
     tidied: int = 1
+    onlookers: Sequence[Onlooker] = ()
 
 
 @dataclass(slots=True)
@@ -158,7 +160,16 @@ class Delivery:
         """Make the state know what the target holds, and in the same transaction whatever `note` adds."""
         sent = self.tries[-1]
         assert sent.claim is not None
-        self.partition.confirm(sent.number, sent.claim, note=note)
+        self.partition.confirm(sent.number, sent.claim, note=lambda: self._noted(note))
+
+    def _noted(self, note: Callable[[], None] | None) -> None:
+        """Tell whoever looks on what was written."""
+        if self.desk.onlookers:
+            places = written(self.chunk, self.receipt)
+            for onlooker in self.desk.onlookers:
+                onlooker.wrote(self.decision, self.work, self.chunk, places)
+        if note is not None:
+            note()
 
     def _segment(self) -> Segment:
         """The rows as the state keeps them together, on the assumption that the target takes them all as they are."""

@@ -10,8 +10,7 @@ from dovetail.state.database import Database
 _ADD = """INSERT INTO changed (mapping, member, minute, updated, deleted) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (mapping, member, minute) DO UPDATE
 SET updated = changed.updated + excluded.updated, deleted = changed.deleted + excluded.deleted"""
-_SINCE = """SELECT member, sum(updated), sum(deleted) FROM changed WHERE mapping = ? AND minute > ?
-GROUP BY member ORDER BY member"""
+_BUCKETS = "SELECT member, minute, updated, deleted FROM changed WHERE mapping = ? AND minute > ? ORDER BY minute"
 _PRUNE = "DELETE FROM changed WHERE mapping = ? AND minute <= ?"
 _FORGET = "DELETE FROM changed WHERE mapping = ?"
 
@@ -34,10 +33,12 @@ class Changed:
         """Add to the count of that minute."""
         self._database.run(_ADD, mapping, member, minute(at), count.updated, count.deleted)
 
-    def since(self, mapping: str, moment: dt.datetime) -> dict[str, Count]:
-        """What was changed after the minute of that moment, by member."""
-        found = self._database.rows(_SINCE, mapping, minute(moment))
-        return {member: Count(int(updated), int(deleted)) for member, updated, deleted in found}
+    def buckets(self, mapping: str, moment: dt.datetime) -> dict[str, dict[int, tuple[int, int]]]:
+        """What was updated and deleted after the minute of that moment, by member and minute."""
+        found: dict[str, dict[int, tuple[int, int]]] = {}
+        for member, at, updated, deleted in self._database.rows(_BUCKETS, mapping, minute(moment)):
+            found.setdefault(member, {})[int(at)] = (int(updated), int(deleted))
+        return found
 
     def prune(self, mapping: str, moment: dt.datetime) -> None:
         """Forget what was changed until the minute of that moment."""
