@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from dovetail.engine.arrays import taken
 from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.onlooker import Places
+from dovetail.errors import GateClosed
 from dovetail.model.change import Verb
 from dovetail.plan.guard import SHARE_ROWS_MIN, Blast, trips
 from dovetail.plan.hour import MINUTES, Hour
@@ -76,7 +77,8 @@ class RollingGuard:
         reasons = []
         for work in decision.work:
             rows = decision.survey.sides[work.side]
-            blast = self._blast(decision, work, len(rows) if is_whole else None)
+            existing = _existing(decision, rows.member.name, len(rows)) if is_whole else None
+            blast = self._blast(decision, work, existing)
             reason = trips(decision.survey.mapping.mapping.guard, blast) if blast is not None else ""
             if reason and blast is not None:
                 cause = self._cause(decision, work)
@@ -170,6 +172,22 @@ class RollingGuard:
         places = _changed(work)[:SAMPLE_ROWS]
         texts = taken(survey.sides[work.side].keys, survey.index[work.side, places]).to_pylist()
         return f"{words}; for instance the rows {', '.join(texts)}"
+
+
+def _existing(decision: Decision, member: str, read: int) -> int:
+    """How many rows a member has, of which all or those that moved were read."""
+    return read if decision.standing is None else decision.standing[member]
+
+
+def closed(mapping: str, reasons: Sequence[str]) -> GateClosed:
+    """The guard holds a mapping."""
+    return GateClosed(
+        "the guard holds this mapping; nothing was written\n  " + "\n  ".join(reasons),
+        where=mapping,
+        hint="look first: dovetail plan; then dovetail apply PLAN, or permit it once: "
+        f"dovetail sync --once --mapping {mapping} --allow ROWS",
+        code="DV-611",
+    )
 
 
 def _changed(work: Work) -> Places:

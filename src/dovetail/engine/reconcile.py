@@ -13,9 +13,11 @@ from dovetail.engine.decide import decide, refresh
 from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.deliver import Desk
 from dovetail.engine.due import Due
+from dovetail.engine.guard import RollingGuard
 from dovetail.engine.links import Links
 from dovetail.engine.load import Load, Loaded
 from dovetail.engine.loadable import Loadable, looked_up_by, streams
+from dovetail.engine.onlooker import Onlooker
 from dovetail.engine.partition import Partition
 from dovetail.engine.pour import Channel, channel
 from dovetail.engine.progress import Progress, Silent
@@ -83,6 +85,8 @@ class Reconcile:
         self.again: dict[str, Again] = {}
         self.watched: dict[str, Watched] = {}
         self.for_sync = for_sync
+        self.guard: RollingGuard | None = None
+        self.onlookers: Sequence[Onlooker] = ()
         self.loaded: dict[str, Loaded] = {}
         self.paths: dict[str, str] = {}
 
@@ -207,7 +211,7 @@ class Reconcile:
         """Carry decisions out, as far as they are due: create and change rows mapping by mapping, parents first, then
         delete rows, children first."""
         store = self.workspace.store
-        desk = Desk(store, store.meta.installation, run, self._around.seed)
+        desk = Desk(store, store.meta.installation, run, self._around.seed, onlookers=self.onlookers)
         whole = {decision.survey.mapping.name: decision for decision in looked.decisions}
         writers: list[Writer] = []
         for mapping in [mapping for group in self.groups for mapping in group]:

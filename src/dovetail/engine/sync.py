@@ -14,6 +14,7 @@ from dovetail.engine.decision import Surroundings
 from dovetail.engine.deliver import Desk
 from dovetail.engine.feed import feed_name
 from dovetail.engine.feeds import Feeds
+from dovetail.engine.guard import RollingGuard, closed
 from dovetail.engine.inbox import Inbox, Taken
 from dovetail.engine.links import Links
 from dovetail.engine.progress import Progress, Silent
@@ -66,6 +67,7 @@ class Sync:
         self.allowed = allowed
         self.progress: Progress = progress or Silent()
         self._only = only
+        self.guard = RollingGuard(workspace.store, workspace.clock, allowed=allowed)
         self._renew()
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
@@ -120,6 +122,7 @@ class Sync:
                 census.look()
         marks = {name: self._inbox.marks(name, self._members[name]) for name in names}
         reconcile = Reconcile(self.workspace, only=names, durable=True, progress=self.progress, for_sync=True)
+        reconcile.guard, reconcile.onlookers = self.guard, [self.guard]
         try:
             summary = carry_out(reconcile, "sync", allowed=self.allowed)
         finally:
@@ -227,6 +230,9 @@ class Sync:
                 return
             self._open(name)
             decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
+            reasons = self.guard.holds(decision)
+            if reasons:
+                raise closed(name, reasons)
             deal = Deal(
                 decision,
                 around,
@@ -268,7 +274,7 @@ class Sync:
 
     def _desk(self, around: Surroundings) -> Desk:
         store = self.workspace.store
-        return Desk(store, self._installation, self._run, around.seed, tidied=TIDIED)
+        return Desk(store, self._installation, self._run, around.seed, tidied=TIDIED, onlookers=[self.guard])
 
     def _acknowledge(self) -> None:
         """Let the feeds forget what they told, once nothing of it is in our memory alone."""

@@ -101,7 +101,10 @@ def guard_reasons(decisions: Sequence[Decision], *, allowed: int | None = None) 
 
 
 def _guard(reconcile: Reconcile, decisions: Sequence[Decision], allowed: int | None) -> None:
-    reasons = guard_reasons(decisions, allowed=allowed)
+    if reconcile.guard is not None:
+        reasons = [reason for one in decisions for reason in reconcile.guard.holds(one, is_whole=True)]
+    else:
+        reasons = guard_reasons(decisions, allowed=allowed)
     for blast in reconcile.met(allowed):
         reason = trips(reconcile.mappings[blast.mapping].mapping.guard, blast, allowed=allowed)
         if reason:
