@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dovetail.engine.open import open_workspace
-from dovetail.state.decrees import Kind, Ruling
+from dovetail.state.conflicts import Sought
+from dovetail.steps import conflicts
 from lab import writes
+from test_deletes import left, right
+from test_deletes import project as things
 from test_merge import both, project, state_of
 
 
@@ -18,23 +21,23 @@ def contested(lab):
     return made
 
 
-def order(made, **parts):
+def settle(made, **choice):
+    """Settle all open conflicts; how many could be."""
     with open_workspace(made.folder, variables={}) as workspace:
-        (conflict,) = workspace.store.conflicts.list()
-        dispute = conflict.dispute
-        ruling = Ruling(row=dispute.row, field=dispute.field, seen=dispute.sides, conflict=conflict.id, **parts)
-        workspace.store.decrees.issue(conflict.mapping, [ruling])
+        found = conflicts.standing(workspace, Sought())
+        outcomes = conflicts.settle(workspace, found, conflicts.Choice(**choice, by="ada"))
+        return conflicts.order(workspace, outcomes)
 
 
-def decrees(made):
+def decrees(made, mapping="person"):
     with open_workspace(made.folder, variables={}) as workspace:
-        found = workspace.store.decrees.of_row("person", 1)
-        return [(one.status, one.how) for one in found]
+        found = workspace.store.decrees.of_row(mapping, 1)
+        return [(str(one.status), one.how) for one in found]
 
 
 def test_a_member_is_taken(lab):
     made = contested(lab)
-    order(made, kind=Kind.TAKE, member="right")
+    assert settle(made, member="right") == 1
     assert writes(made.migrate()) == 1
     assert state_of(made) == [("B", "1"), ("B", "1")]
     assert made.conflicts() == []
@@ -45,7 +48,7 @@ def test_a_member_is_taken(lab):
 
 def test_a_value_that_nobody_holds(lab):
     made = contested(lab)
-    order(made, kind=Kind.VALUE, value="C")
+    settle(made, text="C")
     made.migrate()
     assert state_of(made) == [("C", "1"), ("C", "1")]
     assert made.conflicts() == []
@@ -53,9 +56,18 @@ def test_a_value_that_nobody_holds(lab):
     assert writes(made.migrate()) == 0
 
 
+def test_null_is_a_value_too(lab):
+    made = contested(lab)
+    settle(made, text=None)
+    made.migrate()
+    assert state_of(made) == [(None, "1"), (None, "1")]
+    assert made.conflicts() == []
+    assert writes(made.migrate()) == 0
+
+
 def test_an_order_lapses_where_somebody_moved(lab):
     made = contested(lab)
-    order(made, kind=Kind.TAKE, member="right")
+    settle(made, member="right")
     made.sql("left", "UPDATE person SET name = 'A2' WHERE id = 1")
     assert writes(made.migrate()) == 0
     assert state_of(made) == [("A2", "1"), ("B", "1")]
@@ -63,10 +75,78 @@ def test_an_order_lapses_where_somebody_moved(lab):
     assert decrees(made) == [("lapsed", "left changed since")]
 
 
+def test_the_member_that_was_taken_must_hold_it_still(lab):
+    made = contested(lab)
+    settle(made, member="right")
+    made.sql("right", "UPDATE contact SET label = 'B2' WHERE no = 7")
+    assert writes(made.migrate()) == 0
+    assert decrees(made) == [("lapsed", "right changed since")]
+
+
 def test_an_edit_that_is_what_was_ordered_does_no_harm(lab):
     made = contested(lab)
-    order(made, kind=Kind.TAKE, member="right")
+    settle(made, member="right")
     made.sql("left", "UPDATE person SET name = 'B' WHERE id = 1")
     assert writes(made.migrate()) == 0
     assert made.conflicts() == []
     assert decrees(made) == [("done", "all members hold it")]
+
+
+def test_a_later_order_replaces_an_earlier_one(lab):
+    made = contested(lab)
+    settle(made, member="right")
+    settle(made, member="left")
+    made.migrate()
+    assert state_of(made) == [("A", "1"), ("A", "1")]
+    assert decrees(made) == [("lapsed", "replaced by a later one"), ("done", "all members hold it")]
+
+
+def test_an_edit_after_the_order_was_carried_out_is_an_edit(lab):
+    made = contested(lab)
+    settle(made, member="right")
+    made.migrate()
+    made.sql("left", "UPDATE person SET name = 'later' WHERE id = 1")
+    made.migrate()
+    assert state_of(made) == [("later", "1"), ("later", "1")]
+
+
+def asked(lab):
+    made = things(lab, "")
+    made.sql("left", "DELETE FROM a WHERE id = 1")
+    made.migrate()
+    assert made.conflicts() == [("thing", "")]
+    return made
+
+
+def test_taking_the_member_where_the_row_is_gone_deletes_it_everywhere(lab):
+    made = asked(lab)
+    settle(made, member="left")
+    made.migrate()
+    assert right(made) == left(made) == [("y", "2")]
+    assert made.conflicts() == []
+    assert decrees(made, "thing") == [("done", "all members hold it")]
+    assert writes(made.migrate()) == 0
+
+
+def test_taking_the_member_that_holds_the_row_brings_it_back(lab):
+    made = asked(lab)
+    settle(made, member="right")
+    made.migrate()
+    assert right(made) == left(made) == [("x", "1"), ("y", "2")]
+    assert made.conflicts() == []
+    assert writes(made.migrate()) == 0
+
+
+def test_a_row_that_was_edited_since_is_not_deleted(lab):
+    made = asked(lab)
+    settle(made, member="left")
+    made.sql("right", "UPDATE b SET v = 'edited' WHERE n = 'x'")
+    made.migrate()
+    assert ("x", "edited") in right(made)
+    assert decrees(made, "thing") == [("lapsed", "right changed since")]
+
+
+def test_what_cannot_be_chosen_is_said(lab):
+    made = asked(lab)
+    assert settle(made, text="C") == 0
+    assert settle(made, member="middle") == 0

@@ -21,7 +21,6 @@ from dovetail.engine.work import find_updates, try_creates, work_at
 from dovetail.expression.invert import Reversibility
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMapping
-from dovetail.merge.deletes import Fate
 from dovetail.merge.judge import CONTESTED, KEEP, Evidence, FieldRule, Verdict, first_of, judge
 from dovetail.merge.reason import Reason
 from dovetail.model.mapping import Rule, SharedField
@@ -49,10 +48,9 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     contested = _judge_fields(decision, around.seed)
     if rejoin(decision, around, contested):
         contested = _judge_fields(decision, around.seed)
-    gone: dict[int, tuple[int, Fate]] = {}
-    apply_decrees(decision, around, contested, gone)
+    decreed = apply_decrees(decision, around, contested)
     settle_contests(decision, contested, around)
-    fates = settle_fates(decision, around, {place: verdict for place, (_, verdict) in gone.items()})
+    fates = settle_fates(decision, around, decreed)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
     check_rows(survey, decision.origins, to_check, around.lookup, decision.settled)
     _note_held(decision, around.links)

@@ -91,7 +91,8 @@ class Decision:
     `remarks` are told to a person beside the contests.
     `apart` says which members have nothing to do with which rows any more; `parting` those which shall not from now on,
     `rejoined` those which have again, `unlinked` where a link is to be forgotten; `forgotten` rows are gone everywhere.
-    `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
+    `decreed` are a person's orders that were met; `expelled` names member and place of rows that one of them removes
+    there. `waiting` are rows whose update must wait until a row that they refer to has its key; `left_out` those that a
     reviewed plan does not show as they are now. Where only some rows were looked at, `beyond` counts the others, and
     `standing` all rows of each member."""
 
@@ -113,6 +114,7 @@ class Decision:
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     decreed: list[Decreed] = field(default_factory=list)
+    expelled: list[tuple[int, int]] = field(default_factory=list)
     remarks: list[Finding] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     parting: Flags = field(init=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,31 +28,38 @@ if TYPE_CHECKING:
     from dovetail.engine.write import Written
 
 Contested = dict[str, Places]
-Fates = dict[int, tuple[int, Fate]]
 Orders = Sequence[tuple[Decree, int]]
 
 _UNSEEN = object()
 
 
-def apply_decrees(decision: Decision, around: Surroundings, contested: Contested, gone: Fates) -> None:
-    """Let open decrees about the rows of a decision count, over what was judged and contested, and over what `deletes`
-    says of rows that vanished. Each that was met is noted in `decision.decreed`."""
+def apply_decrees(decision: Decision, around: Surroundings, contested: Contested) -> dict[int, Fate]:
+    """Let open decrees about the rows of a decision count, over what was judged and contested; the answer names, by
+    place, the rows of which a person said what becomes of them. Each that was met is noted in `decision.decreed`."""
     survey = decision.survey
     decrees = around.links.store.decrees
     name = survey.mapping.name
+    ordered: dict[int, Fate] = {}
     if not len(survey) or not decrees.is_any(name):
-        return
+        return ordered
     by_field: dict[str, list[tuple[Decree, int]]] = defaultdict(list)
     for decree, place in _met(decrees.open(name, survey.numbers.tolist()), survey.numbers):
         by_field[decree.ruling.field].append((decree, place))
     for decree, place in by_field.pop("", []):
-        _order_row(decision, decree, place, (contested, gone))
+        lapsed = _order_row(decision, decree.ruling, place, ordered)
+        decision.decreed.append(Decreed(place, decree, lapsed))
+        if not lapsed:
+            decision.words["", place] = decree.words
+        if ordered.get(place) is Fate.DELETE:
+            for field, places in contested.items():
+                contested[field] = places[places != place]
     fields = {shared.name for shared in survey.mapping.mapping.fields}
     for field, orders in by_field.items():
         if field in fields:
             _FieldOrders(decision, around, field, orders).give(contested)
         else:
             decision.decreed += [Decreed(place, decree, "the field is no longer declared") for decree, place in orders]
+    return ordered
 
 
 def _met(decrees: Sequence[Decree], numbers: npt.NDArray[np.int64]) -> Iterator[tuple[Decree, int]]:
@@ -205,31 +213,48 @@ def row_values(survey: Survey, side: int, place: int) -> dict[str, object]:
     return {cell.field: value_at(rows.shared.column(cell.field), position) for cell in rows.member.cells}
 
 
-def _order_row(decision: Decision, decree: Decree, place: int, found: tuple[Contested, Fates]) -> None:
-    """Let a decree about a whole row count."""
-    contested, gone = found
-    survey, ruling = decision.survey, decree.ruling
+def row_digest(values: object) -> str | None:
+    """What tells one state of a whole row from another, without its values; `None` of a row that is not there."""
+    if values is None:
+        return None
+    return hashlib.blake2b(lossless.written(values).encode(), digest_size=16).hexdigest()
+
+
+def _order_row(decision: Decision, ruling: Ruling, place: int, ordered: dict[int, Fate]) -> str:
+    """Let an order about a whole row count; why it lapsed, empty where it did not."""
+    survey = decision.survey
     holders = np.flatnonzero(decision.active[:, place]).tolist()
-    vanished = np.flatnonzero(survey.vanished[:, place]).tolist()
+    names = [rows.member.name for rows in survey.sides]
+    if ruling.at:
+        holders = [side for side in holders if names[side] == ruling.at]
     is_there = ruling.kind is Kind.THERE
-    if (is_there and not vanished) or (not is_there and not holders):
-        decision.decreed.append(Decreed(place, decree))
-        return
-    moved = [survey.sides[side].member.name for side in holders if not _is_as_seen(survey, side, place, ruling.seen)]
-    if moved or not holders:
-        why = f"{' and '.join(moved)} changed since" if moved else "no member holds the row any more"
-        decision.decreed.append(Decreed(place, decree, why))
-        return
-    gone[place] = (vanished[0], Fate.CREATE_AGAIN) if is_there else (ABSENT, Fate.DELETE)
-    decision.contests = [one for one in decision.contests if one.place != place or one.field]
-    if not is_there:
-        for field, places in contested.items():
-            contested[field] = places[places != place]
-    decision.decreed.append(Decreed(place, decree))
+    if (is_there and not survey.vanished[:, place].any()) or (not is_there and not holders and not ruling.at):
+        return ""
+    moved = [
+        names[side] for side in holders if row_digest(row_values(survey, side, place)) != ruling.seen.get(names[side])
+    ]
+    if moved:
+        return f"{' and '.join(moved)} changed since"
+    if is_there and not holders:
+        return "no member holds the row any more"
+    if is_there:
+        ordered[place] = Fate.CREATE_AGAIN
+        return ""
+    if ruling.at:
+        side = names.index(ruling.at) if ruling.at in names else ABSENT
+        return _expel(decision, side, place) if side != ABSENT else f"{ruling.at} is no longer declared"
+    ordered[place] = Fate.DELETE
+    return ""
 
 
-def _is_as_seen(survey: Survey, side: int, place: int, seen: Mapping[str, object]) -> bool:
-    return same(row_values(survey, side, place), seen.get(survey.sides[side].member.name, _UNSEEN))
+def _expel(decision: Decision, side: int, place: int) -> str:
+    """Remove a row at one member, which has nothing to do with it from then on."""
+    if not decision.survey.sides[side].member.writable:
+        return f"{decision.survey.sides[side].member.name} can only be read"
+    if decision.active[side, place]:
+        decision.expelled.append((side, place))
+    decision.parting[side, place] = True
+    return ""
 
 
 def end_decrees(store: Store, decision: Decision, written: Written | None) -> set[int]:

@@ -40,6 +40,8 @@ def settle_fates(decision: Decision, around: Surroundings, decreed: Bindings[int
         _vanish(decision, fates, unwanted, decreed)
     if unwanted.any():
         _leave(decision, fates, unwanted)
+    for side, place in decision.expelled:
+        fates.doomed[side, place] = True
     fates.barred[decision.apart | decision.parting] = True
     return fates
 

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 import pyarrow as pa
 
 from dovetail.engine.agreement import Kept, last_agreed
+from dovetail.engine.decree import row_digest
 from dovetail.engine.glance import Seen, compiled, glance
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import DeclarationError, DovetailError, UnknownName
@@ -148,7 +149,8 @@ def _row_outcome(conflict: Conflict, choice: Choice, about: Mapping[str, object]
         )
     sides = conflict.dispute.sides or {}
     kind = Kind.GONE if sides[choice.member] is None else Kind.THERE
-    ruling = Ruling(kind=kind, member=choice.member, **about)  # type: ignore[arg-type]
+    seen = {member: row_digest(values) for member, values in sides.items()}
+    ruling = Ruling(kind=kind, member=choice.member, **{**about, "seen": seen})  # type: ignore[arg-type]
     return Outcome(conflict, ruling, sides[choice.member])
 
 
