@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +59,13 @@ class RollingGuard:
         self._exempt: set[int] = set()
 
     def join(self, mapping: str) -> None:
-        """Begin with what the state has counted, whoever counted it."""
+        """Begin with what the state has counted, whoever counted it; where that was nobody else, the rows are known
+        again."""
         now = self._clock()
         self._store.changed.prune(mapping, now - _HOUR)
-        counted = self._store.changed.buckets(mapping, now - _HOUR)
-        self._hours[mapping] = {member: Hour(minutes) for member, minutes in counted.items()}
+        counted = {one: Hour(told) for one, told in self._store.changed.buckets(mapping, now - _HOUR).items()}
+        if _totals(counted, minute(now)) != _totals(self._hours.get(mapping, {}), minute(now)):
+            self._hours[mapping] = counted
 
     def release(self, mapping: str) -> None:
         """Begin to count anew: a person has looked."""
@@ -109,7 +111,7 @@ class RollingGuard:
     def _hour(self, mapping: str, member: str) -> Hour:
         if mapping not in self._hours:
             self.join(mapping)
-        return self._hours[mapping].setdefault(member, Hour())
+        return self._hours.setdefault(mapping, {}).setdefault(member, Hour())
 
     def _blast(self, decision: Decision, work: Work, existing: int | None) -> Blast | None:
         """What would be changed within the hour; `None` where that is too little to count."""
@@ -172,6 +174,12 @@ class RollingGuard:
         places = _changed(work)[:SAMPLE_ROWS]
         texts = taken(survey.sides[work.side].keys, survey.index[work.side, places]).to_pylist()
         return f"{words}; for instance the rows {', '.join(texts)}"
+
+
+def _totals(hours: Mapping[str, Hour], now: int) -> dict[str, tuple[int, int]]:
+    """What was updated and deleted within the hour, of members where anything was."""
+    totals = {member: hour.total(now) for member, hour in hours.items()}
+    return {member: total for member, total in totals.items() if any(total)}
 
 
 def _existing(decision: Decision, member: str, read: int) -> int:

@@ -143,6 +143,7 @@ class Sync:
         """Take the partitions of a mapping over, unless we hold them."""
         if name not in self._stale:
             return 0
+        self.guard.join(name)
         recovered = self.reconcile.recover([name])
         self._stale.discard(name)
         return recovered

@@ -45,6 +45,9 @@ def carry_out(
         if plan is None:
             _guard(reconcile, looked.decisions, allowed)
         _write(reconcile, looked, run, Due(plan))
+        if plan is not None:
+            for name in reconcile.order:
+                store.changed.forget(name)
         account(summary, looked.decisions, looked.written)
         _add_loaded(summary, looked, reconcile)
         for decision in looked.decisions:
