@@ -152,11 +152,12 @@ class Sync:
         """Seconds between two looks at members of a mapping that no feed tells of."""
         return self.reconcile.mappings[name].mapping.every_s or EVERY_S
 
-    def notice(self) -> int:
-        """Read what the feeds hold, unless what they told before is not dealt with yet; how many keys came."""
+    def notice(self, systems: Collection[str] | None = None) -> int:
+        """Read what all feeds hold, or those of these systems, unless what they told before is not dealt with yet; how
+        many keys came."""
         noticed = 0
         for system in self.feeds.standing:
-            if system in self._cursors:
+            if system in self._cursors or (systems is not None and system not in systems):
                 continue
             told = self.feeds.read(system, CHANGES_MAX)
             for (mapping, member), keys in told.keys.items():
@@ -186,8 +187,8 @@ class Sync:
                 noticed += len(keys)
         return noticed
 
-    def await_changes(self, timeout_s: float) -> bool:
-        """Wait until a feed may hold something, at most so long."""
+    def await_changes(self, timeout_s: float) -> set[str]:
+        """Wait until a feed may hold something, at most so long; the systems whose feeds do."""
         if self._watchers is None:
             sources = {name: self.workspace.connector(name) for name in self.feeds.standing}
             capturing = {name: one for name, one in sources.items() if isinstance(one, SupportsCapture)}

@@ -16,23 +16,26 @@ class Watchers:
     """One thread a system, each asking its own feed; they rest from a wake-up until it was looked into."""
 
     def __init__(self, sources: Mapping[str, SupportsCapture], feed: str) -> None:
-        self.woken = threading.Event()
+        self._woken = threading.Event()
+        self._systems: set[str] = set()
         self._resting = {system: threading.Event() for system in sources}
         self._is_over = False
         self._threads = [
-            threading.Thread(target=self._watch, args=(source, feed, self._resting[system]), daemon=True)
+            threading.Thread(target=self._watch, args=(system, source, feed), daemon=True)
             for system, source in sources.items()
         ]
         for thread in self._threads:
             thread.start()
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until a system woke us, at most so long; whether one did."""
+    def wait(self, timeout_s: float) -> set[str]:
+        """Wait until a system woke us, at most so long; those that did."""
         for resting in self._resting.values():
             resting.set()
-        woken = self.woken.wait(timeout_s)
-        self.woken.clear()
-        return woken
+        self._woken.wait(timeout_s)
+        self._woken.clear()
+        systems = set(self._systems)
+        self._systems -= systems
+        return systems
 
     def close(self) -> None:
         """End the threads."""
@@ -42,10 +45,10 @@ class Watchers:
         for thread in self._threads:
             thread.join(timeout=4 * BREATH_S)
 
-    def _watch(self, source: SupportsCapture, feed: str, resting: threading.Event) -> None:
+    def _watch(self, system: str, source: SupportsCapture, feed: str) -> None:
+        resting = self._resting[system]
         while not self._is_over:
-            resting.wait(BREATH_S)
-            if not resting.is_set() or self._is_over:
+            if not resting.wait(BREATH_S) or self._is_over:
                 continue
             try:
                 noticed = source.await_changes(feed, BREATH_S)
@@ -53,4 +56,5 @@ class Watchers:
                 noticed = True
             if noticed and not self._is_over:
                 resting.clear()
-                self.woken.set()
+                self._systems.add(system)
+                self._woken.set()

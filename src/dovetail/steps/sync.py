@@ -68,6 +68,7 @@ def sync(
     summary = Summary("sync", "")
     try:
         summary = sync.start()
+        woken: set[str] | None = None
         looked_over = dict.fromkeys(sync.order, 0.0)
         while not stop.is_set():
             now = time.monotonic()
@@ -75,13 +76,12 @@ def sync(
                 if now - last >= sync.every_s(name):
                     looked_over[name] = now
                     sync.census(name)
-            noticed = sync.notice()
+            noticed = sync.notice(woken)
             turn = sync.turn()
             absorb(summary, turn.summary)
             if told is not None and (turn.looked or turn.failed):
                 told(turn)
-            if not noticed and not turn.looked:
-                sync.await_changes(0.25)
+            woken = None if noticed else sync.await_changes(0.25)
     finally:
         sync.close()
     return summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 CHECK_S = 5.0
 """Seconds after which it is looked again whether a feed still tells everything."""
 
+_VISIBLE_S = 0.05
+"""Seconds in which a commit that the log tells of should be seen by everybody; else the reader comes again."""
+_PAUSE_S = 0.0002
+_SNAPSHOT = "SELECT txid_current_snapshot()::text"
+_NUMBERS = 2**32
+"""Transactions after which their numbers begin anew."""
 _GONE = ("42704", "55000")
 """The server knows the slot or the publication no more, or has given the slot up."""
 
@@ -67,12 +73,11 @@ class Log:
         self._check(session, reading)
         stream = reading.stream
         stream.pump(rows)
-        told, more = stream.first(rows)
-        if not told:
+        if not stream.first(rows)[0]:
             stream.settle(session, rows)
-            told, more = stream.first(rows)
+        told, more = _visible(session, stream, rows)
         if not told:
-            return Noticed({}, {}, None)
+            return Noticed({}, {}, None, more)
         keys, whole = _gathered(reading, told)
         return Noticed(keys, whole, lsn_text(told[-1].end), more)
 
@@ -141,6 +146,43 @@ class Log:
         if why:
             raise _lost(reading.slot, why)
         reading.checked = time.monotonic()
+
+
+def _visible(session: Session, stream: Stream, rows: int) -> tuple[Sequence[Told], bool]:
+    """The oldest transactions whose rows everybody sees by now, about so many changes; and whether there are more.
+
+    The log tells of a commit as soon as it is written, a little before other sessions see it, or long before where the
+    commit waits for a standby. Whoever looked at the rows meanwhile would find them unchanged."""
+    limit = time.monotonic() + _VISIBLE_S
+    while True:
+        told, more = stream.first(rows)
+        if not told:
+            return told, more
+        is_under_way = _under_way(session.rows(_SNAPSHOT)[0][0])
+        hidden = next((at for at, one in enumerate(told) if is_under_way(one.version)), len(told))
+        if hidden:
+            stream.give(told[hidden - 1])
+            return told[:hidden], more or hidden < len(told)
+        if time.monotonic() > limit:
+            return (), True
+        time.sleep(_PAUSE_S)
+
+
+def _under_way(snapshot: str) -> Callable[[str], bool]:
+    """Whether a transaction was not over when the snapshot (`xmin:xmax:under way`) was taken.
+
+    >>> [_under_way("10:20:12,15")(version) for version in ("9", "12", "13", "20")]
+    [False, True, False, True]
+    """
+    _, after, running = snapshot.split(":")
+    numbers = {int(one) % _NUMBERS for one in running.split(",") if one}
+    first_unborn = int(after) % _NUMBERS
+
+    def is_under_way(version: str) -> bool:
+        number = int(version)
+        return number in numbers or (number - first_unborn) % _NUMBERS < _NUMBERS // 2
+
+    return is_under_way
 
 
 def _gathered(reading: _Reading, told: Sequence[Told]) -> tuple[dict[str, pa.RecordBatch], dict[str, str]]:

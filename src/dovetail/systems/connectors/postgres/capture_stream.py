@@ -52,11 +52,15 @@ class Stream:
         self.slot = slot
         self.lock = threading.RLock()
         self._connection = connection
-        self._peer = select.poll()
-        self._peer.register(connection.pgconn.socket, select.POLLIN)
         self._seen = 0
         self._given = 0
         self._is_asked = False
+
+    def _poll(self, timeout_ms: float) -> bool:
+        """Wait until the server has said something; several threads may."""
+        peer = select.poll()
+        peer.register(self._connection.pgconn.socket, select.POLLIN)
+        return bool(peer.poll(timeout_ms))
 
     def pump(self, rows: int) -> None:
         """Take in what has arrived, until about so many changes wait."""
@@ -115,7 +119,7 @@ class Stream:
                 raise Overdue(f"the log was not told within {session.timeout_s:g} s", where=self.slot)
             with self.lock:
                 self._answer(0, ask=True)
-            self._peer.poll(pause_ms)
+            self._poll(pause_ms)
             pause_ms = min(2 * pause_ms, 100.0)
             self.pump(rows)
             if self.decoder.waiting >= rows:
@@ -137,8 +141,12 @@ class Stream:
                     break
                 chosen.append(told)
                 count += told.weight
-            self._given = max(self._given, chosen[-1].end) if chosen else self._given
-            return chosen, len(chosen) < len(self.decoder.done) or bool(self._peer.poll(0))
+            return chosen, len(chosen) < len(self.decoder.done) or self._poll(0)
+
+    def give(self, told: Told) -> None:
+        """Note that everything up to this transaction was given to the reader."""
+        with self.lock:
+            self._given = max(self._given, told.end)
 
     def acknowledge(self, end: int) -> None:
         """Let the server forget everything up to there."""
@@ -160,7 +168,7 @@ class Stream:
             left = limit - time.monotonic()
             if left <= 0:
                 return False
-            self._peer.poll(1000 * left)
+            self._poll(1000 * left)
 
     def close(self) -> None:
         """End the stream; what was not acknowledged is told again to the next reader."""
