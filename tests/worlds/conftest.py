@@ -58,6 +58,27 @@ def told(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 @pytest.fixture
+def edits(request: pytest.FixtureRequest) -> int:
+    """How much people type around a fault: little where the slow tests are left out."""
+    return 1_500 if "not slow" in request.config.option.markexpr else 20_000
+
+
+@pytest.fixture
+def fault(told: Callable[..., None], request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
+    """Notes that a fault was survived, with the seconds from its end to the first change carried over; else it is
+    told as failed."""
+    passed: list[str] = []
+
+    def note(name: str, words: str, seconds: float = 0.0) -> None:
+        passed.append(name)
+        told(name, f"passed  {words}", seconds)
+
+    yield note
+    if not passed:
+        told(f"{request.node.name.removeprefix('test_').replace('_', ' ')}", "FAILED")
+
+
+@pytest.fixture
 def world(place: Callable[[str], str], tmp_path: Path) -> Callable[..., World]:
     """Makes a world of two systems, `left` and `right`, of the kinds asked for."""
 
@@ -129,5 +150,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("faults and outcomes")
     wide = max(len(fault) for fault, _, _ in _TOLD)
-    for fault, outcome, seconds in _TOLD:
+    for fault, outcome, seconds in sorted(_TOLD) if _TOLD[0][0].startswith("F") else _TOLD:
         terminalreporter.write_line(f"{fault:<{wide}}  {seconds:6.2f} s  {outcome}")

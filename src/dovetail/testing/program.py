@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -101,8 +101,16 @@ class Program:
     variables: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 600.0
 
-    def start(self, command: str, *options: str, orders: str = "", trace: Path | None = None) -> Running:
-        """The command, running; `orders` and `trace` are those of `dovetail.failpoints`."""
+    def start(
+        self,
+        command: str,
+        *options: str,
+        orders: str = "",
+        trace: Path | None = None,
+        under: Sequence[str] = (),
+    ) -> Running:
+        """The command, running; `orders` and `trace` are those of `dovetail.failpoints`. `under` is a program that
+        starts it, such as a tracer of system calls."""
         chosen = ["--env", self.environment] if self.environment else []
         words = [command, *options, "--project", str(self.folder), "--json", *chosen]
         paths = os.pathsep.join(path for path in sys.path if path)
@@ -110,7 +118,11 @@ class Program:
         surroundings[TRACE] = str(trace) if trace is not None else ""
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed when they are read
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-c", _MAIN, *words], stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=surroundings
+            [*under, sys.executable, "-c", _MAIN, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=surroundings,
         )
         return Running(process, out, err)
 

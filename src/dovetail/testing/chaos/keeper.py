@@ -46,14 +46,18 @@ class Toll:
 
 
 class Keeper:
-    """One command, started again whenever it ends, from `start` to `stop`."""
+    """One command, started again whenever it ends, from `start` to `stop`.
 
-    def __init__(self, program: Program, command: Sequence[str], folder: Path, *, orders: str = "") -> None:
+    Every start gets the present `orders` of failpoints, and happens `under` another program where one is named; `trace`
+    is the file in which passages of failpoints are counted."""
+
+    def __init__(self, program: Program, command: Sequence[str], trace: Path, *, orders: str = "") -> None:
         self.program = program
         self.toll = Toll()
         self.orders = orders
+        self.under: tuple[str, ...] = ()
         self._command = tuple(command)
-        self._trace = folder / "trace"
+        self._trace = trace
         self._lock = threading.RLock()
         self._running: Running | None = None
         self._stop = threading.Event()
@@ -139,7 +143,8 @@ class Keeper:
         self._trace.unlink(missing_ok=True)
         self.toll.runs += 1
         command, *options = self._command
-        self._running = self.program.start(command, *options, orders=self.orders, trace=self._trace)
+        orders, under = self.orders, self.under
+        self._running = self.program.start(command, *options, orders=orders, trace=self._trace, under=under)
 
     def _note(self, ended: Ended) -> None:
         toll = self.toll

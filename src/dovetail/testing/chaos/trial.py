@@ -64,6 +64,7 @@ class Trial:
         seed: int | None = None,
         rate: float = 100.0,
         ways: Ways = BY_SYNC,
+        workers: int = 1,
     ) -> None:
         self.program = program
         self.places = tuple(places)
@@ -74,9 +75,14 @@ class Trial:
         self.ways = ways
         self.record = Record(folder / "history.jsonl")
         self.people = [People(place, kinds, self.record, seed=self.seed, rate=rate) for place in places]
-        self.keeper = Keeper(program, ways.carry, folder)
+        self.keepers = [Keeper(program, ways.carry, folder / f"trace{number}") for number in range(1, workers + 1)]
         self._began_s = time.monotonic()
         self._probes = 0
+
+    @property
+    def keeper(self) -> Keeper:
+        """The first worker."""
+        return self.keepers[0]
 
     # ---------------------------------------------------------------------------------------------------------- acts
 
@@ -91,8 +97,8 @@ class Trial:
             )
         for people in self.people:
             people.start()
-        if keep:
-            self.keeper.start()
+        for keeper in self.keepers if keep else ():
+            keeper.start()
 
     def wait_for(self, edits: int, *, timeout_s: float = 600.0) -> None:
         """Until people have typed so much more."""
@@ -131,14 +137,15 @@ class Trial:
                 time.sleep(_POLL_S)
         raise TimeoutError(f"nothing went over within {timeout_s:g} s after the fault")
 
-    def finish(self, *, timeout_s: float = 30.0) -> Outcome:
-        """Let everybody go home, carry over what is left, and judge."""
+    def finish(self, *, timeout_s: float = 30.0, verified: bool = True) -> Outcome:
+        """Let everybody go home, carry over what is left, and judge; `verified` by a comparison of all rows too."""
         for people in self.people:
             people.stop()
-        self.keeper.stop(timeout_s)
-        return self.settle()
+        for keeper in self.keepers:
+            keeper.stop(timeout_s)
+        return self.settle(verified=verified)
 
-    def settle(self) -> Outcome:
+    def settle(self, *, verified: bool = True) -> Outcome:
         """Pass after pass until nothing is written; then the verdict."""
         self.record.close()
         outcome = Outcome(Verdict())
@@ -152,6 +159,9 @@ class Trial:
                 break
         verdict = judge(self.kinds, self.record, self.stands())
         self._check_runs(verdict, outcome, ended)
+        if verified and ended.is_done:
+            compared = self.program.run("verify")
+            verdict.check(Promise.CONVERGENCE, f"verify ended with {compared.code}", holds=compared.code == ended.code)
         self._check_memory(verdict)
         outcome.verdict, outcome.seconds = verdict, time.monotonic() - self._began_s
         return outcome
@@ -163,9 +173,9 @@ class Trial:
     # -------------------------------------------------------------------------------------------------------- checks
 
     def _check_runs(self, verdict: Verdict, outcome: Outcome, last: Ended) -> None:
-        done, passes = last.is_done, outcome.passes
+        passes = outcome.passes
         words = f"the last pass ended with {last.code} {last.errors} {last.words[-500:]}"
-        verdict.check(Promise.OTHERS_GO_ON, words, holds=done)
+        verdict.check(Promise.OTHERS_GO_ON, words, holds=last.is_done)
         verdict.check(Promise.QUIESCENCE, f"passes without edits wrote {passes} rows", holds=passes[-1:] == [0])
         for name, counted in last.document.get("mappings", {}).items():
             total = sum(counted[outcome] for outcome in OUTCOMES)
@@ -173,10 +183,7 @@ class Trial:
             verdict.check(Promise.CONSERVATION, told, holds=counted["rows"] == total)
             held = {what: counted[what] for what in ("quarantined", "conflicts") if counted[what]}
             verdict.check(Promise.OTHERS_GO_ON, f"{name}: rows are held: {held}", holds=not held)
-        if done:
-            found = self.program.run("verify")
-            verdict.check(Promise.CONVERGENCE, f"verify ended with {found.code}", holds=found.code == last.code)
-        for words in self.keeper.toll.tracebacks:
+        for words in [words for keeper in self.keepers for words in keeper.toll.tracebacks]:
             verdict.harm(Promise.OTHERS_GO_ON, f"an unknown error: {words}")
 
     def _check_memory(self, verdict: Verdict) -> None:
