@@ -231,7 +231,7 @@ def test_an_hour_counts_each_row_once(steps):
         minute += wait
         fresh = {row for row in rows if row not in counted or counted[row][0] <= minute - MINUTES}
         assert hour.add(np.array(rows, dtype=np.int64), minute, deleted=deleted) == len(fresh)
-        counted |= {row: (minute, deleted) for row in fresh}
+        counted |= dict.fromkeys(fresh, (minute, deleted))
         lasting = [was for at, was in counted.values() if at > minute - MINUTES]
         assert hour.total(minute) == (lasting.count(False), lasting.count(True))
 
