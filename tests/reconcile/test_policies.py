@@ -6,6 +6,7 @@ import pytest
 from lab import codes, writes
 
 from dovetail.engine.partition import Partition
+from dovetail.engine.workspace import utc_now
 from dovetail.systems.connectors.sqlite.connector import Connector
 
 TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT UNIQUE, v {kind}, at TEXT, counted TEXT);"
@@ -276,7 +277,7 @@ def off_by(monkeypatch, **seconds):
 
     def now(self):
         ahead = seconds.get(self.path.stem, 0)
-        return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=ahead)
+        return utc_now() + dt.timedelta(seconds=ahead)
 
     monkeypatch.setattr(Connector, "now", now, raising=False)
 

@@ -80,8 +80,10 @@ def _outcomes(contested: Contested) -> Iterator[tuple[int, Outcome]]:
         yield from add_up(contested)
         return
     agreeing = dict(_agreeing(contested))
-    yield from agreeing.items()
-    rows = [at for at in range(len(contested)) if at not in agreeing]
+    owed = contested.decision.rules[contested.shared.name][contested.places] == Reason.OWED
+    for at, outcome in agreeing.items():
+        yield at, Won(outcome.side, Reason.OWED) if owed[at] else outcome
+    rows = [at for at in range(len(contested)) if at not in agreeing and not owed[at]]
     if contested.shared.name in contested.survey.referred and rule is not Rule.NEWEST:
         rule = Rule.ASK
     match rule:
@@ -101,7 +103,7 @@ def _by_value(contested: Contested, rows: list[int], rule: Rule) -> Iterator[tup
         yield at, Left() if chosen is None else Won(sides[chosen], Reason[rule.name])
 
 
-def _agreeing(contested: Contested) -> Iterator[tuple[int, Outcome]]:
+def _agreeing(contested: Contested) -> Iterator[tuple[int, Won | Alike]]:
     """The rows whose rivals agree, with the member whose value gives what all others hold, put through their cells."""
     sides = contested.knows
     holds = {

@@ -106,11 +106,19 @@ def _judge_fields(decision: Decision, seed: int) -> dict[str, Places]:
         decision.rules[shared.name] = verdict.reason
         if verdict.rivals is not None:
             decision.rivals[shared.name] = verdict.rivals
-        contested[shared.name] = np.flatnonzero(winner == CONTESTED)
+        contested[shared.name] = np.flatnonzero((winner == CONTESTED) | _unsure(verdict))
         winner[winner == CONTESTED] = KEEP
         decision.sources[shared.name] = winner
         decision.origins[shared.name] = np.where(winner >= 0, winner, verdict.source)
     return contested
+
+
+def _unsure(verdict: Verdict) -> Flags:
+    """The rows in which a value is owed that its holders hold in different ways."""
+    if verdict.rivals is None:
+        return np.zeros(len(verdict.reason), dtype=np.bool_)
+    unsure: Flags = (verdict.reason == Reason.OWED) & verdict.rivals.any(axis=0)
+    return unsure
 
 
 def _nobody_meets(decision: Decision) -> bool:

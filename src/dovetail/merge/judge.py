@@ -144,9 +144,19 @@ def _continue(rule: FieldRule, evidence: Evidence, rows: Flags, found: _Finding)
     uneven = rows & ~_alike(evidence.agreement, evidence.active)
     owed = uneven & ~any_changed
     if owed.any():
-        found.take(owed, _agreed_by(rule, evidence), Reason.OWED)
+        _pay(rule, evidence, owed, found)
     if any_changed.any():
         _take_changes(rule, evidence, (rows, uneven), found)
+
+
+def _pay(rule: FieldRule, evidence: Evidence, owed: Flags, found: _Finding) -> None:
+    """Rows that nobody changed and somebody is owed: what was agreed on counts. Where it is held in several ways, each
+    as a cell can say it, and none of these cells is known to lose nothing, their holders are noted as rivals."""
+    winner = _agreed_by(rule, evidence)
+    found.take(owed, winner, Reason.OWED)
+    latest = np.where(evidence.active, evidence.agreement, 0).max(axis=0)
+    holds = evidence.active & (evidence.agreement == latest)
+    found.oppose(owed & ~np.isin(winner, rule.fine) & ~_alike(evidence.marks, holds), holds)
 
 
 def _take_changes(rule: FieldRule, evidence: Evidence, where: tuple[Flags, Flags], found: _Finding) -> None:
