@@ -11,7 +11,7 @@ import click
 from dovetail.cli.frame import DONE, FOUND, Frame, command
 
 if TYPE_CHECKING:
-    from dovetail.engine.sync import Turn
+    from dovetail.engine.turn import Turn
     from dovetail.model.run import Summary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,14 +46,23 @@ class Feeds:
         self._own: dict[tuple[str, str], OrderedDict[str, list[pa.Array]]] = {}
         self.standing: dict[str, Feed] = {}
 
-    def open(self) -> None:
-        """Find out which systems have a feed."""
-        self.standing = {}
-        for system in self._members:
+    def open(self, systems: Collection[str]) -> None:
+        """Find out which of these systems have a feed."""
+        for system in systems:
             source = self._workspace.connector(system)
             found = source.feed(self.name) if isinstance(source, SupportsCapture) else None
+            self.standing.pop(system, None)
             if found is not None:
                 self.standing[system] = found
+
+    def mend(self, system: str) -> None:
+        """Make a feed anew that lost something; it covers what it covered, and names it all as what may have
+        changed."""
+        source = self._workspace.connector(system)
+        assert isinstance(source, SupportsCapture)
+        catalog = self._workspace.catalog(system)
+        covered = [catalog.dataset(name) for name in self.standing[system].datasets]
+        self.standing[system] = source.capture(self.name, [dataset for dataset in covered if dataset is not None])
 
     def covers(self, member: CompiledMember) -> bool:
         """Whether a feed that lost nothing tells of the member's rows."""

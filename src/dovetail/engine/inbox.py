@@ -49,16 +49,21 @@ class Inbox:
             known = self._told.get((mapping, member))
             self._told[mapping, member] = keys if known is None else pa.concat_arrays([known, keys]).unique()
 
-    def take(self, mapping: str, members: Sequence[str]) -> Taken:
+    def set_aside(self, mappings: Collection[str]) -> None:
+        """Let what was told of other mappings than these wait in the queue, so that no feed must keep it."""
+        for mapping, member in [place for place in self._told if place[0] not in mappings]:
+            self._store.queue.push(mapping, member, self._told.pop((mapping, member)))
+
+    def take(self, mapping: str, members: Sequence[str], limit: int = SCOPE_KEYS) -> Taken:
         """The next keys of a mapping; the queue keeps its own until `done`."""
         keys: dict[str, pa.Array] = {}
         tickets: dict[str, Sequence[Waiting]] = {}
         for member in members:
             told = self._told.pop((mapping, member), _NOTHING)
-            if len(told) > SCOPE_KEYS:
-                self._told[mapping, member] = told.slice(SCOPE_KEYS)
-                told = told.slice(0, SCOPE_KEYS)
-            waiting = self._store.queue.peek(mapping, member, SCOPE_KEYS) if self._is_queued else ()
+            if len(told) > limit:
+                self._told[mapping, member] = told.slice(limit)
+                told = told.slice(0, limit)
+            waiting = self._store.queue.peek(mapping, member, limit) if self._is_queued else ()
             if waiting:
                 tickets[member] = waiting
                 queued = pa.array([one.key for one in waiting], pa.string())

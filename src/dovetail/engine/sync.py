@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 
-from dovetail.engine.account import FINDINGS_MAX, add, count, findings
 from dovetail.engine.attempt import patience
 from dovetail.engine.census import Census
 from dovetail.engine.deal import Deal, freed
 from dovetail.engine.decision import Surroundings
 from dovetail.engine.deliver import Desk
 from dovetail.engine.feed import feed_name
-from dovetail.engine.feeds import Feeds
+from dovetail.engine.feeds import Feeds, Told
 from dovetail.engine.guard import RollingGuard, closed
-from dovetail.engine.inbox import Inbox, Taken
+from dovetail.engine.inbox import SCOPE_KEYS, Inbox, Taken
 from dovetail.engine.links import Links
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.scope import look_at
+from dovetail.engine.turn import Turn, absorb, include
 from dovetail.engine.watch import Watchers
 from dovetail.engine.whole import carry_out
 from dovetail.engine.workspace import Workspace
-from dovetail.errors import DovetailError, Fenced
-from dovetail.model.run import MappingCount, Summary
+from dovetail.errors import DovetailError, FeedLost
+from dovetail.model.run import Summary
 from dovetail.state.queue import Cursor
 from dovetail.systems.protocol import SupportsCapture
 
@@ -32,22 +32,10 @@ CHANGES_MAX = 50_000
 """Changes that a feed is asked for at a time."""
 TIDIED = 32
 """Chunks after which a target's ledger is tidied; entries that the state knows are passed over."""
-EVERY_S = 5.0
-"""Seconds between two looks at a member that no feed tells of, where `every` says nothing."""
+ROUND_S = 5.0
+"""Seconds after which all feeds are read, whether or not they woke us."""
 PATIENCE_S = 2.0
 """Seconds in which a failed piece of work is tried again before its mapping waits, and the others go on."""
-
-
-@dataclass(slots=True)
-class Turn:
-    """What one turn did: keys looked at, rows written, keys that wait still, and the mappings that failed, with the
-    reason."""
-
-    summary: Summary
-    looked: int = 0
-    written: int = 0
-    waiting: int = 0
-    failed: dict[str, DovetailError] = field(default_factory=dict)
 
 
 class Sync:
@@ -62,8 +50,10 @@ class Sync:
         only: Sequence[str] = (),
         allowed: int | None = None,
         progress: Progress | None = None,
+        told: Callable[[Turn], None] | None = None,
     ) -> None:
         self.workspace = workspace
+        self._told = told
         self.allowed = allowed
         self.progress: Progress = progress or Silent()
         self._only = only
@@ -73,7 +63,10 @@ class Sync:
         self._cursors: dict[str, str] = {}
         self._watchers: Watchers | None = None
         self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
+        self._woken: set[str] = set()
+        self._round_s = 0.0
         self._run = ""
+        self._joined = Summary("sync", "")
 
     def _renew(self) -> None:
         """Compile the declarations against what the systems hold now."""
@@ -93,16 +86,42 @@ class Sync:
         self._stale = set(self.order)
 
     def start(self) -> Summary:
-        """Take everything over, bring into the state what a crash left in the targets, and look at the mappings as
-        wholes of which it cannot be told what changed while nobody was here."""
-        store, project = self.workspace.store, self.workspace.project
-        self.feeds.open()
-        self._run = store.runs.start("sync", project.digest, project.environment)
-        unseen = [name for name in self.order if not self._is_joined(name)]
-        summary = self.whole(unseen) if unseen else Summary("sync", self._run)
+        """Join all mappings; what that did."""
+        summary = Summary("sync", self._run)
         for name in self.order:
-            self._open(name)
+            self.join(name)
+        absorb(summary, self._joined)
+        self._joined = Summary("sync", self._run)
         return summary
+
+    def systems(self, name: str) -> Collection[str]:
+        """The systems that a mapping joins."""
+        return {member.member.system for member in self.reconcile.mappings[name].members}
+
+    def join(self, name: str) -> None:
+        """Take a mapping over from whoever worked on it, bring into the state what a crash left in the targets, and
+        look at it as a whole where it cannot be told what changed while nobody was here; with it those that it forms
+        a cycle with."""
+        if not self._run:
+            project = self.workspace.project
+            self._run = self.workspace.store.runs.start("sync", project.digest, project.environment)
+        self.feeds.open(self.systems(name))
+        if not self._is_joined(name):
+            (group,) = (group for group in self.reconcile.groups if name in {one.name for one in group})
+            absorb(self._joined, self.whole([one.name for one in group]))
+        self._open(name)
+
+    def leave(self, name: str) -> None:
+        """Let a mapping go; nothing of it is written until it is joined again."""
+        self._stale.add(name)
+
+    def probe(self, system: str) -> None:
+        """Raise where a system does not answer, over a connection of its own."""
+        source = self.workspace.connect_anew(system)
+        try:
+            source.describe()
+        finally:
+            source.close()
 
     def _is_joined(self, name: str) -> bool:
         """Whether the mapping was looked at as a whole under these declarations, and feeds tell all that came since."""
@@ -148,18 +167,12 @@ class Sync:
         self._stale.discard(name)
         return recovered
 
-    def every_s(self, name: str) -> float:
-        """Seconds between two looks at members of a mapping that no feed tells of."""
-        return self.reconcile.mappings[name].mapping.every_s or EVERY_S
-
-    def notice(self, systems: Collection[str] | None = None) -> int:
-        """Read what all feeds hold, or those of these systems, unless what they told before is not dealt with yet; how
-        many keys came."""
+    def notice(self, without: Collection[str] = ()) -> int:
+        """Read the feeds that woke us, now and then all of them, but for those of some systems and those whose former
+        words are not dealt with yet; how many keys came."""
         noticed = 0
-        for system in self.feeds.standing:
-            if system in self._cursors or (systems is not None and system not in systems):
-                continue
-            told = self.feeds.read(system, CHANGES_MAX)
+        for system in self._to_read(without):
+            told = self._read(system)
             for (mapping, member), keys in told.keys.items():
                 self._inbox.put(mapping, member, keys)
                 noticed += len(keys)
@@ -168,9 +181,29 @@ class Sync:
                 noticed += 1
             if told.cursor is not None:
                 self._cursors[system] = told.cursor
+            if told.more:
+                self._woken.add(system)
         if not noticed:
             self._acknowledge()
         return noticed
+
+    def _to_read(self, without: Collection[str]) -> list[str]:
+        now = time.monotonic()
+        is_round = now >= self._round_s
+        asked = self.feeds.standing.keys() if is_round else self._woken
+        systems = [one for one in self.feeds.standing if one in asked and one not in without]
+        if is_round:
+            self._round_s = now + ROUND_S
+        self._woken -= set(systems)
+        return [system for system in systems if system not in self._cursors]
+
+    def _read(self, system: str) -> Told:
+        """What a feed tells; one that lost something is mended, and then says what must be looked at as a whole."""
+        try:
+            return self.feeds.read(system, CHANGES_MAX)
+        except FeedLost:
+            self.feeds.mend(system)
+            return self.feeds.read(system, CHANGES_MAX)
 
     def census(self, name: str) -> int:
         """Look over the members of a mapping that no feed tells of; how many keys came."""
@@ -187,32 +220,46 @@ class Sync:
                 noticed += len(keys)
         return noticed
 
-    def await_changes(self, timeout_s: float) -> set[str]:
-        """Wait until a feed may hold something, at most so long; the systems whose feeds do."""
-        if self._watchers is None:
+    def await_changes(self, timeout_s: float) -> bool:
+        """Wait until a feed may hold something, at most so long."""
+        if self._watchers is None or self._watchers.systems != self.feeds.standing.keys():
+            self._rest()
             sources = {name: self.workspace.connector(name) for name in self.feeds.standing}
             capturing = {name: one for name, one in sources.items() if isinstance(one, SupportsCapture)}
             self._watchers = Watchers(capturing, self.feeds.name)
-        return self._watchers.wait(timeout_s)
+        self._woken |= self._watchers.wait(0.0 if self._woken else timeout_s)
+        return bool(self._woken)
 
-    def turn(self, names: Collection[str] | None = None) -> Turn:
+    def _rest(self) -> None:
+        if self._watchers is not None:
+            self._watchers.close()
+            self._watchers = None
+
+    def turn(self, names: Collection[str] | None = None, *, limits: Mapping[str, int] | None = None) -> Turn:
         """Deal with what waits of all mappings, or of these: creates and updates of parents first, then deletes of
-        children first. What fails waits in the state's queue, and holds nothing but its own mapping."""
-        turn = Turn(Summary("sync", self._run))
+        children first; `limits` are keys at most, by mapping. What fails waits in the state's queue, and holds nothing
+        but its own mapping."""
+        turn = Turn(self._joined)
+        self._joined = Summary("sync", self._run)
         due = [name for name in self.order if names is None or name in names]
         self._inbox.look()
+        self._inbox.set_aside(due)
         around = self._surroundings()
         begun: list[tuple[Taken, Deal]] = []
         token = patience.set(PATIENCE_S)
         try:
             for name in due:
-                self._begin(turn, name, around, begun)
+                limit = (limits or {}).get(name, SCOPE_KEYS)
+                if limit > 0:
+                    self._begin(turn, name, around, begun, limit=limit)
             for taken, deal in reversed(begun):
                 self._end(turn, taken, deal)
         finally:
             patience.reset(token)
         self._acknowledge()
         turn.waiting = self._inbox.waiting(due)
+        if self._told is not None:
+            self._told(turn)
         return turn
 
     def _surroundings(self) -> Surroundings:
@@ -220,14 +267,16 @@ class Sync:
         links = Links(store, self._members, durable=True, asked=self._members.keys())
         return Surroundings(links, self.reconcile.mappings, self._seed)
 
-    def _begin(self, turn: Turn, name: str, around: Surroundings, begun: list[tuple[Taken, Deal]]) -> None:
+    def _begin(
+        self, turn: Turn, name: str, around: Surroundings, begun: list[tuple[Taken, Deal]], *, limit: int
+    ) -> None:
         """Look at what waits of a mapping, and create and change rows."""
         members = self._members[name]
         taken = None
         try:
             if self._inbox.marks(name, members):
                 absorb(turn.summary, self.whole([name]))
-            taken = self._inbox.take(name, members)
+            taken = self._inbox.take(name, members, limit)
             if not taken.keys:
                 return
             self._open(name)
@@ -263,15 +312,13 @@ class Sync:
             return
         turn.looked += sum(len(keys) for keys in taken.keys.values())
         turn.written += deal.written
-        _account(turn.summary, deal)
+        include(turn.summary, deal)
 
     def _failed(self, turn: Turn, name: str, taken: Taken | None, error: DovetailError) -> None:
         """Let a mapping wait. What became of its last write is found out when its partitions are taken over again."""
         self._stale.add(name)
         if taken is not None:
             self._inbox.give_back(taken)
-        if isinstance(error, Fenced):
-            raise error
         turn.failed[name] = error
 
     def _desk(self, around: Surroundings) -> Desk:
@@ -290,22 +337,10 @@ class Sync:
         for partition in self.reconcile.partitions.values():
             with suppress(DovetailError):
                 partition.tidy()
-        if self._watchers is not None:
-            self._watchers.close()
-            self._watchers = None
+        self._rest()
 
-
-def _account(summary: Summary, deal: Deal) -> None:
-    """Add what became of the rows of a scope."""
-    decision, written = deal.decision, deal.writer.written
-    add(summary.mappings.setdefault(deal.name, MappingCount()), count(decision, written))
-    for finding in findings(decision, written):
-        if len(summary.findings) < FINDINGS_MAX:
-            summary.findings.append(finding)
-
-
-def absorb(summary: Summary, more: Summary) -> None:
-    """Add what another pass did."""
-    for name, counts in more.mappings.items():
-        add(summary.mappings.setdefault(name, MappingCount()), counts)
-    summary.findings += more.findings[: max(FINDINGS_MAX - len(summary.findings), 0)]
+    def finish(self, summary: Summary, *, ok: bool) -> None:
+        """Keep in the state how the run ended, if it ever began; `summary` gets its name."""
+        if self._run:
+            summary.run, summary.ok = self._run, ok
+            self.workspace.store.runs.finish(self._run, ok=ok, summary=summary.document())

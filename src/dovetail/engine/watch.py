@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dovetail.errors import DovetailError
 from dovetail.systems.protocol import SupportsCapture
@@ -26,6 +26,11 @@ class Watchers:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def systems(self) -> Collection[str]:
+        """The systems that are watched."""
+        return self._resting.keys()
 
     def wait(self, timeout_s: float) -> set[str]:
         """Wait until a system woke us, at most so long; those that did."""

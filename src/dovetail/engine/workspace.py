@@ -84,6 +84,11 @@ class Workspace:
                 self._connectors[system] = self._connect(system)
         return self._connectors[system]
 
+    def connect_anew(self, system: str) -> Source:
+        """Another connector of a system, for whoever asks; closing it is theirs to do."""
+        with _named(system):
+            return self._connect(system)
+
     def catalog(self, system: str) -> Catalog:
         """What a system says that it holds, read once."""
         if system not in self._catalogs:

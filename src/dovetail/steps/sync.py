@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from dovetail.engine.progress import Progress
-from dovetail.engine.sync import Sync, Turn, absorb
+from dovetail.engine.sync import Sync
+from dovetail.engine.turn import Turn, absorb
 from dovetail.engine.workspace import Workspace
+from dovetail.errors import DovetailError
 from dovetail.model.run import Summary
+from dovetail.schedule.assemble import assemble, buckets
+from dovetail.schedule.clock import Time
 
 TURNS_MAX = 1_000
 """Turns at most in one pass; what keeps changing is left to the next."""
@@ -24,34 +28,40 @@ def sync_once(
 ) -> Summary:
     """Look at everything that may have changed since the last pass, and bring it into agreement.
 
-    Raises `GateClosed` where the guard holds a pass over a whole mapping, and the first error of a system that kept a
-    mapping waiting, after all others were dealt with."""
+    Raises `GateClosed` where the guard holds a mapping, and the first error of a system that kept a mapping waiting,
+    after all others were dealt with."""
     started = time.monotonic()
-    sync = Sync(workspace, only=only, allowed=allowed, progress=progress)
+    engine = Sync(workspace, only=only, allowed=allowed, progress=progress)
+    failed: dict[str, DovetailError] = {}
+    summary = Summary("sync", "")
     try:
-        summary = sync.start()
-        for name in sync.order:
-            if name not in summary.mappings:
-                sync.census(name)
-        failed = _until_quiet(sync, summary)
+        for name in engine.order:
+            _join(engine, name, failed)
+        _until_quiet(engine, summary, failed)
     finally:
-        sync.close()
-    summary.seconds = time.monotonic() - started
+        engine.close()
+        summary.seconds = time.monotonic() - started
+        engine.finish(summary, ok=not failed)
     if failed:
         raise next(iter(failed.values()))
     return summary
 
 
-def _until_quiet(sync: Sync, summary: Summary) -> dict[str, Exception]:
-    failed: dict[str, Exception] = {}
+def _until_quiet(engine: Sync, summary: Summary, failed: dict[str, DovetailError]) -> None:
     for _ in range(TURNS_MAX):
-        noticed = sync.notice()
-        turn = sync.turn([name for name in sync.order if name not in failed])
+        noticed = engine.notice()
+        turn = engine.turn([name for name in engine.order if name not in failed])
         absorb(summary, turn.summary)
         failed |= turn.failed
         if not noticed and not turn.looked and not turn.failed:
-            break
-    return failed
+            return
+
+
+def _join(engine: Sync, name: str, failed: dict[str, DovetailError]) -> None:
+    try:
+        engine.join(name)
+    except DovetailError as error:
+        failed[name] = error
 
 
 def sync(
@@ -64,24 +74,23 @@ def sync(
     told: Callable[[Turn], None] | None = None,
 ) -> Summary:
     """Keep everything in agreement until `stop` is set; `told` hears of every turn that did something."""
-    sync = Sync(workspace, only=only, allowed=allowed, progress=progress)
+    started = time.monotonic()
     summary = Summary("sync", "")
+
+    def hear(turn: Turn) -> None:
+        absorb(summary, turn.summary)
+        if told is not None and (turn.looked or turn.failed):
+            told(turn)
+
+    engine = Sync(workspace, only=only, allowed=allowed, progress=progress, told=hear)
+    clock = Time()
+    loop = assemble(
+        engine, workspace.store, workspace.project, paces=buckets(workspace.project, clock.now_s), clock=clock
+    )
     try:
-        summary = sync.start()
-        woken: set[str] | None = None
-        looked_over = dict.fromkeys(sync.order, 0.0)
-        while not stop.is_set():
-            now = time.monotonic()
-            for name, last in looked_over.items():
-                if now - last >= sync.every_s(name):
-                    looked_over[name] = now
-                    sync.census(name)
-            noticed = sync.notice(woken)
-            turn = sync.turn()
-            absorb(summary, turn.summary)
-            if told is not None and (turn.looked or turn.failed):
-                told(turn)
-            woken = None if noticed else sync.await_changes(0.25)
+        loop.run(stop)
     finally:
-        sync.close()
+        engine.close()
+        summary.seconds = time.monotonic() - started
+        engine.finish(summary, ok=True)
     return summary
