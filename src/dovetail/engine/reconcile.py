@@ -69,6 +69,7 @@ class Reconcile:
         self.workspace = workspace
         self.durable = durable
         self.progress: Progress = progress or Silent()
+        self.clocks = Clocks(workspace)
         self.mappings = compile_all(workspace)
         mistakes = [mistake for mapping in self.mappings.values() for mistake in unwritable(mapping)]
         if mistakes:
@@ -138,8 +139,7 @@ class Reconcile:
         members = {name: [member.name for member in one.members] for name, one in self.mappings.items()}
         asked = self.streams.keys() | self.moved.keys()
         links = Links(self.workspace.store, members, durable=self.durable, asked=asked)
-        clocks = Clocks(self.workspace).of
-        around = Surroundings(links, self.mappings, self.workspace.store.meta.seed, clocks=clocks)
+        around = Surroundings(links, self.mappings, self.workspace.store.meta.seed, clocks=self.clocks.of)
         decisions: list[Decision] = []
         for group in self.groups:
             name = group[0].name
