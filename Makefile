@@ -6,13 +6,14 @@
 #   make docs     the reference from the code, and the site where zensical is installed
 #   make bless    rewrite the golden files and the generated pages from what the code says now
 #   make bench    side by side with COPY and with its peers    make soak     the long tests, whole
+#   make bench-sync  the same of continuous sync: speed, latency, memory, rest
 #   make coverage branches of the thinking rooms that no test takes
 #   make mutants  proof that the tests catch a broken program   make clean    remove what make made
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak coverage mutants docs bless clean install
+.PHONY: help demo test check bench bench-sync soak coverage mutants docs bless clean install
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,7 +23,7 @@ RUN := $(BIN)/python -m
 PARALLEL ?= 2
 
 help:
-	@sed -n '3,11p' Makefile | cut -c3-
+	@sed -n '3,12p' Makefile | cut -c3-
 
 $(VENV)/made: requirements/venv.sh
 	@bash requirements/venv.sh $(PYTHON) $(VENV)
@@ -55,6 +56,9 @@ soak: install
 
 bench: install
 	$(RUN) tests.performance.bench
+
+bench-sync: install
+	$(RUN) tests.performance.sync.bench
 
 # The rooms that decide, by their own tests and doctests: every branch of seven of them, nearly every one of the eighth.
 ROOMS := model analysis mapping identity merge quality plan
