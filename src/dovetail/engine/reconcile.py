@@ -13,6 +13,7 @@ from dovetail.engine.decide import decide, refresh
 from dovetail.engine.decision import Decision, Surroundings, Work
 from dovetail.engine.deliver import Desk
 from dovetail.engine.due import Due
+from dovetail.engine.gone import look_for_vanished
 from dovetail.engine.guard import RollingGuard
 from dovetail.engine.links import Links
 from dovetail.engine.load import Load, Loaded
@@ -164,6 +165,7 @@ class Reconcile:
                 for member in mapping.members
             ]
             surveys.append(take_survey(mapping, sides, around.links, self.mappings))
+            look_for_vanished(surveys[-1], around.links, self.workspace)
         decisions = []
         for survey in surveys:
             follow_references(survey, around.links, self.mappings)

@@ -12,7 +12,9 @@ from dovetail.engine.deal import Deal, freed
 from dovetail.engine.decision import Surroundings
 from dovetail.engine.deliver import Desk
 from dovetail.engine.feed import feed_name
+from dovetail.engine.feeds import Feeds
 from dovetail.engine.feeds import Feeds, Told
+from dovetail.engine.gone import hold_emptied
 from dovetail.engine.guard import RollingGuard, closed
 from dovetail.engine.inbox import SCOPE_KEYS, Inbox, Taken
 from dovetail.engine.links import Links
@@ -281,6 +283,7 @@ class Sync:
                 return
             self._open(name)
             decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
+            hold_emptied(decision, self.workspace, allowed=self.allowed)
             reasons = self.guard.holds(decision)
             if reasons:
                 raise closed(name, reasons)

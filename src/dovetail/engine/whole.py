@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dovetail.engine.account import FINDINGS_MAX, account
 from dovetail.engine.decision import Decision
 from dovetail.engine.due import Due, Plan
+from dovetail.engine.gone import hold_emptied
 from dovetail.engine.passes import fold, hold_what_waits
 from dovetail.engine.quarantine import record
 from dovetail.engine.reconcile import Pass, Reconcile
@@ -104,6 +105,8 @@ def guard_reasons(decisions: Sequence[Decision], *, allowed: int | None = None) 
 
 
 def _guard(reconcile: Reconcile, decisions: Sequence[Decision], allowed: int | None) -> None:
+    for decision in decisions:
+        hold_emptied(decision, reconcile.workspace, allowed=allowed)
     if reconcile.guard is not None:
         reasons = [reason for one in decisions for reason in reconcile.guard.holds(one, is_whole=True)]
     else:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dovetail.engine.arrays import taken
+from dovetail.engine.arrays import flags, taken
 from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Surroundings, Turn, Work
 from dovetail.engine.deliver import Delivery, Desk, created_keys
@@ -134,9 +134,12 @@ class Writer:
                 good[failure.position] = False
                 problem = Problem(failure.code, failure.reason, member.name, failure.output)
                 self._hold(int(part[failure.position]), problem)
-            own, new = own.filter(pa.array(good)), own.select(member.key).filter(pa.array(good))
+            after = own
             for name, _ in columns:
-                new = _with(new, name, evaluated.table.column(name).filter(pa.array(good)))
+                after = _with(after, name, evaluated.table.column(name))
+            good &= self._is_turned(part, after, work, turn)
+            own, after = own.filter(pa.array(good)), after.filter(pa.array(good))
+            new = after.select(list(dict.fromkeys([*member.key, *(name for name, _ in columns)])))
             read = [name for name, expression in columns for name in (name, *expression.names)]
             guarded = own if turn is Turn.RETIRE else own.select(list(dict.fromkeys([*member.key, *read])))
             chosen = part[good]
@@ -197,6 +200,19 @@ class Writer:
         order = np.where(depth < 0, last, depth)
         return [work.creates[order == wave] for wave in range(last + 1) if (order == wave).any()]
 
+    def _is_turned(self, places: Places, after: pa.Table, work: Work, turn: Turn) -> npt.NDArray[np.bool_]:
+        """Where `gone` sees what `remove` or `revive` does; other rows would be turned again and again, so they are
+        held."""
+        member = self.survey.sides[work.side].member
+        if member.gone is None:
+            return np.ones(len(places), dtype=np.bool_)
+        gone = flags(evaluate([Output("gone", member.gone)], member.scope, after).table.column("gone"))
+        good = gone if turn is Turn.RETIRE else ~gone
+        word = "remove" if turn is Turn.RETIRE else "revive"
+        for place in places[~good].tolist():
+            self._hold(place, Problem("DV-466", f"`gone` does not see what `{word}` writes", member.name))
+        return good
+
     def _generations(self, work: Work, places: Places) -> list[Places]:
         """The rows to be removed, children before parents where a mapping refers to itself."""
         name = self.survey.mapping.name
@@ -253,12 +269,12 @@ class Writer:
             self.written.moved.append((int(chunk.places[position]), member.name))
         places = chunk.places[good]
         verb = Verb.DELETE if chunk.removes else chunk.verb
-        flags = {
+        done = {
             Verb.CREATE: self.written.created,
             Verb.UPDATE: self.written.updated,
             Verb.DELETE: self.written.deleted,
         }[verb]
-        flags[places] = True
+        done[places] = True
         is_again = chunk.turn is Turn.REVIVE and np.isin(places, work.updates)
         self.written.counts[member.name, verb] += len(places) - int(np.sum(is_again))
         if chunk.removes:
@@ -272,7 +288,9 @@ class Writer:
             keys = created_keys(chunk, receipt, member.key).filter(pa.array(good))
             self.around.links.link_many(mapping.name, member.name, self.survey.numbers[places], keys)
         if self.heard is not None and receipt.transaction is not None:
-            self.heard(member, receipt.transaction, keys if chunk.verb is Verb.CREATE else _keys_of(member, chunk, good))
+            self.heard(
+                member, receipt.transaction, keys if chunk.verb is Verb.CREATE else _keys_of(member, chunk, good)
+            )
 
     def _hold(self, place: int, problem: Problem) -> None:
         self.survey.hold(place, problem)
