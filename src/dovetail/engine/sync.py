@@ -12,7 +12,6 @@ from dovetail.engine.deal import Deal, freed
 from dovetail.engine.decision import Surroundings
 from dovetail.engine.deliver import Desk
 from dovetail.engine.feed import feed_name
-from dovetail.engine.feeds import Feeds
 from dovetail.engine.feeds import Feeds, Told
 from dovetail.engine.gone import hold_emptied
 from dovetail.engine.guard import RollingGuard, closed
