@@ -36,12 +36,15 @@ def trips(guard: Guard, blast: Blast, *, allowed: int | None = None) -> str:
     '30 of 100 rows (30 %) would change; the guard allows 10 %'
     >>> trips(Guard(), Blast("product", "warehouse", 20, 0, 20))
     ''
+    >>> trips(Guard(rows=500, share=1.0), Blast("product", "warehouse", 200, 0, 100))
+    ''
     >>> trips(Guard(rows=500, share=1.0), Blast("product", "warehouse", 0, 51, 1000))
     '51 of 1000 rows would be deleted; at most 50 are without a word from you'
     """
     if allowed is not None and blast.rows <= allowed:
         return ""
-    share = blast.rows / blast.existing if blast.existing else 0.0
+    # Over an hour a row may be counted twice; more than all of them cannot change.
+    share = min(blast.rows / blast.existing, 1.0) if blast.existing else 0.0
     deletes_max = max(DELETE_ROWS, int(DELETE_SHARE * blast.existing))
     if blast.deletes > deletes_max:
         return (
