@@ -266,7 +266,7 @@ class Sync:
     def _surroundings(self) -> Surroundings:
         store = self.workspace.store
         links = Links(store, self._members, durable=True, asked=self._members.keys())
-        return Surroundings(links, self.reconcile.mappings, self._seed)
+        return Surroundings(links, self.reconcile.mappings, self._seed, clocks=self.reconcile.clocks.of)
 
     def _begin(
         self, turn: Turn, name: str, around: Surroundings, begun: list[tuple[Taken, Deal]], *, limit: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -243,6 +244,13 @@ class Connector:
         with self._sessions.lend(ledger.LEDGER.name) as session, session.writing():
             if fence.is_there(session, ledger.LEDGER):
                 session.rows(ledger.forget(POSTGRES, session.schema), [partition, chunk])
+
+    def now(self) -> dt.datetime:
+        """The time by the server's clock."""
+        from dovetail.systems.connectors.postgres import doctor
+
+        with self._sessions.lend() as session:
+            return dt.datetime.fromtimestamp(doctor.seconds(session), dt.UTC)
 
     # ------------------------------------------------------------------------------------------------------- changes
 

@@ -70,8 +70,13 @@ def examine(session: Session, names: Names, datasets: Sequence[Dataset]) -> Iter
             yield _about(session, names.table(dataset.name), dataset, account)
 
 
+def seconds(session: Session) -> float:
+    """The time by the server's clock, in seconds since 1970."""
+    return float(session.rows(_CLOCK)[0][0])
+
+
 def _clock(session: Session) -> Line:
-    offset = float(session.rows(_CLOCK)[0][0]) - time.time()  # noqa: TID251 - two clocks are compared
+    offset = seconds(session) - time.time()  # noqa: TID251 - two clocks are compared
     if abs(offset) <= CLOCK_S:
         return "clock", "ok", f"{offset:+.1f} s from ours"
     return "clock", "warn", f"{offset:+.1f} s from ours; set both by NTP before a policy says `newest`"
