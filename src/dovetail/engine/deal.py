@@ -72,11 +72,13 @@ class Deal:
         keep_quiet(store, self.decision)
         record(store, self._desk.run, self.decision, self.writer.written, is_whole=False)
 
-    def missed(self) -> dict[str, pa.Array]:
-        """The keys, by member, of rows that changed while they were being written."""
-        survey = self.decision.survey
+    def again(self) -> dict[str, pa.Array]:
+        """The keys, by member, of rows to be looked at again: they changed while they were being written, or a row that
+        they refer to got its key only afterwards."""
+        survey, written = self.decision.survey, self.writer.written
+        waiting = (written.pending | self.decision.waiting) - survey.problems.keys()
         found: dict[str, list[str]] = {}
-        for place, _ in self.writer.written.moved:
+        for place in dict.fromkeys([*(place for place, _ in written.moved), *waiting]):
             member, key = survey.key_of(place)
             found.setdefault(member, []).append(key)
         return {member: pa.array(keys, pa.string()).unique() for member, keys in found.items()}

@@ -249,10 +249,12 @@ class Sync:
         begun: list[tuple[Taken, Deal]] = []
         token = patience.set(PATIENCE_S)
         try:
-            for name in due:
-                limit = (limits or {}).get(name, SCOPE_KEYS)
-                if limit > 0:
-                    self._begin(turn, name, around, begun, limit=limit)
+            for group in self.reconcile.groups:
+                for name in (one.name for one in group if one.name in due):
+                    limit = (limits or {}).get(name, SCOPE_KEYS)
+                    if limit > 0:
+                        self._begin(turn, name, around, begun, limit=limit)
+                around.links.finished |= {one.name for one in group}
             for taken, deal in reversed(begun):
                 self._end(turn, taken, deal)
         finally:
@@ -306,7 +308,7 @@ class Sync:
             deal.remove()
             with store.transaction():
                 deal.settle()
-                self._inbox.done(taken, deal.missed())
+                self._inbox.done(taken, deal.again())
                 for (mapping, member), keys in freed(store, name, deal.linked()).items():
                     store.queue.push(mapping, member, keys)
         except DovetailError as error:

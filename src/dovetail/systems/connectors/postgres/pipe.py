@@ -78,10 +78,12 @@ class Pipe:
         if name is None:
             if len(self._names) >= _PREPARED_MAX:
                 self._names.clear()
+                pgconn.send_query_params(b"DEALLOCATE ALL", None)
+                asked = [False, *asked]
             self._drawn += 1
             name = self._names[statement.sql] = b"dovetail_%d" % self._drawn
             pgconn.send_prepare(name, statement.sql.encode())
-            asked = [False, True]
+            asked = [*asked[:-1], False, True]
         values = [_given(value) for value in statement.parameters]
         formats = [pq.Format(isinstance(value, Binary | bytes)) for value in statement.parameters]
         pgconn.send_query_prepared(name, values, formats)
