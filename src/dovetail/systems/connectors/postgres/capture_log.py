@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import psycopg
 import pyarrow as pa
@@ -22,9 +21,6 @@ from dovetail.systems.connectors.postgres.faults import translated
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.stored import Column, columns
-
-if TYPE_CHECKING:
-    from dovetail.systems.connectors.postgres.pool import Sessions
 
 CHECK_S = 5.0
 """Seconds after which it is looked again whether a feed still tells everything."""
@@ -52,22 +48,20 @@ class _Reading:
 class Log:
     """The feeds of one database that read its log."""
 
-    def __init__(self, address: Address, sessions: Sessions, names: Names) -> None:
+    def __init__(self, address: Address, names: Names) -> None:
         self._address = address
-        self._sessions = sessions
         self._names = names
         self._readings: dict[str, _Reading] = {}
         self._lock = threading.RLock()
 
-    def noticed(self, feed: str, rows: int) -> Noticed:
+    def noticed(self, session: Session, feed: str, slot: str, rows: int) -> Noticed:
         """What has come; where nothing has, it is made sure that nothing is on its way."""
-        with self._sessions.lend(feed) as session:
-            reading = self._open(session, feed)
-            try:
-                return self._noticed(session, reading, rows)
-            except psycopg.Error as error:
-                self.close(feed)
-                raise _gone(error, reading.slot) or error from error
+        reading = self._open(session, feed, slot)
+        try:
+            return self._noticed(session, reading, rows)
+        except psycopg.Error as error:
+            self.close(feed)
+            raise _gone(error, slot) or error from error
 
     def _noticed(self, session: Session, reading: _Reading, rows: int) -> Noticed:
         self._check(session, reading)
@@ -81,33 +75,32 @@ class Log:
         keys, whole = _gathered(reading, told)
         return Noticed(keys, whole, lsn_text(told[-1].end), more)
 
-    def acknowledge(self, feed: str, cursor: str) -> None:
+    def acknowledge(self, session: Session, feed: str, slot: str, cursor: str) -> None:
         """Let the server forget what came up to there."""
         with self._lock:
             reading = self._readings.get(feed)
-        with self._sessions.lend(feed) as session:
-            if reading is None:
-                slots.advance(session, slots.called(session, self._names, feed), cursor)
-                return
-            try:
-                reading.stream.acknowledge(lsn(cursor))
-            except psycopg.Error:
-                self.close(feed)
-                raise
-
-    def await_changes(self, feed: str, timeout_s: float) -> bool:
-        """Wait for the server's word."""
-        with self._lock:
-            reading = self._readings.get(feed)
         if reading is None:
-            with self._sessions.lend(feed) as session:
-                reading = self._open(session, feed)
-        with translated(feed, timeout_s):
-            try:
-                return reading.stream.wait(timeout_s)
-            except psycopg.Error as error:
-                self.close(feed)
-                raise _gone(error, reading.slot) or error from error
+            slots.advance(session, slot, cursor)
+            return
+        try:
+            reading.stream.acknowledge(lsn(cursor))
+        except psycopg.Error:
+            self.close(feed)
+            raise
+
+    def waiting(self, session: Session, feed: str, slot: str) -> Callable[[float], bool]:
+        """Waits for the server's word, without a connection that is lent."""
+        reading = self._open(session, feed, slot)
+
+        def wait(timeout_s: float) -> bool:
+            with translated(feed, timeout_s):
+                try:
+                    return reading.stream.wait(timeout_s)
+                except psycopg.Error as error:
+                    self.close(feed)
+                    raise _gone(error, slot) or error from error
+
+        return wait
 
     def close(self, feed: str | None = None) -> None:
         """End the reading of a feed, or of all."""
@@ -116,11 +109,10 @@ class Log:
         for reading in ended:
             reading.stream.close()
 
-    def _open(self, session: Session, feed: str) -> _Reading:
+    def _open(self, session: Session, feed: str, slot: str) -> _Reading:
         with self._lock:
             if feed in self._readings:
                 return self._readings[feed]
-            slot = slots.called(session, self._names, feed)
             found = slots.standing(session, slot)
             why = "it is not there" if found is None else slots.lost(session, self._names, found)
             if found is None or why:

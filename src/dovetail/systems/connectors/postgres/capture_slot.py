@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -19,36 +19,28 @@ from sqlglot import exp
 from dovetail.errors import Overdue, SystemFault
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.model.change import Feed
+from dovetail.systems.connectors.postgres import capture_triggers as triggers
 from dovetail.systems.connectors.postgres.capture_stream import EMIT, end_reader
 from dovetail.systems.connectors.postgres.capture_tables import Table, look
+from dovetail.systems.connectors.postgres.capture_verdict import SLOT as WAY
+from dovetail.systems.connectors.postgres.capture_verdict import Account, account, is_published
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import identifier
 
-WAY = "slot"
-"""What this way is called."""
-
 COLUMNS_SINCE = 150_000
 """The version of the server from which on a publication can be of some columns only."""
 
-_NAME_BYTES = 4
 _PLUGIN = "pgoutput"
 _WAIT_S = 0.02
-_ACCOUNT = """
-SELECT current_setting('server_version_num')::int, current_setting('wal_level'), pg_is_in_recovery(), current_user::text,
-       rolreplication OR rolsuper, has_database_privilege(current_database(), 'CREATE'),
-       current_database()::text,
-       current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots)::int
-FROM pg_roles WHERE rolname = current_user
-"""
-_DATABASE = "SELECT oid::int8 FROM pg_database WHERE datname = current_database()"
 _PUBLICATION = """
 SELECT p.oid::int8, p.xmin::text, obj_description(p.oid, 'pg_publication'), (
          SELECT coalesce(jsonb_object_agg(r.prrelid::int8, jsonb_build_array(r.oid::int8, r.xmin::text)), '{}')
          FROM pg_publication_rel r WHERE r.prpubid = p.oid)
 FROM pg_publication p WHERE p.pubname = $1
 """
+_PUBLISHED = "SELECT prrelid::regclass::text FROM pg_publication_rel WHERE prpubid = $1"
 _SLOT = """
 SELECT plugin::text, database::text = current_database(), coalesce(wal_status, ''), safe_wal_size,
        coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::int8, coalesce(confirmed_flush_lsn::text, ''),
@@ -65,37 +57,6 @@ WHERE l.locktype = 'relation' AND l.granted AND l.relation = ANY($1::oid[]) AND 
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
 """
-_UNDEFINED = "42704"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What this account may do on this server."""
-
-    version: int
-    wal_level: str
-    is_replica: bool
-    name: str
-    may_replicate: bool
-    may_create: bool
-    database: str
-    free: int
-
-    def refusal(self) -> tuple[str, str]:
-        """Why no slot can be made, and what a person would have to do; empty where one can."""
-        name = POSTGRES.sql(identifier(self.name))
-        if self.version < 140_000:
-            return "the server is older than version 14", "a newer server"
-        if self.is_replica:
-            return "the server is a replica", "name the primary in the URL"
-        if self.wal_level != "logical":
-            return f"wal_level is {self.wal_level}", "ALTER SYSTEM SET wal_level = logical; and start the server again"
-        if not self.may_replicate:
-            return "the account may not replicate", f"ALTER ROLE {name} REPLICATION;"
-        if not self.may_create:
-            on = POSTGRES.sql(identifier(self.database))
-            return "the account may not make publications", f"GRANT CREATE ON DATABASE {on} TO {name};"
-        return "", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +88,16 @@ class Standing:
     kept: int = 0
     headroom: int | None = None
     is_ours: bool = True
+    triggers: dict[int, str] = field(default_factory=dict)
 
     def digest(self, table: Table) -> str:
         """Of everything on which the telling about a table depends."""
-        return f"{table.digest} {self.relations.get(table.oid, '')}"
-
-
-def called(session: Session, names: Names, feed: str) -> str:
-    """The name of slot and publication: slots of all databases stand in one list."""
-    told = f"{session.rows(_DATABASE)[0][0]} {names.schemas!r}"
-    return f"{feed}_{blake2b(told.encode(), digest_size=_NAME_BYTES).hexdigest()}"
-
-
-def account(session: Session) -> Account:
-    """What we may do here."""
-    return Account(*session.rows(_ACCOUNT)[0])
+        return f"{table.digest} {self.relations.get(table.oid, '')} {self.triggers.get(table.oid, '')}"
 
 
 def standing(session: Session, name: str) -> Standing | None:
     """How a feed stands; `None` where neither its slot nor its publication is there."""
-    found = Standing(name)
+    found = Standing(name, triggers=triggers.standing(session, name))
     for oid, version, comment, relations in session.rows(_PUBLICATION, [name]):
         found.publication, found.print = oid, f"{oid} {version}"
         found.relations = {int(relation): f"{row} {xmin}" for relation, (row, xmin) in relations.items()}
@@ -198,9 +149,7 @@ def _tables(session: Session, names: Names, found: Standing) -> dict[str, Table]
 def _moved(found: Standing, tables: Mapping[str, Table]) -> list[str]:
     """The datasets about which the log tells otherwise than when the feed was made."""
     return [
-        name
-        for name, one in found.datasets.items()
-        if name not in tables or found.digest(tables[name]) != one.digest
+        name for name, one in found.datasets.items() if name not in tables or found.digest(tables[name]) != one.digest
     ]
 
 
@@ -212,32 +161,59 @@ def feed(session: Session, names: Names, feed: str, found: Standing) -> Feed:
 def make(session: Session, names: Names, name: str, tables: Mapping[str, Table]) -> None:
     """Make or mend slot and publication so that they cover exactly those tables.
 
-    First the publication says what is owed, then the slot is there, then the log itself says, once, of which
+    First the publication says what is owed, then triggers and slot are there, then the log itself says, once, of which
     tables all rows may have changed. Broken off at any place, the next call goes on."""
     found = standing(session, name) or Standing(name)
     if not found.is_ours:
         words = f"a publication {name} is there, and is not ours"
         raise SystemFault(words, code="DV-360", hint=f"DROP PUBLICATION {POSTGRES.sql(identifier(name))};")
     owed = _owed(session, names, found, tables)
-    added = [table for name, table in tables.items() if name in owed]
     if not owed and found.datasets.keys() == tables.keys():
         return
     is_new = not found.is_slot or bool(found.broken) or found.publication is None
+    may = account(session)
+    published = {name: of for name, of in tables.items() if is_published(of, may)}
     with session.writing():
         session.rows(_ONE_AT_A_TIME)
-        _publish(session, found, tables)
+        _publish(session, found, published)
+        _check(session, names, published, may)
         _comment(session, name, tables, owed)
+    noted = {of.oid: of for dataset, of in tables.items() if dataset not in published}
+    triggers.drop(session, name, [of for of in found.triggers if of not in noted])
+    for of in noted.values():
+        if owed.get(of.name):
+            triggers.patiently(session, partial(triggers.make, session, name, of, _note(name)))
     if is_new:
         drop_slot(session, name)
         session.renew()
         session.rows(_CREATE, [name])
     else:
+        added = [table for dataset, table in published.items() if dataset in owed]
         _wait_for_writers(session, [store.oid for table in added for store in table.stores])
     with session.writing():
         _comment(session, name, tables, {})
         if owed:
             told = {str(tables[dataset].oid): reason for dataset, reason in owed.items()}
             session.rows(EMIT, [name, json.dumps(told)])
+
+
+def _check(session: Session, names: Names, tables: Mapping[str, Table], may: Account) -> None:
+    """Now that they are published nobody can change how the log names their rows: it must be as it was found."""
+    now = look(session, names, [Dataset(name, DatasetKind.TABLE, (), of.key) for name, of in tables.items()])
+    for name, of in tables.items():
+        if name not in now or now[name].unpublished(may.version) or now[name].identity != of.identity:
+            raise Overdue(f"{name} was changed meanwhile", where=name)
+
+
+def _note(name: str) -> triggers.Note:
+    """How a trigger writes into the log."""
+    emit = f"PERFORM pg_logical_emit_message(true, {triggers.literal(name)}, "
+    whole = emit + "jsonb_build_object('{oid}', {reason})::text);"
+    return triggers.Note(
+        rows=emit + "(jsonb_build_array({oid}) || to_jsonb(g.key))::text) FROM ({source}) AS g;",
+        whole=whole,
+        missed=whole.replace("{reason}", triggers.literal("its columns changed")),
+    )
 
 
 def _owed(session: Session, names: Names, found: Standing, tables: Mapping[str, Table]) -> dict[str, str]:
@@ -268,8 +244,7 @@ def _publish(session: Session, found: Standing, tables: Mapping[str, Table]) -> 
     if listed:
         session.rows(f"ALTER PUBLICATION {name} SET TABLE {listed}")
         return
-    gone = session.rows("SELECT prrelid::regclass::text FROM pg_publication_rel WHERE prpubid = $1", [found.publication])
-    for (place,) in gone:
+    for (place,) in session.rows(_PUBLISHED, [found.publication]):
         session.rows(f"ALTER PUBLICATION {name} DROP TABLE {place}")
 
 

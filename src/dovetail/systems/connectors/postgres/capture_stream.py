@@ -225,4 +225,3 @@ def _start(connection: Watched, slot: str, publication: str) -> None:
     answer = checked(connection.wait(generators.execute(connection.pgconn)))
     if answer.status != pq.ExecStatus.COPY_BOTH:
         raise psycopg.OperationalError("the server does not stream its log")
-

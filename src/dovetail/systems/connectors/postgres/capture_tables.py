@@ -12,6 +12,7 @@ from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.sql.dialect import POSTGRES
+from dovetail.systems.sql.ledger import OURS
 from dovetail.systems.sql.quote import identifier
 
 _TABLES = """
@@ -21,13 +22,14 @@ found AS (
   FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 ),
 stores AS (
-  SELECT f.oid AS root, s.oid, s.relkind, s.relpersistence, s.relreplident
+  SELECT f.oid AS root, s.oid, s.relkind, s.relpersistence, s.relreplident, format('%I.%I', n.nspname, s.relname) AS place
   FROM found f JOIN pg_class s ON s.oid = f.oid OR f.relkind = 'p' AND s.oid IN (SELECT relid FROM pg_partition_tree(f.oid))
+  JOIN pg_namespace n ON n.oid = s.relnamespace
 )
 SELECT f.place, f.oid::int8, f.relkind, o.rolname, pg_has_role(f.relowner, 'USAGE'),
        has_table_privilege(f.oid, 'TRIGGER'),
        f.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = f.oid),
-       (SELECT jsonb_agg(jsonb_build_array(s.oid::int8, s.relkind, s.relpersistence, s.relreplident, (
+       (SELECT jsonb_agg(jsonb_build_array(s.relkind, s.oid::int8, s.place, s.relpersistence, s.relreplident, (
           SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_index i
           CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place)
           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
@@ -38,15 +40,18 @@ SELECT f.place, f.oid::int8, f.relkind, o.rolname, pg_has_role(f.relowner, 'USAG
         FROM pg_attribute a WHERE a.attrelid = f.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM found f JOIN pg_roles o ON o.oid = f.relowner
 """
-_DIGEST_BYTES = 8
+_DATABASE = "SELECT oid::int8 FROM pg_database WHERE datname = current_database()"
+_DIGEST_BYTES, _NAME_BYTES = 8, 4
+_NAME_MAX = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """A table in which rows really stand: a partition, or the table itself. `identity` are the columns by which the log
-    names a row."""
+    names a row; `place` is its quoted name."""
 
     oid: int
+    place: str
     persistence: str
     letter: str
     identity: tuple[str, ...]
@@ -73,6 +78,11 @@ class Table:
     def is_partitioned(self) -> bool:
         """Whether its rows stand in partitions."""
         return self.kind == "p"
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """The quoted names of its partitions."""
+        return tuple(store.place for store in self.stores) if self.is_partitioned else ()
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -125,13 +135,21 @@ def look(session: Session, names: Names, datasets: Sequence[Dataset]) -> dict[st
     found: dict[str, Table] = {}
     for name, oid, kind, owner, is_owned, may_trigger, has_children, stores, columns in rows:
         dataset, place = asked[name]
-        leaves = [one for one in stores if one[1] != "p"] or stores
-        held = [Store(at, persistence, letter, tuple(parts)) for at, _, persistence, letter, parts in leaves]
+        leaves = [one for one in stores if one[0] != "p"] or stores
+        held = [Store(*facts, tuple(parts)) for _, *facts, parts in leaves]
         described = {column: (number, computed) for column, (number, computed) in columns.items()}
         found[name] = Table(
             name, dataset.key, place, oid, kind, owner, is_owned, may_trigger, has_children, tuple(held), described
         )
     return found
+
+
+def called(session: Session, names: Names, feed: str) -> str:
+    """What begins the names of all that is made for a feed: slots of all databases stand in one list, and two systems may
+    be two schemas of one database."""
+    told = f"{session.rows(_DATABASE)[0][0]} {names.schemas!r} {feed}"
+    digest = blake2b(told.encode(), digest_size=_NAME_BYTES).hexdigest()
+    return f"{OURS}{feed.removeprefix(OURS)[:_NAME_MAX]}_{digest}"
 
 
 def grants(tables: Sequence[Table], account: str) -> list[str]:
