@@ -28,7 +28,7 @@ INTERRUPTED = "DV-792"
 FULL = 28
 """The number by which an operating system says that there is no room."""
 
-WRITING = ("migrate", "apply", "rejects")
+WRITING = ("migrate", "apply", "undo", "rejects")
 """Commands that write to systems; all others change nothing there."""
 
 

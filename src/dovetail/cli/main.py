@@ -19,7 +19,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("1 Analyse", ("analyze",)),
     ("3 Design", ("check", "schema")),
     ("4 Map", ("map",)),
-    ("5 Implement", ("plan", "apply", "migrate", "sync", "conflicts", "rejects", "why")),
+    ("5 Implement", ("plan", "apply", "migrate", "sync", "conflicts", "rejects", "why", "undo")),
     ("6 Test and deploy", ("verify",)),
     ("7 Monitor", ("status",)),
 )
@@ -39,6 +39,7 @@ _MODULES = {
     "sync": "sync",
     "conflicts": "conflicts",
     "why": "why",
+    "undo": "undo",
     "verify": "execute",
     "rejects": "rejects",
     "status": "rejects",

@@ -68,7 +68,8 @@ def _met(decrees: Sequence[Decree], numbers: npt.NDArray[np.int64]) -> Iterator[
     places = np.flatnonzero(np.isin(numbers, wanted))
     place_of = dict(zip(numbers[places].tolist(), places.tolist(), strict=True))
     for decree in decrees:
-        if decree.ruling.row in place_of:
+        is_restored = decree.ruling.kind is Kind.THERE and bool(decree.ruling.at)  # by who ordered it (`restore.py`)
+        if decree.ruling.row in place_of and not is_restored:
             yield decree, place_of[decree.ruling.row]
 
 

@@ -59,7 +59,7 @@ def why(workspace: Workspace, place: str, words: Sequence[str]) -> Answer:
         if not any(seen.is_there or seen.fault for seen in now.values()):
             raise _unknown(asked)
         return Answer(asked, (), (), (), now, held=_held(workspace, asked))
-    written = [told for told in reversed(store.journal.history(name, asked.row)) if _is_about(asked, told)]
+    written = [told for told in reversed(store.journal.history(name, asked.row)) if is_about(asked, told)]
     decrees = [one for one in store.decrees.of_row(name, asked.row) if asked.field in ("", one.ruling.field)]
     conflicts = [one for one in store.conflicts.of_row(name, asked.row) if asked.field in ("", one.dispute.field)]
     runs = {run: store.runs.get(run) for run in {told.run for told in written}}
@@ -169,7 +169,7 @@ def columns_of(mapping: CompiledMapping, member: str, field: str) -> frozenset[s
     return frozenset()
 
 
-def _is_about(asked: Asked, told: Journaled) -> bool:
+def is_about(asked: Asked, told: Journaled) -> bool:
     """Whether an entry says something about what was asked."""
     entry = told.entry
     if not asked.field or entry.verb is not Verb.UPDATE:
