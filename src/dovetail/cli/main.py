@@ -19,7 +19,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("1 Analyse", ("analyze",)),
     ("3 Design", ("check", "schema")),
     ("4 Map", ("map",)),
-    ("5 Implement", ("plan", "apply", "migrate", "sync", "conflicts", "rejects", "why", "undo")),
+    ("5 Implement", ("plan", "apply", "migrate", "capture", "sync", "conflicts", "rejects", "why", "undo")),
     ("6 Test and deploy", ("verify",)),
     ("7 Monitor", ("status",)),
 )
@@ -36,6 +36,7 @@ _MODULES = {
     "plan": "execute",
     "apply": "execute",
     "migrate": "execute",
+    "capture": "capture",
     "sync": "sync",
     "conflicts": "conflicts",
     "why": "why",
