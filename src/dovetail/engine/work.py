@@ -14,6 +14,7 @@ from dovetail.engine.rows import Problem, orphan
 from dovetail.engine.survey import parent_member
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMember
+from dovetail.merge.reason import Reason
 
 
 def work_at(decision: Decision, side: int, fates: Fates, around: Surroundings) -> Work | None:
@@ -79,7 +80,7 @@ def find_updates(decision: Decision, work: Work) -> Places:
     for column in changed:
         fed = np.full(len(put.places), column in filled)
         for name in put.fed[column] & decision.sources.keys():
-            fed |= work.putter.comes_in(name)[put.places]
+            fed |= (work.putter.comes_in(name) & ~_has_it(decision, name, work.side))[put.places]
         waits = put.pending if put.fed[column] & decision.survey.referred.keys() else False
         changed[column] = (changed[column] | waits) & fed
     some = np.zeros(len(put.places), dtype=np.bool_)
@@ -90,6 +91,18 @@ def find_updates(decision: Decision, work: Work) -> Places:
     work.changed = {column: flags[some] for column, flags in changed.items()}
     work.fed = put.fed
     return put.places[put.pending]
+
+
+def _has_it(decision: Decision, name: str, side: int) -> Flags:
+    """For which rows a member has what others are still owed: it was written there, and holds what the system made of
+    it."""
+    at = decision.agreed.fields.index(name)
+    owed: Flags = decision.rules[name] == Reason.OWED
+    if not owed.any():
+        return owed
+    agreement = decision.agreed.cells["agreement"][:, at, side]
+    has_it: Flags = owed & decision.active[side] & (agreement == decision.first_agreement[:, at])
+    return has_it
 
 
 def _hold_new_keys(decision: Decision, work: Work, changed: dict[str, Flags]) -> None:
