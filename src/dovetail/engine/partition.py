@@ -50,14 +50,14 @@ class Partition:
         """Take the partition over from whoever held it, then bring into the state what the target committed and the
         state does not know.
 
-        Returns the number of chunks recovered."""
+        Returns the number of chunks recovered. Raises `Fenced` when another worker does the same at the same time: the
+        state's turn is taken before the epoch is raised, so only who was last at both cleans up."""
+        self._turn = self._store.sequence.advance(self._turns)
         if isinstance(self.target, SupportsTransaction):
             failpoint(Point.EPOCH_BEFORE)
             self._epoch = self.target.raise_epoch(self.name)
             failpoint(Point.EPOCH_AFTER)
-        recovered = self._take_over()
-        self._turn = self._store.sequence.advance(self._turns)
-        return recovered
+        return self._take_over()
 
     def reopen(self) -> None:
         """Take the partition over from ourselves, after a try whose end we do not know.
@@ -105,6 +105,7 @@ class Partition:
         self.holding += 1
         self._chunk = store.sequence.get(self.name)
         if not isinstance(self.target, SupportsTransaction):
+            self.hold()
             return 0
         failpoint(Point.LEDGER_BEFORE)
         entries = sorted(self.target.ledger(self.name), key=lambda entry: entry.chunk)
@@ -113,6 +114,7 @@ class Partition:
         self._chunk = max([self._chunk, *(entry.chunk for entry in entries)])
         failpoint(Point.CLOSE_BEFORE)
         with store.transaction():
+            self.hold()
             for intent in store.intents.list(self.name):
                 store.intents.done(self.name, intent.chunk)
             store.journal.drop(self.name)
@@ -131,6 +133,7 @@ class Partition:
             return False
         failpoint(Point.CHUNK_BEFORE)
         with self._store.transaction():
+            self.hold()
             self._confirm(entry.chunk, claim)
             self._store.sequence.set(self.name, entry.chunk)
         if isinstance(claim, Bulk) and self.holding == 1:
