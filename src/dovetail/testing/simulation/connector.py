@@ -155,7 +155,9 @@ class Connector:
         ending = self.luck.ending(self.database.name)
         if ending == "undone":
             self.database.roll_back(writing)
-        elif ending != "late":
+        elif ending == "late":
+            writing.is_sent = True
+        else:
             self.database.commit(writing)
         if ending != "well":
             self._break_off()
@@ -166,7 +168,7 @@ class Connector:
         self._meet("raise_epoch")
         database = self.database
         for writing in [one for one in database.open if one.partition == partition]:
-            if self.luck.ending(f"{database.name} late") == "well":
+            if writing.is_sent and self.luck.ending(f"{database.name} late") == "well":
                 database.commit(writing)
             else:
                 database.roll_back(writing)
@@ -316,18 +318,24 @@ class Applying:
         return replace(receipt, keys=batch(dataset, dataset.key, rows))
 
     def _land_others(self, change: Change) -> None:
-        """Wait for transactions that hold rows of this table; they end well."""
+        """Wait for transactions that hold rows of this table: those whose COMMIT is on its way end well."""
         database, name = self.writing.database, self.table.dataset.name
         for other in list(database.open):
-            if other is not self.writing and any(table == name for table, _ in other.rows):
+            if other is self.writing or all(table != name for table, _ in other.rows):
+                continue
+            if other.is_sent:
                 database.commit(other)
+            else:
+                database.roll_back(other)
 
     def _held(self, change: Change, sent: Sequence[Mapping[str, object]]) -> pa.RecordBatch | None:
         """What the rows hold now, where a trigger made something else of what was sent."""
         if change.verb is Verb.DELETE:
             return None
         names = [name for name in change.rows.schema.names if name not in self.table.dataset.key]
-        if not any(at in self.held and self.held[at][name] != row[name] for at, row in enumerate(sent) for name in names):
+        if not any(
+            at in self.held and self.held[at][name] != row[name] for at, row in enumerate(sent) for name in names
+        ):
             return None
         return batch(self.table.dataset, names, [self.held.get(at, row) for at, row in enumerate(sent)])
 

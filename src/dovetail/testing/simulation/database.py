@@ -79,6 +79,8 @@ class Writing:
         self.rows: dict[Place, Row | None] = {}
         self.entries: dict[tuple[str, int], LedgerEntry] = {}
         self.partition = ""
+        self.is_sent = False
+        """Its COMMIT is on its way: it may be carried out though the client is gone."""
         self.is_over = False
 
     def row(self, table: str, key: Key) -> Row | None:
@@ -147,9 +149,7 @@ class Database:
 
     def describe(self) -> Catalog:
         """Its tables, with their rows counted."""
-        return Catalog(
-            tuple(replace(table.dataset, rows=len(self.rows[name])) for name, table in self.tables.items())
-        )
+        return Catalog(tuple(replace(table.dataset, rows=len(self.rows[name])) for name, table in self.tables.items()))
 
     def draw(self, table: str) -> int:
         """The next key that the system gives."""

@@ -165,6 +165,7 @@ class Oracle:
         givers = self._givers(shared, thing, member, value)
         if not givers:
             self.wrong(f"invented: {value!r} stands in {where}, and nobody gave it")
+            strand.versions.append(Version(value, NO_EDITS, NO_EDITS))
             return
         former = strand.latest if strand.versions else Version(None, NO_EDITS, NO_EDITS)
         if one.before is not None:
@@ -182,7 +183,7 @@ class Oracle:
         self._teach(shared, thing, former, givers)
 
     def _is_spelt_elsewhere(self, shared: Shared, thing: Thing, member: str) -> bool:
-        return any(thing.strand(shared.name, other).versions for other in shared.spellings if other != member)
+        return any(other in thing.keys for other in shared.spellings if other != member)
 
     def _givers(self, shared: Shared, thing: Thing, member: str, value: object) -> list[tuple[str, Version]]:
         """The versions at other members that this value may come from."""
@@ -218,9 +219,7 @@ class Oracle:
         columns = {name: one.before[name] for name in shared.spellings[member].columns}
         self.overwritten.append((joined.name, member, str(one.key[0]), columns))
 
-    def _teach(
-        self, shared: Shared, thing: Thing, former: Version, givers: Sequence[tuple[str, Version]]
-    ) -> None:
+    def _teach(self, shared: Shared, thing: Thing, former: Version, givers: Sequence[tuple[str, Version]]) -> None:
         """Who gave its value knows from then on what lost."""
         names = {giver for giver, _ in givers}
         for giver, version in givers:
@@ -281,9 +280,7 @@ class Oracle:
     def _deleted(self, joined: Joined, thing: Thing, member: str, one: Altered) -> None:
         where = f"{joined.name} {thing.tag} at {member}"
         causes = [
-            death
-            for other, death in thing.deaths.items()
-            if other != member and joined.deletes[other] == "propagate"
+            death for other, death in thing.deaths.items() if other != member and joined.deletes[other] == "propagate"
         ]
         if not causes:
             self.wrong(f"deleted without a cause: {where}")

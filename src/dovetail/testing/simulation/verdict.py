@@ -86,7 +86,9 @@ def left(store: Store, oracle: Oracle) -> Left:
         for numbers, keys in store.crossref.batches(mapping.name):
             columns = {member: column.to_pylist() for member, column in keys.items()}
             for at in range(len(numbers)):
-                answer.links.append((mapping.name, {name: column[at] for name, column in columns.items() if column[at]}))
+                answer.links.append(
+                    (mapping.name, {name: column[at] for name, column in columns.items() if column[at]})
+                )
     if oracle.overwritten:
         for run in store.runs.last(100_000):
             for one in store.journal.of_run(run.id):
@@ -128,7 +130,9 @@ def _standing(joined: Joined, thing: Thing, left: Left, oracle: Oracle) -> list[
         if is_open and oracle.agrees(shared, thing, plainly=True):
             found.append(f"stale: a conflict about {where}.{shared.name} is open, and all agree")
         if not agrees and not is_open and not _may_differ(shared, thing):
-            values = {name: thing.strand(shared.name, name).latest.value for name in thing.keys if name in shared.spellings}
+            values = {
+                name: thing.strand(shared.name, name).latest.value for name in thing.keys if name in shared.spellings
+            }
             found.append(f"diverged: {where}.{shared.name} holds {values}, and nothing says why")
         if not agrees and is_open and _is_clear(shared, thing):
             found.append(f"needless: a conflict about {where}.{shared.name}, of which one value has seen all others")

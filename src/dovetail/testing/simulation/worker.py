@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,11 +164,12 @@ class Worker:
 
     def close(self) -> None:
         """End in an orderly way."""
-        if self.fate.is_dead:
-            return
-        if self.sync is not None:
-            self.sync.close()
-        self.workspace.close()
+        self.fate.plan(())
+        with suppress(Crash, DovetailError):
+            if self.sync is not None:
+                self.sync.close()
+        with suppress(Crash):
+            self.workspace.close()
 
 
 Outcome = DovetailError | Crash | None

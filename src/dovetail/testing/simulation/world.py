@@ -161,9 +161,7 @@ class Maker:
         mappings = [self._mapping("thing", None)]
         if dice.chance(0.45):
             mappings.append(self._mapping("part", mappings[0]))
-        hidden = {
-            name: tuple(capability for capability in CAPABILITIES if dice.chance(0.2)) for name in self.members
-        }
+        hidden = {name: tuple(capability for capability in CAPABILITIES if dice.chance(0.2)) for name in self.members}
         if mappings[0].has_match and mappings[-1].has_match:
             hidden = {
                 name: (*lacks, "SupportsTransaction") if dice.chance(0.07) else lacks for name, lacks in hidden.items()
