@@ -137,14 +137,15 @@ LINE = Kind(
 )
 
 
-def kinds(*, rows: int = 200, deeds: Mapping[str, float] = DEEDS) -> list[Kind]:
+def kinds(*, rows: int = 200, deeds: Mapping[str, float] = DEEDS, folds: str = "") -> list[Kind]:
     """Articles and lines are deleted and typed again, people, to whom lines refer, are not."""
     stays = {deed: share for deed, share in deeds.items() if deed in ("edit", "insert")}
-    return [
+    made = [
         replace(PERSON, rows=rows, deeds=stays),
         replace(ARTICLE, rows=rows, deeds=deeds),
         replace(LINE, rows=rows, deeds=deeds),
     ]
+    return [replace(one, fields={at: replace(of, folds=at == folds) for at, of in one.fields.items()}) for one in made]
 
 
 def make(world: World) -> World:
@@ -160,17 +161,10 @@ def make(world: World) -> World:
     return world
 
 
-def trial(
-    world: World,
-    folder: Path,
-    *,
-    rows: int = 200,
-    deeds: Mapping[str, float] = DEEDS,
-    ways: Ways = BY_SYNC,
-    **how: object,
-) -> Trial:
+def trial(world: World, folder: Path, *, ways: Ways = BY_SYNC, rate: float = 100, **how: object) -> Trial:
     """A trial over that world; people reach its places directly, whatever way Dovetail takes."""
     folder.mkdir(parents=True, exist_ok=True)
     places = [Place(side, world.places[side]) for side in BOTH]
     program = Program(world.folder, world.environment, world.variables, timeout_s=120)
-    return Trial(program, places, kinds(rows=rows, deeds=deeds), folder, ways=ways, **how)  # type: ignore[arg-type]
+    trial_of = {at: how.pop(at) for at in ("seed", "workers") if at in how}
+    return Trial(program, places, kinds(**how), folder, ways=ways, rate=rate, **trial_of)  # type: ignore[arg-type]

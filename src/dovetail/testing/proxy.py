@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -60,6 +62,10 @@ class Proxy:
         self._is_armed = False
         self._counted = 0
         self._pairs: list[_Pair] = []
+        self._dice = random.Random()  # noqa: S311 - dice, not secrets
+        self._cut_share = 0.0
+        self._wait_s = 0.0
+        self._bytes_per_s = 0.0
         self.broken = 0
         self.carried_bytes = 0
         threading.Thread(target=self._listen, daemon=True).start()
@@ -74,10 +80,21 @@ class Proxy:
         with self._lock:
             self._break, self._is_armed, self._counted = what, not what.armed_by, 0
 
+    def cut(self, share: float, *, seed: int | None = None) -> None:
+        """Reset a connection at this share of all pieces that pass, at random."""
+        with self._lock:
+            self._dice = random.Random(seed)  # noqa: S311 - dice, not secrets
+            self._cut_share = share
+
+    def slow(self, wait_s: float, *, bytes_per_s: float = 0.0) -> None:
+        """Let every piece arrive so much later, and so many bytes a second at most, each way."""
+        self._wait_s, self._bytes_per_s = wait_s, bytes_per_s
+
     def heal(self) -> None:
         """Let nothing go wrong any more; connections that stall are reset."""
+        self.slow(0)
         with self._lock:
-            self._break = None
+            self._break, self._cut_share = None, 0.0
             stalled = [pair for pair in self._pairs if pair.is_stalled]
         for pair in stalled:
             pair.end(How.RESET)
@@ -133,6 +150,7 @@ class Proxy:
             due, passes = self._judge(piece, to_server=to_server)
             if pair.is_stalled:
                 continue
+            self._hold_up(len(piece))
             pair.is_stalled = due is not None  # before the words pass: their answer must not be quicker than the break
             with contextlib.suppress(OSError):
                 target.sendall(piece[:passes])
@@ -144,10 +162,18 @@ class Proxy:
             pair.is_late = True
             threading.Timer(due.late_s, pair.finish, (piece[passes:],)).start()
 
+    def _hold_up(self, size: int) -> None:
+        pause = self._wait_s + (size / self._bytes_per_s if self._bytes_per_s else 0.0)
+        if pause:
+            time.sleep(pause)
+
     def _judge(self, piece: bytes, *, to_server: bool) -> tuple[Break | None, int]:
         """Whether it breaks here, and how many bytes of the piece still pass."""
         with self._lock:
             self.carried_bytes += len(piece) if to_server else 0
+            if self._cut_share and self._dice.random() < self._cut_share:
+                self.broken += 1
+                return Break(How.RESET), 0
             what = self._break
             if what is None:
                 return None, len(piece)

@@ -101,7 +101,8 @@ def stands(places: Iterable[Place], kinds: Sequence[Kind]) -> Stands:
             for kind in kinds:
                 if place.member in kind.tables:
                     rows = session.rows(kind.tables[place.member])
-                    found[kind.name][place.member] = [(str(key), values) for key, values in rows]
+                    told = [(str(key), {at: kind.fields[at].told(one) for at, one in row.items()}) for key, row in rows]
+                    found[kind.name][place.member] = told
     _call(found, kinds)
     return found
 

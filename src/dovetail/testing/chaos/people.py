@@ -215,7 +215,7 @@ class People:
     def _as_called(self, kind: Kind, values: Mapping[str, str | None]) -> dict[str, str | None]:
         """The same values, a reference told by what the row that it names is called everywhere."""
         columns = kind.tables[self.place.member].columns
-        told = dict(values)
+        told = {name: kind.fields[name].told(value) for name, value in values.items()}
         for name, value in values.items():
             if columns[name].refers and value is not None:
                 told[name] = self._called[columns[name].refers].get(value, f"key {value}")

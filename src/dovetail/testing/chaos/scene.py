@@ -36,12 +36,18 @@ class Field:
 
     `edited_by` are the members where it is edited once the row is there (nobody: never). `wins` are the members in
     the order in which they win where people did not know of each other's edit; without it the outcome may be either.
-    A `sum` is changed by adding to it, and everybody's share must be in it in the end."""
+    A `sum` is changed by adding to it, and everybody's share must be in it in the end. Where it `folds`, a system may
+    keep it in other letters than were typed."""
 
     edited_by: tuple[str, ...] = ()
     wins: tuple[str, ...] = ()
     is_number: bool = False
     is_sum: bool = False
+    folds: bool = False
+
+    def told(self, value: str | None) -> str | None:
+        """The value as it is compared."""
+        return value.casefold() if self.folds and value is not None else value
 
 
 @dataclass(frozen=True, slots=True)

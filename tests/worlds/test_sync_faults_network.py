@@ -1,0 +1,177 @@
+"""Faults of the way to a system while people type on both sides: cut, stalled, slow, unsteady, and not to be trusted."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+
+import faulty
+import psycopg
+import pytest
+from world import World
+
+from dovetail.testing.proxy import Break, How, Proxy
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+LEDGER = b"dovetail_ledger"
+POSITIONS = [1, 5, 10, 30, 60, 100, 200, 400, 700, *range(1_000, 12_000, 1_000)]
+"""Bytes after which a connection is reset, counted from a BEGIN: twenty of them."""
+
+
+@pytest.fixture
+def way(own, database, tmp_path):
+    """Makes a trial whose right side Dovetail reaches through a proxy; people go there directly."""
+    opened = []
+
+    def make(*, timeout_s=3, **how):
+        places = {"left": str(tmp_path / "left.db"), "right": database()}
+        world = World(tmp_path / "project", places, timeout_s=timeout_s)
+        made = faulty.trial(world, tmp_path / "trial", **how)
+        opened.append(proxy := Proxy(own.port))
+        faulty.through(made, world, right=places["right"].replace(f":{own.port}/", f":{proxy.port}/"))
+        return made, proxy
+
+    yield make
+    for proxy in opened:
+        proxy.close()
+
+
+def broken_once(proxy, number, seconds=30):
+    faulty.wait_until(lambda: proxy.broken >= number, seconds)
+
+
+def test_f22_resets_in_the_middle_of_writes_at_twenty_positions(way, fault, edits):
+    made, proxy = way()
+
+    def cut():
+        for number, position in enumerate(POSITIONS, start=1):
+            proxy.plan(Break(How.RESET, after_bytes=position, armed_by=b"BEGIN"))
+            broken_once(proxy, number)
+
+    words, seconds = faulty.survive(made, cut, edits=edits)
+    fault(f"F22 RST while writing, at {proxy.broken} positions", words, seconds)
+
+
+@pytest.mark.parametrize("how", [How.RESET, How.STALL, How.LATE])
+def test_f23_commits_whose_answer_is_lost(way, fault, edits, how):
+    made, proxy = way(timeout_s=2)
+
+    def lose():
+        for number in range(1, 6):
+            proxy.plan(Break(how, at=b"COMMIT", armed_by=LEDGER, delivered=how is not How.LATE))
+            broken_once(proxy, number, 60)
+
+    words, seconds = faulty.survive(made, lose, edits=edits)
+    fault(f"F23 commit unknown ({how}), {proxy.broken} times", words, seconds)
+
+
+def test_f24_a_peer_that_stalls(way, fault, edits):
+    made, proxy = way()
+
+    def stall():
+        for number, position in enumerate((10, 3_000), start=1):
+            proxy.plan(Break(How.STALL, after_bytes=position, armed_by=b"BEGIN"))
+            broken_once(proxy, number)
+
+    words, seconds = faulty.survive(made, stall, edits=edits)
+    fault("F24 peer stalls without a word, twice, deadline 3 s", words, seconds)
+
+
+def test_f25_one_in_a_hundred_pieces_is_cut(way, fault, edits):
+    made, proxy = way()
+
+    def unsteady():
+        proxy.cut(0.01, seed=made.seed)
+        made.wait_for(edits // 2)
+        proxy.heal()
+
+    words, seconds = faulty.survive(made, unsteady, edits=edits)
+    fault(f"F25 1 % random cuts, {proxy.broken} of them", words, seconds)
+
+
+def test_f26_a_slow_line(way, fault, edits):
+    made, proxy = way(timeout_s=30)
+
+    def slow():
+        proxy.slow(0.1, bytes_per_s=56_000 / 8)
+        made.wait_for(edits // 2)
+        proxy.heal()
+
+    words, seconds = faulty.survive(made, slow, edits=edits)
+    fault("F26 latency 200 ms, 56 kbit/s", words, seconds)
+
+
+# ------------------------------------------------------------------------------------------------------ certificates
+
+
+def certificate(folder, name, *, days, host="localhost"):
+    """A key and a certificate that signs itself; with `days` below zero it has expired."""
+    key, signed = folder / f"{name}.key", folder / f"{name}.crt"
+    dates = ["-not_before", "20200101000000Z", "-not_after", "20200201000000Z"] if days < 0 else ["-days", str(days)]
+    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        *names,
+        "-keyout",
+        str(key),
+        "-out",
+        str(signed),
+    ]
+    done = subprocess.run([*command, *dates], capture_output=True)
+    if done.returncode:
+        pytest.skip(f"openssl cannot make such a certificate: {done.stderr.decode()[-200:]}")
+    return key, signed
+
+
+def serve(own, key, signed):
+    """Let the server speak TLS with that certificate from now on."""
+    for source, name in ((key, "server.key"), (signed, "server.crt")):
+        shutil.copy(source, own.folder / name)
+        (own.folder / name).chmod(0o600)
+        shutil.chown(own.folder / name, own.folder.owner(), own.folder.group())
+    with psycopg.connect(own.url(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET ssl = on")
+        connection.execute("SELECT pg_reload_conf()")
+    time.sleep(0.3)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_f27_a_certificate_that_expired_or_names_another_host(own, database, tmp_path, fault, edits):
+    made = World(tmp_path / "project", {"left": str(tmp_path / "left.db"), "right": database()}, timeout_s=5)
+    trial = faulty.trial(made, tmp_path / "trial")
+    good, expired = (certificate(tmp_path, name, days=days) for name, days in (("good", 30), ("expired", -1)))
+    foreign = certificate(tmp_path, "foreign", days=30, host="elsewhere.example")
+    url = made.places["right"].replace("127.0.0.1", "localhost")
+    refused = []
+
+    def trust(which):
+        faulty.through(trial, made, right=f"{url}?sslmode=verify-full&sslrootcert={which[1]}")
+
+    serve(own, *good)
+    trust(good)
+    trial.begin()
+    trial.wait_for(edits // 4)
+    for which in (expired, foreign):
+        serve(own, *which)
+        trust(which)
+        trial.keeper.running.kill()
+        stood = made.sql("right", "SELECT count(*) FROM customer WHERE label LIKE 'person left%'")
+        trial.wait_for(edits // 4)
+        ended = trial.program.run("sync", "--once")
+        refused += ended.errors
+        assert ended.code == 4, ended
+        assert made.sql("right", "SELECT count(*) FROM customer WHERE label LIKE 'person left%'") == stood
+    serve(own, *good)
+    trust(good)
+    seconds = trial.recovery()
+    words = faulty.judged(trial.finish(), trial)
+    fault(
+        "F27 certificate expired, then of another host", f"refused with {refused}, nothing went over; {words}", seconds
+    )
