@@ -41,6 +41,8 @@ def settle_base(
         sources = decision.origins if chunk.verb is Verb.CREATE else work.putter.sources
         source = sources[name][places]
         went_in = (source >= 0) & (source != work.side)
+        if chunk.verb is Verb.CREATE:
+            _settle_nothing(decision, work.side, at, places, (source < 0, seeds))
         if not went_in.any():
             continue
         marks = _marks_after(decision, at, sources, places, (rows, seeds))
@@ -53,6 +55,20 @@ def settle_base(
         _settle_others(
             decision, work.side, at, places, (source, went_in & (agreement > decision.first_agreement[places, at]))
         )
+
+
+def _settle_nothing(
+    decision: Decision, side: int, at: int, places: Places, given: tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]
+) -> None:
+    """Note of new rows that a field which nobody gave a value is null; what the system fills in by itself is an
+    edit."""
+    nobody, seeds = given
+    if not nobody.any():
+        return
+    name = decision.agreed.fields[at]
+    kind = decision.survey.sides[side].shared.schema.field(name).type
+    marks = marks_of(decision.survey.mapping, name, pa.nulls(len(places), kind), seeds)
+    _set(decision.agreed.cells[:, at, side], places, nobody, (marks, decision.next_agreement[places, at]))
 
 
 def _agreement(decision: Decision, at: int, places: Places, *, is_new: bool) -> npt.NDArray[np.int64]:
