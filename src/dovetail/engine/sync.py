@@ -31,6 +31,8 @@ from dovetail.systems.protocol import SupportsCapture
 
 CHANGES_MAX = 50_000
 """Changes that a feed is asked for at a time."""
+RETRY_S = 300.0
+"""Seconds after which rows in quarantine are looked at again, where nothing was written meanwhile."""
 TIDIED = 32
 """Chunks after which a target's ledger is tidied; entries that the state knows are passed over."""
 ROUND_S = 5.0
@@ -65,6 +67,7 @@ class Sync:
         self._watchers: Watchers | None = None
         self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
         self._woken: set[str] = set()
+        self._retries: dict[str, float] = {}
         self._round_s = 0.0
         self._run = ""
         self._joined = Summary("sync", "")
@@ -281,6 +284,7 @@ class Sync:
                 absorb(turn.summary, self.whole([name]))
             taken = self._inbox.take(name, members, limit)
             if not taken.keys:
+                self._retry(name)
                 return
             self._open(name)
             decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
@@ -314,9 +318,23 @@ class Sync:
         except DovetailError as error:
             self._failed(turn, name, taken, error)
             return
+        if deal.written:
+            self._retries[name] = 0.0
         turn.looked += sum(len(keys) for keys in taken.keys.values())
         turn.written += deal.written
         include(turn.summary, deal)
+
+    def _retry(self, name: str) -> None:
+        """Let rows in quarantine be looked at again, now that nothing else waits: after rows were written, which may
+        have given free what they asked for, and now and then."""
+        now = time.monotonic()
+        due = self._retries.setdefault(name, now + RETRY_S)
+        if now < due:
+            return
+        self._retries[name] = now + RETRY_S
+        store = self.workspace.store
+        for member in self._members[name]:
+            store.queue.push(name, member, store.rejects.keys(name, member))
 
     def _failed(self, turn: Turn, name: str, taken: Taken | None, error: DovetailError) -> None:
         """Let a mapping wait. What became of its last write is found out when its partitions are taken over again."""
