@@ -53,7 +53,7 @@ def _until_quiet(engine: Sync, summary: Summary, failed: dict[str, DovetailError
         turn = engine.turn([name for name in engine.order if name not in failed])
         absorb(summary, turn.summary)
         failed |= turn.failed
-        if not noticed and not turn.looked and not turn.failed:
+        if not noticed and not turn.looked and not turn.failed and not turn.waiting:
             return
 
 
