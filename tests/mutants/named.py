@@ -259,16 +259,16 @@ PUTTING = [
     ),
     Named(
         "`creates: never` creates nothing",
-        "engine/work.py",
-        'if member.member.creates == "never" or not member.receives:',
-        "if not member.receives:",
+        "engine/fate.py",
+        'return member.receives and member.member.creates != "never"',
+        "return member.receives",
         (MEMBERS,),
     ),
     Named(
         "a row that is to be deleted is not created again",
         "engine/work.py",
-        "if verdict is not Fate.CREATE_AGAIN]] = False",
-        "if verdict is Fate.FORGET]] = False",
+        " & free & ~fates.barred[side]",
+        " & free",
         (DELETES,),
     ),
     Named(
@@ -590,7 +590,7 @@ MERGING = [
     Named(
         "an edit beats a delete",
         "merge/deletes.py",
-        "Fate.CREATE_AGAIN if edited_elsewhere else Fate.DELETE",
+        "Fate.CREATE_AGAIN if kept else Fate.DELETE",
         "Fate.DELETE",
         (FATES,),
     ),
@@ -1143,9 +1143,9 @@ STREAMING = [
     Named("a computed field needs no base", "merge/based.py", " or field.value is not None", "", (BASED,)),
     Named(
         "soft deletes need a base",
-        "merge/based.py",
-        "in (DeleteRule.PROPAGATE, DeleteRule.SOFT)",
-        "in (DeleteRule.PROPAGATE,)",
+        "merge/deletes.py",
+        "{DeleteRule.PROPAGATE, DeleteRule.SOFT}",
+        "{DeleteRule.PROPAGATE}",
         (BASED,),
     ),
     Named(

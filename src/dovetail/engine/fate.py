@@ -14,6 +14,7 @@ from dovetail.engine.decision import Contest, Decision, Flags, Surroundings
 from dovetail.identity.pair import ABSENT
 from dovetail.mapping.compiled import CompiledMember
 from dovetail.merge.deletes import Fate, fate
+from dovetail.merge.judge import KEEP
 from dovetail.model.mapping import DeleteRule
 
 _NOBODY: dict[int, Fate] = {}
@@ -199,6 +200,16 @@ def _leave(decision: Decision, fates: Fates, unwanted: Flags) -> None:
         removed = leaving[side] & ~survey.fresh & is_removed
         fates.doomed[side] |= removed
         decision.parting[side] |= leaving[side] & ~removed
+        _take_away(decision, side, leaving[side])
+
+
+def _take_away(decision: Decision, side: int, leaving: Flags) -> None:
+    """What a row's former member alone could tell is not known any more; what it shares still counts this once."""
+    for name, origins in decision.origins.items():
+        knows = [at != side and rows.member.cell(name) is not None for at, rows in enumerate(decision.survey.sides)]
+        alone = leaving & (origins == side) & ~decision.active[knows].any(axis=0)
+        origins[alone] = KEEP
+        decision.sources[name][alone] = KEEP
 
 
 def may_create(member: CompiledMember) -> bool:

@@ -61,10 +61,11 @@ def _always_filled(member: CompiledMember) -> set[str]:
 
 
 def _wanted_here(decision: Decision, work: Work, member: CompiledMember) -> Places:
-    """The rows to be created that `wants` lets in."""
+    """The rows to be created that `wants` lets in; of one that is in conflict about it nobody knows."""
     if member.wants is None or not len(work.creates):
         return work.creates
-    return work.creates[work.putter.wanted(work.creates, member.wants)]
+    unclear = [contest.place for contest in decision.contests if contest.field in member.wants.names]
+    return work.creates[work.putter.wanted(work.creates, member.wants) & ~np.isin(work.creates, unclear)]
 
 
 def find_updates(decision: Decision, work: Work) -> Places:

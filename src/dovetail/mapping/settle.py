@@ -20,12 +20,21 @@ def settled(member: CompiledMember, mapping: Mapping, types: Bindings[str, Type]
 
     Where another member's floats make the shared type a float, exact fields are written from the exact number that it
     stands for. A derived writing direction that does not fit makes its cell one-way; one that a person wrote raises
-    `DeclarationError`.
+    `DeclarationError`. In a row that is created here, a field that no other member gives is left to the system.
     """
     scope = {f"old.{name}": given for name, given in member.scope.items()}
     scope |= {cell.field: cell.type for cell in member.cells}
     scope |= types
-    return replace(member, cells=tuple(_settled(cell, member, mapping, scope) for cell in member.cells))
+    cells = (_settled(cell, member, mapping, scope) for cell in member.cells)
+    return replace(
+        member, cells=tuple(cell if _is_given(cell, mapping) else replace(cell, creates=()) for cell in cells)
+    )
+
+
+def _is_given(cell: CompiledCell, mapping: Mapping) -> bool:
+    """Whether any other member has a value for this field."""
+    shared = mapping.field(cell.field)
+    return shared is None or len(shared.cells) > 1
 
 
 def _settled(cell: CompiledCell, member: CompiledMember, mapping: Mapping, scope: Bindings[str, Type]) -> CompiledCell:
