@@ -9,12 +9,22 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dovetail.systems.protocol import Target
-from dovetail.testing.conformance import committing, examining, finding, hostile, ordering, passing, reading, writing
+from dovetail.testing.conformance import (
+    capturing,
+    committing,
+    examining,
+    finding,
+    hostile,
+    ordering,
+    passing,
+    reading,
+    writing,
+)
 from dovetail.testing.conformance.bench import Bench
 from dovetail.testing.conformance.hidden import hide
 from dovetail.testing.conformance.promise import PROMISES, Promise
 
-TOPICS = (reading, finding, ordering, writing, hostile, committing, passing, examining)
+TOPICS = (reading, finding, ordering, writing, hostile, committing, passing, examining, capturing)
 """The modules that hold promises."""
 
 

@@ -42,8 +42,8 @@ _SETTINGS = (
     "max_connections=60",
     "shared_buffers=64MB",
     "wal_level=logical",
-    "max_wal_senders=4",
-    "max_replication_slots=4",
+    "max_wal_senders=10",
+    "max_replication_slots=10",
     "max_prepared_transactions=4",
     "unix_socket_directories=",
     "log_min_messages=fatal",
@@ -169,6 +169,15 @@ _EMPTY = """
 DO $$ DECLARE one text; BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid();
+    FOR one IN SELECT pubname FROM pg_publication LOOP
+        EXECUTE format('DROP PUBLICATION %I', one);
+    END LOOP;
+    FOR one IN SELECT slot_name FROM pg_replication_slots WHERE database = current_database() LOOP
+        WHILE EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = one AND active) LOOP
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        PERFORM pg_drop_replication_slot(one);
+    END LOOP;
     FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
         EXECUTE format('DROP SCHEMA %I CASCADE', one);
     END LOOP;

@@ -257,7 +257,8 @@ class Connector:
     def _write(self, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
         contents = self._contents
         write = Write(dataset, self._rows(dataset), drawn=contents.drawn, is_again=is_again)
-        receipt, version = write.apply(change), str(contents.transactions)
+        version = str(contents.transactions)
+        receipt = replace(write.apply(change), transaction=version)
         versions = contents.versions.setdefault(dataset.name, {})
         versions.update(dict.fromkeys(write.touched, version))
         for key in write.gone:

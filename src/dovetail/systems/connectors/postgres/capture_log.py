@@ -67,13 +67,15 @@ class Log:
         self._check(session, reading)
         stream = reading.stream
         stream.pump(rows)
-        if not stream.first(rows)[0]:
-            stream.settle(session, rows)
-        told, more = _visible(session, stream, rows)
+        is_all = False
+        told, more = stream.first(rows)
         if not told:
-            return Noticed({}, {}, None, more)
+            is_all = stream.settle(session, rows)
+            told, more = stream.first(rows)
+        if not told:
+            return Noticed({}, {}, None)
         keys, whole = _gathered(reading, told)
-        return Noticed(keys, whole, lsn_text(told[-1].end), more)
+        return Noticed(keys, whole, lsn_text(told[-1].end), more or not is_all)
 
     def acknowledge(self, session: Session, feed: str, slot: str, cursor: str) -> None:
         """Let the server forget what came up to there."""

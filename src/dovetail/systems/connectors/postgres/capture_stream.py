@@ -105,8 +105,9 @@ class Stream:
         checked(self._connection.wait(generators.fetch_many(self._connection.pgconn)))
         raise psycopg.OperationalError("the server ended the stream")
 
-    def settle(self, session: Session, rows: int) -> None:
-        """Take in, besides what has come already, all that was committed before now; or about so many changes."""
+    def settle(self, session: Session, rows: int) -> bool:
+        """Take in, besides what has come already, all that was committed before now, or about so many changes; whether
+        that is all."""
         mark = ""
         written, kept = (lsn(place) for place in session.rows(_PLACE)[0])
         if written > kept:
@@ -123,7 +124,8 @@ class Stream:
             pause_ms = min(2 * pause_ms, 100.0)
             self.pump(rows)
             if self.decoder.waiting >= rows:
-                return
+                return False
+        return True
 
     def _has_reached(self, goal: int, mark: str) -> bool:
         with self.lock:

@@ -22,6 +22,9 @@ from dovetail.systems.sql.quote import identifier, table
 CHANGES_MAX = 1_000_000
 """Changes that may wait in the queue; beyond, whole tables count as changed."""
 
+HEAD = ("id", "dataset", "reason", "seen", "version")
+"""The queue's columns besides the parts of keys."""
+
 _DIGEST_BYTES = 4
 _UNIQUES = """
 SELECT i.name, i.partial, x.name, x.coll
@@ -29,6 +32,7 @@ FROM pragma_index_list(?1, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x
 WHERE i."unique" = 1 AND x.key = 1 ORDER BY i.seq, x.seqno
 """
 _ROWID_KEY = "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0"
+_WIDTH = "SELECT count(*) FROM pragma_table_info(?1, 'main')"
 _TRIGGERS = "SELECT name, sql FROM main.sqlite_master WHERE type = 'trigger' AND substr(name, 1, length(?1)) = ?1"
 _NOTE = (
     "INSERT INTO {queue} (dataset, reason, {parts}) SELECT {dataset}, r, {values} "
@@ -111,7 +115,9 @@ def _notes(connection: sqlite3.Connection, of: Queue, dataset: Dataset) -> Itera
 
 def _differs(columns: Sequence[str]) -> str:
     """That an update changes one of these columns."""
-    return " OR ".join(f"{was} IS NOT {now}" for was, now in zip(_row("OLD", columns), _row("NEW", columns), strict=True))
+    return " OR ".join(
+        f"{was} IS NOT {now}" for was, now in zip(_row("OLD", columns), _row("NEW", columns), strict=True)
+    )
 
 
 def uniques(connection: sqlite3.Connection, dataset: Dataset) -> tuple[list[Unique], bool]:
@@ -136,13 +142,13 @@ def make_tables(connection: sqlite3.Connection, of: Queue, width: int) -> None:
     """The two tables where they are missing, wide enough for keys of so many parts."""
     name, covered = _place(of.name), _place(of.covered)
     connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {name} (id INTEGER PRIMARY KEY, dataset TEXT, reason TEXT, seen INTEGER)"
+        f"CREATE TABLE IF NOT EXISTS {name} (id INTEGER PRIMARY KEY, dataset TEXT, reason TEXT, seen INTEGER, version TEXT)"
     )
     connection.execute(f"CREATE TABLE IF NOT EXISTS {covered} (dataset TEXT PRIMARY KEY, parts TEXT NOT NULL)")
     index = _sql(identifier(f"{of.name}_whole"))
     only = f"ON {_sql(identifier(of.name))} (dataset) WHERE reason IS NOT NULL"
     connection.execute(f"CREATE INDEX IF NOT EXISTS main.{index} {only}")
-    held = len(connection.execute(f"SELECT * FROM {name} LIMIT 0").description) - len(("id", "dataset", "reason", "seen"))
+    held = connection.execute(_WIDTH, (of.name,)).fetchone()[0] - len(HEAD)
     for at in range(held, width):
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {part(at)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +18,7 @@ from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, V
 from dovetail.systems.connectors.sqlite import phrase
 from dovetail.systems.connectors.sqlite.bind import known
 from dovetail.systems.connectors.sqlite.capture import WAYS, Capture
+from dovetail.systems.connectors.sqlite.capture_queue import own
 from dovetail.systems.connectors.sqlite.describe import describe, shape
 from dovetail.systems.connectors.sqlite.draw import advance, draws, has_sequence, next_rowid
 from dovetail.systems.connectors.sqlite.order import Ordered
@@ -180,8 +181,11 @@ class Connector:
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Holds the file's write lock from its start to its end."""
-        with self._sessions.lend("transaction") as session, session.writing():
-            yield _Transaction(session, self._reader)
+        with self._sessions.lend("transaction") as session, session.writing() as connection:
+            named = own(connection)
+            yield _Transaction(session, self._reader, named.name if named else None)
+            if named is not None:
+                named.sign(connection)
 
     def raise_epoch(self, partition: str) -> int:
         """The next epoch; the write lock makes it wait for the former holder, whose death ends its transaction."""
@@ -259,6 +263,7 @@ class Connector:
 class _Transaction:
     session: Session
     reader: Reader
+    name: str | None
 
     def fence(self, partition: str, epoch: int) -> None:
         with self._call(ledger.FENCE.name) as connection:
@@ -271,7 +276,7 @@ class _Transaction:
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         with self._call(dataset.name):
-            return Writer(self.session, self.reader).apply(dataset, change)
+            return replace(Writer(self.session, self.reader).apply(dataset, change), transaction=self.name)
 
     def record(self, entries: Sequence[LedgerEntry]) -> None:
         rows = [(entry.partition, entry.chunk, entry.run, entry.content) for entry in entries]
