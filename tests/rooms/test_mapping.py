@@ -354,3 +354,65 @@ def test_types_that_do_not_meet():
     assert unify([money, money]).native == "money"
     with pytest.raises(ValueError):
         unify([money, Type(Kind.TEXT)])
+
+
+def test_a_field_that_no_other_member_gives_is_left_to_the_system_in_new_rows():
+    fields = [SharedField("n", cells(left="n", right="n"), AT), SharedField("v", cells(left="v"), AT)]
+    left, right = compiled(fields, dataset(n=WHOLE, v=WHOLE), dataset(n=WHOLE)).members
+    shared, own = left.cells
+    assert (texts(shared.creates), texts(own.writes), own.creates) == ([("n", "n")], [("v", "v")], ())
+    assert texts(right.cells[0].creates) == [("n", "n")]
+
+
+SOFT = {"hidden": Type(Kind.BOOLEAN), "state": WHOLE, "deleted_at": Type(Kind.DATE)}
+
+
+@pytest.mark.parametrize(
+    ("gone", "revive", "expected"),
+    [
+        ("hidden", (), [("hidden", "FALSE")]),
+        ("(hidden)", (), [("hidden", "FALSE")]),
+        ("NOT hidden", (), [("hidden", "TRUE")]),
+        ("deleted_at IS NOT NULL", (), [("deleted_at", "NULL")]),
+        ("NOT (deleted_at IS NULL)", (), [("deleted_at", "NULL")]),
+        ("deleted_at IS NULL", (), []),
+        ("state = 9", (), []),
+        ("hidden AND state = 9", (), []),
+        ("state = 9", (("state", "1"),), [("state", "1")]),
+        ("hidden", (("state", "old_state"),), [("state", "7")]),
+    ],
+)
+def test_how_a_row_comes_back_follows_from_gone_only_where_nothing_else_can_be_meant(gone, revive, expected):
+    one = compiled(
+        [SharedField("n", cells(left="n"), AT)],
+        dataset(n=WHOLE, **SOFT),
+        gone=gone,
+        remove=(("hidden", "TRUE"),),
+        revive=revive,
+        lets=(("old_state", "7"),),
+    ).members[0]
+    assert texts(one.revive) == expected
+    assert texts(one.remove) == [("hidden", "TRUE")]
+    assert {"hidden", *(name for name, _ in expected)} <= set(one.columns)
+
+
+@pytest.mark.parametrize(("remove", "code"), [(("nothing", "1"), "DV-280"), (("state", "'x'"), "DV-281")])
+def test_columns_that_cannot_say_that_a_row_is_deleted(remove, code):
+    (mistake,) = mistakes(
+        [SharedField("n", cells(left="n"), AT)], dataset(n=WHOLE, **SOFT), gone="hidden", remove=(remove,)
+    )
+    assert mistake.code == code
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        (SharedField("v", (), AT), "no member gives"),
+        (SharedField("v", cells(left="v"), AT, ref="other"), "is a reference"),
+        (SharedField("v", cells(left="v"), AT, value="n + 1"), "is computed"),
+    ],
+)
+def test_a_wish_is_about_values_that_members_hold(field, why):
+    with pytest.raises(DeclarationError, match=why) as caught:
+        compiled([SharedField("n", cells(left="n"), AT), field], dataset(n=WHOLE, v=WHOLE), wants="v > 1")
+    assert caught.value.code == "DV-283"

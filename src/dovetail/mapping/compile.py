@@ -44,6 +44,7 @@ def compile_mapping(
     found = dict(_collect(lambda field: _shared_type(field, members), mapping.fields))
     types = {name: given for name, given in found.items() if given}
     _pairs_everywhere(mapping, members)
+    _wishes(mapping, members, types)
     rules_hold(mapping, members)
     return CompiledMapping(mapping, tuple(settled(member, mapping, types) for member in members), types)
 
@@ -60,6 +61,24 @@ def _pairs_everywhere(mapping: Mapping, members: Iterable[CompiledMember]) -> No
                 where=mapping.at,
                 code="DV-218",
                 hint=f"add a cell of {member.name} to that field, or match by other fields",
+            )
+
+
+def _wishes(mapping: Mapping, members: Iterable[CompiledMember], types: Bindings[str, Type]) -> None:
+    """What a member wants is asked of values that members hold."""
+    for member in members:
+        for name in member.wants.names if member.wants is not None else ():
+            field = mapping.field(name)
+            if field is None or name in types:
+                continue
+            why = "is a reference" if field.ref is not None else "no member gives"
+            if field.value is not None:
+                why = "is computed"
+            raise DeclarationError(
+                f"`wants` of {member.name!r} asks for {name!r}, which {why}",
+                where=member.member.at,
+                code="DV-283",
+                hint="ask for a shared field that at least one member has a plain cell of",
             )
 
 

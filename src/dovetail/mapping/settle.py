@@ -32,9 +32,9 @@ def settled(member: CompiledMember, mapping: Mapping, types: Bindings[str, Type]
 
 
 def _is_given(cell: CompiledCell, mapping: Mapping) -> bool:
-    """Whether any other member has a value for this field."""
+    """Whether any other member has a value for this field, where there is one."""
     shared = mapping.field(cell.field)
-    return shared is None or len(shared.cells) > 1
+    return shared is None or len(shared.cells) > 1 or len(mapping.members) == 1
 
 
 def _settled(cell: CompiledCell, member: CompiledMember, mapping: Mapping, scope: Bindings[str, Type]) -> CompiledCell:
