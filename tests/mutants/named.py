@@ -79,7 +79,7 @@ WRITING = [
     Named(
         "the ledger is emptied once the state knows",
         "engine/partition.py",
-        "            self.target.forget(self.name, confirmed)\n",
+        "            self.target.forget(self.name, confirmed - 1)\n",
         "",
         (PROMISES,),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from dovetail.engine.rivals import Alike, Contested, Left, Made, Outcome, Won
 from dovetail.engine.through import holds_through_cell
 from dovetail.engine.united import unite
 from dovetail.identity.pair import ABSENT
-from dovetail.merge.judge import settle
+from dovetail.merge.judge import KEEP, settle
 from dovetail.merge.reason import Reason
 from dovetail.model.mapping import Rule
 from dovetail.model.type import Kind
@@ -34,6 +34,10 @@ def settle_contests(decision: Decision, contested: dict[str, Places], around: Su
         shared = decision.survey.mapping.mapping.field(name)
         assert shared is not None
         still = places[~held[places]]
+        doubted = decision.doubted.get(name)
+        if doubted is not None and doubted[still].any():
+            _carry_out(Contested(decision, shared, still[doubted[still]], around), _unbelieved)
+            still = still[~doubted[still]]
         if len(still):
             _carry_out(Contested(decision, shared, still, around))
         if shared.adds_up and shared.floor is not None:
@@ -51,11 +55,11 @@ def _leave(decision: Decision, name: str, place: int) -> None:
         decision.origins[name][place] = int(decision.active[:, place].argmax())
 
 
-def _carry_out(contested: Contested) -> None:
-    """Note what comes of each contested row."""
+def _carry_out(contested: Contested, rule: Callable[[Contested], Iterator[tuple[int, Outcome]]] | None = None) -> None:
+    """Note what comes of each contested row, by the declared rule or by another one."""
     decision, name = contested.decision, contested.shared.name
     made: dict[Reason, dict[int, object]] = defaultdict(dict)
-    for at, found in _outcomes(contested):
+    for at, found in (rule or _outcomes)(contested):
         place, outcome = int(contested.places[at]), found
         if isinstance(outcome, Made):
             outcome = _held_already(contested, at, outcome)
@@ -64,6 +68,7 @@ def _carry_out(contested: Contested) -> None:
                 decision.sources[name][place] = decision.origins[name][place] = side
                 decision.rules[name][place] = reason
             case Alike(side):
+                decision.sources[name][place] = KEEP
                 decision.origins[name][place] = side
                 decision.rules[name][place] = Reason.SAME_CHANGE
             case Made(value, reason):
@@ -74,16 +79,25 @@ def _carry_out(contested: Contested) -> None:
         decision.settle(name, values, reason)
 
 
+def _unbelieved(contested: Contested) -> Iterator[tuple[int, Outcome]]:
+    """What comes of rows that are doubted: where all hold the same they agree, all others are left to a person."""
+    agreeing = dict(_agreeing(contested))
+    words = "the members hold different values, and one of them or the state was put back from a backup"
+    for at in range(len(contested)):
+        outcome = agreeing.get(at)
+        yield at, outcome if isinstance(outcome, Alike) else Left(words, "DV-485")
+
+
 def _outcomes(contested: Contested) -> Iterator[tuple[int, Outcome]]:
     rule = contested.shared.policy.rule if contested.shared.policy is not None else Rule.ASK
     if rule is Rule.DELTA:
         yield from add_up(contested)
         return
     agreeing = dict(_agreeing(contested))
-    owed = contested.decision.rules[contested.shared.name][contested.places] == Reason.OWED
+    reasons = contested.decision.rules[contested.shared.name][contested.places]
     for at, outcome in agreeing.items():
-        yield at, Won(outcome.side, Reason.OWED) if owed[at] else outcome
-    rows = [at for at in range(len(contested)) if at not in agreeing and not owed[at]]
+        yield at, Won(outcome.side, Reason.OWED) if reasons[at] == Reason.OWED else outcome
+    rows = [at for at in range(len(contested)) if at not in agreeing and reasons[at] == Reason.NOTHING]
     if contested.shared.name in contested.survey.referred and rule is not Rule.NEWEST:
         rule = Rule.ASK
     match rule:

@@ -16,6 +16,7 @@ from dovetail.engine.fate import settle_fates
 from dovetail.engine.links import Links
 from dovetail.engine.marks import compare, mark
 from dovetail.engine.put import Places
+from dovetail.engine.standing import doubt_fields, doubt_rows
 from dovetail.engine.survey import Survey
 from dovetail.engine.work import find_updates, try_creates, work_at
 from dovetail.expression.invert import Reversibility
@@ -49,6 +50,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     if rejoin(decision, around, contested):
         contested = _judge_fields(decision, around.seed)
     decreed = apply_decrees(decision, around, contested)
+    doubt_fields(decision, around, contested)
     settle_contests(decision, contested, around)
     fates = settle_fates(decision, around, decreed)
     to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
@@ -58,6 +60,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
         work = work_at(decision, side, fates, around)
         if work is not None:
             decision.work.append(work)
+    doubt_rows(decision, around)
     _hold_dependants(decision, around.links)
     return decision
 
@@ -106,18 +109,19 @@ def _judge_fields(decision: Decision, seed: int) -> dict[str, Places]:
         decision.rules[shared.name] = verdict.reason
         if verdict.rivals is not None:
             decision.rivals[shared.name] = verdict.rivals
-        contested[shared.name] = np.flatnonzero((winner == CONTESTED) | _unsure(verdict))
+        contested[shared.name] = np.flatnonzero((winner == CONTESTED) | _unsure(rule, verdict, knows))
         winner[winner == CONTESTED] = KEEP
         decision.sources[shared.name] = winner
         decision.origins[shared.name] = np.where(winner >= 0, winner, verdict.source)
     return contested
 
 
-def _unsure(verdict: Verdict) -> Flags:
-    """The rows in which a value is owed that its holders hold in different ways."""
-    if verdict.rivals is None:
+def _unsure(rule: FieldRule, verdict: Verdict, knows: Flags) -> Flags:
+    """The rows in which members may hold the same in different ways, because some cells say less than others: of a
+    value that is owed, and of edits among which one is preferred."""
+    if verdict.rivals is None or len(rule.fine) == int(knows.sum()):
         return np.zeros(len(verdict.reason), dtype=np.bool_)
-    unsure: Flags = (verdict.reason == Reason.OWED) & verdict.rivals.any(axis=0)
+    unsure: Flags = np.isin(verdict.reason, [Reason.OWED, Reason.PREFER]) & verdict.rivals.any(axis=0)
     return unsure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Bindings
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -111,6 +112,7 @@ class Decision:
     rules: dict[str, npt.NDArray[np.int8]] = field(default_factory=dict)
     rivals: dict[str, Flags] = field(default_factory=dict)
     words: dict[tuple[str, int], str] = field(default_factory=dict)
+    doubted: dict[str, Flags] = field(default_factory=dict)
     waiting: set[int] = field(default_factory=set)
     contests: list[Contest] = field(default_factory=list)
     decreed: list[Decreed] = field(default_factory=list)
@@ -187,16 +189,22 @@ class Decision:
         return flags
 
 
+def nobody(_name: str) -> bool:
+    """Whether a mapping is doubted, where none is."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What deciding needs besides the rows: links, all compiled mappings, the seed of fingerprints, what was decided
-    before, and the clocks of systems."""
+    before, the clocks of systems, and which mappings are doubted since something was put back from a backup."""
 
     links: Links
     mappings: Bindings[str, CompiledMapping]
     seed: int
     decided: dict[str, Decision] = field(default_factory=dict)
     clocks: ClockOf = ours
+    doubted: Callable[[str], bool] = nobody
 
     def lookup(self, mapping: str, name: str) -> pa.Array:
         """All values of a shared field of a mapping that was decided before; raises `KeyError`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -61,6 +62,27 @@ class Bulk:
     def content(self) -> bytes:
         """The claim as bytes."""
         return zlib.compress(json.dumps(asdict(self)).encode(), 1)
+
+
+_HEAD = struct.Struct(">BQ")
+_STAMP = 1
+"""The first byte of what `stamped` makes."""
+
+
+def stamped(known: int, content: bytes) -> bytes:
+    """The content of a ledger entry: the last chunk that the state knew when it was written, and the claim."""
+    return _HEAD.pack(_STAMP, known) + content
+
+
+def unstamped(content: bytes) -> tuple[int, bytes]:
+    """What `stamped` was given; an entry of an older version knows nothing.
+
+    >>> unstamped(stamped(7, b"claim")), unstamped(b"x")
+    ((7, b'claim'), (0, b'x'))
+    """
+    if content[:1] != bytes([_STAMP]):
+        return 0, content
+    return int(_HEAD.unpack_from(content)[1]), content[_HEAD.size :]
 
 
 def read_claim(content: bytes) -> Claim | Bulk:

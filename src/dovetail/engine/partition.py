@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from dovetail.engine.ledger import Bulk, Claim, confirm, read_claim
+from dovetail.engine.ledger import Bulk, Claim, confirm, read_claim, stamped, unstamped
 from dovetail.errors import Fenced, Refused
 from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset
@@ -30,10 +30,19 @@ class Stream:
 
 
 class Partition:
-    """The writes of one mapping into one target. `name` is unique in the target and in the state."""
+    """The writes of one mapping into one target. `name` is unique in the target and in the state.
 
-    def __init__(self, name: str, target: Target, store: Store) -> None:
+    The last entry of the ledger always stays, and each says how far the state was: so it is seen when either of the two
+    was put back from a backup. `doubt` is told of that, in words."""
+
+    def __init__(
+        self, name: str, target: Target, store: Store, *, doubt: Callable[[str], None] = lambda _words: None
+    ) -> None:
         self.name = name
+        self._doubt = doubt
+        self._known = 0
+        self.is_behind = False
+        """Whether more was agreed on since the last chunk, so that the target does not tell how far we are."""
         self.target = target
         self._store = store
         self._epoch = 0
@@ -112,6 +121,7 @@ class Partition:
         failpoint(Point.LEDGER_BEFORE)
         entries = sorted(self.target.ledger(self.name), key=lambda entry: entry.chunk)
         failpoint(Point.LEDGER_AFTER)
+        words = self._put_back(entries)
         recovered = sum(self._recover(entry) for entry in entries)
         self._chunk = max([self._chunk, *(entry.chunk for entry in entries)])
         failpoint(Point.CLOSE_BEFORE)
@@ -123,14 +133,46 @@ class Partition:
             for chunk in store.segments.pending(self.name):
                 store.segments.drop(self.name, chunk)
             store.sequence.set(self.name, self._chunk)
+            store.sequence.reset(f"{self.name} epoch", self._epoch)
+            if words:
+                self._doubt(words)
+        self._known = self._chunk
         failpoint(Point.CLOSE_AFTER)
+        if words:
+            self.beat()
         if entries:
-            self.target.forget(self.name, entries[-1].chunk)
+            self.target.forget(self.name, entries[-1].chunk - 1)
         return recovered
+
+    def _put_back(self, entries: Sequence[LedgerEntry]) -> str:
+        """Whether the target or the state is behind what it once was, in words; empty where neither is."""
+        known = self._store.sequence.get(self.name)
+        _, system, mapping = [*self.name.split("/"), "", ""][:3]
+        last = entries[-1].chunk if entries else 0
+        if last < known or self._epoch <= self._store.sequence.get(f"{self.name} epoch"):
+            return f"{system} does not hold what was last written there for {mapping}: it was put back from a backup"
+        ours = self._store.meta.installation
+        for entry in entries:
+            told, content = unstamped(entry.content)
+            is_ours = read_claim(content).installation == ours
+            if (is_ours and told > known) or (not is_ours and 0 < known < entry.chunk):
+                return f"the state does not know what was last written to {system} for {mapping}: it was put back"
+        return ""
+
+    def beat(self) -> None:
+        """Let the target hold how far we are, where nothing else is to be written to it."""
+        if not isinstance(self.target, SupportsTransaction):
+            return
+        chunk, claim = self.next_chunk(), Claim(self._store.meta.installation, "", "", (), {}, ())
+        with self.target.transaction() as transaction:
+            transaction.fence(self.name, self._epoch)
+            transaction.record([LedgerEntry(self.name, chunk, "", stamped(self._known, claim.content()))])
+        self.is_behind = False
+        self.confirm(chunk, claim)
 
     def _recover(self, entry: LedgerEntry) -> bool:
         """Bring one chunk into the state, unless the state already has it or it belongs to another state."""
-        claim = read_claim(entry.content)
+        claim = read_claim(unstamped(entry.content)[1])
         if entry.chunk <= self._chunk or claim.installation != self._store.meta.installation:
             return False
         failpoint(Point.CHUNK_BEFORE)
@@ -177,8 +219,10 @@ class Partition:
             failpoint(Point.FENCE_AFTER)
             receipt = transaction.apply(dataset, change)
             failpoint(Point.APPLY_AFTER)
-            transaction.record([LedgerEntry(self.name, chunk, run, account(receipt))])
+            content = stamped(self._known, account(receipt))
+            transaction.record([LedgerEntry(self.name, chunk, run, content)])
             failpoint(Point.LEDGER_WRITTEN)
+        self.is_behind = False
         failpoint(Point.COMMITTED)
         return receipt
 
@@ -199,7 +243,7 @@ class Partition:
                 raise Refused(f"{stream.rows} rows were given, {taken} were taken", where=dataset.name)
             version = transaction.version(dataset, stream.first)
             failpoint(Point.APPLY_AFTER)
-            transaction.record([LedgerEntry(self.name, chunk, run, account(version))])
+            transaction.record([LedgerEntry(self.name, chunk, run, stamped(self._known, account(version)))])
             failpoint(Point.LEDGER_WRITTEN)
         failpoint(Point.COMMITTED)
         return version
@@ -215,7 +259,7 @@ class Partition:
             store.intents.done(self.name, chunk)
             if note is not None:
                 note()
-        self._confirmed = chunk
+        self._confirmed = self._known = chunk
         failpoint(Point.CONFIRM_AFTER)
 
     def _confirm(self, chunk: int, claim: Claim | Bulk) -> None:
@@ -228,10 +272,10 @@ class Partition:
             confirm(self._store, claim)
 
     def tidy(self, at_least: int = 1) -> None:
-        """Remove the ledger's entries up to the last chunk that the state knows, once there are so many."""
+        """Remove the ledger's entries before the last chunk that the state knows, once there are so many."""
         confirmed = self._confirmed
         if isinstance(self.target, SupportsTransaction) and confirmed >= self._forgotten + at_least:
             failpoint(Point.FORGET_BEFORE)
-            self.target.forget(self.name, confirmed)
+            self.target.forget(self.name, confirmed - 1)
             self._forgotten = confirmed
             failpoint(Point.FORGET_AFTER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from dovetail.engine.again import Again, Watched, keep_seen, keep_watched, look_again, watch
 from dovetail.engine.agreed import Agreed
@@ -24,6 +25,7 @@ from dovetail.engine.pour import Channel, channel
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.quiet import keep_quiet
 from dovetail.engine.rows import MemberRows, read_member
+from dovetail.engine.standing import Standing
 from dovetail.engine.survey import Survey, follow_references, take_survey
 from dovetail.engine.unmoved import NOTHING_NOTED, Moved, moved
 from dovetail.engine.workspace import Workspace
@@ -82,6 +84,7 @@ class Reconcile:
         picked = [[self.mappings[mapping.name] for mapping in group if mapping.name in chosen] for group in groups]
         self.groups = [group for group in picked if group]
         self.partitions: dict[tuple[str, str], Partition] = {}
+        self.standing = Standing(workspace.store)
         self.streams: dict[str, Loadable] = {}
         self.moved: dict[str, Moved] = {}
         self.again: dict[str, Again] = {}
@@ -103,7 +106,7 @@ class Reconcile:
         told = {mapping.name: self._moved(mapping, group) for group in self.groups for mapping in group}
         looked_up = {name for group in self.groups for mapping in group for name in looked_up_by(mapping)}
         self.moved = {name: found for name, found in told.items() if isinstance(found, Moved) and name not in looked_up}
-        known = self.moved.keys()
+        known = self.moved.keys() | {name for name in self.order if self.standing.doubts(name)}
         self.streams, reasons = streams(self.workspace, self.groups, known, durable=self.durable)
         for name in self.order:
             found = told[name]
@@ -126,6 +129,8 @@ class Reconcile:
 
     def _moved(self, mapping: CompiledMapping, group: Sequence[CompiledMapping]) -> Moved | str:
         store = self.workspace.store
+        if self.standing.doubts(mapping.name):
+            return "something was put back from a backup"
         if self.for_sync and store.base.count(mapping.name) < store.crossref.count(mapping.name):
             return "not all of its agreed values are kept yet"
         return moved(mapping, group, self.workspace)
@@ -140,7 +145,8 @@ class Reconcile:
         members = {name: [member.name for member in one.members] for name, one in self.mappings.items()}
         asked = self.streams.keys() | self.moved.keys()
         links = Links(self.workspace.store, members, durable=self.durable, asked=asked)
-        around = Surroundings(links, self.mappings, self.workspace.store.meta.seed, clocks=self.clocks.of)
+        seed, doubted = self.workspace.store.meta.seed, self.standing.doubts
+        around = Surroundings(links, self.mappings, seed, clocks=self.clocks.of, doubted=doubted)
         decisions: list[Decision] = []
         for group in self.groups:
             name = group[0].name
@@ -191,7 +197,10 @@ class Reconcile:
                 if not isinstance(target, Target) or not _may_be_written(mapping, member):
                     continue
                 partition = Partition(
-                    f"{self.workspace.project.name}/{member.member.system}/{name}", target, self.workspace.store
+                    f"{self.workspace.project.name}/{member.member.system}/{name}",
+                    target,
+                    self.workspace.store,
+                    doubt=partial(self.standing.doubt, name, member.name),
                 )
                 recovered += persist(partition.open, self.progress)
                 self.partitions[name, member.name] = partition
@@ -246,6 +255,10 @@ class Reconcile:
         for work, partition in self._places_of(decision):
             writer.remove(work, partition)
         self._settle_quiet(decision)
+        if self.durable and decision.beyond is None:
+            self.standing.reconsider(decision)
+        if self.for_sync:
+            self._beat(decision.survey.mapping.name)
         if not self.durable:
             return
         with self.workspace.store.transaction():
@@ -269,6 +282,12 @@ class Reconcile:
             keep_watched(self.watched[name], decision, written, self.workspace)
         else:
             self.workspace.store.digests.forget(name)
+
+    def _beat(self, name: str) -> None:
+        """Let every target of the mapping hold how far we are: all of its rows were agreed on."""
+        for (mapping, _), partition in self.partitions.items():
+            if mapping == name:
+                persist(partition.beat, self.progress)
 
     def _hold(self, name: str) -> None:
         """Raise `Fenced` when another worker has taken a partition of the mapping over."""

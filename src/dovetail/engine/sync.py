@@ -37,6 +37,8 @@ TIDIED = 32
 """Chunks after which a target's ledger is tidied; entries that the state knows are passed over."""
 ROUND_S = 5.0
 """Seconds after which all feeds are read, whether or not they woke us."""
+BEAT_S = 60.0
+"""Seconds in which something may be agreed on without a target's ledger knowing that time went by."""
 PATIENCE_S = 2.0
 """Seconds in which a failed piece of work is tried again before its mapping waits, and the others go on."""
 
@@ -64,6 +66,7 @@ class Sync:
         self._renew()
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
+        self._behind: dict[str, float] = {}
         self._watchers: Watchers | None = None
         self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
         self._woken: set[str] = set()
@@ -150,6 +153,7 @@ class Sync:
             summary = carry_out(reconcile, "sync", allowed=self.allowed)
         finally:
             self._stale |= set(names)
+            self.reconcile.standing.refresh()
         queue = self.workspace.store.queue
         for name in names:
             queue.move(Cursor(f"joined {name}", self._declared))
@@ -271,7 +275,10 @@ class Sync:
     def _surroundings(self) -> Surroundings:
         store = self.workspace.store
         links = Links(store, self._members, durable=True, asked=self._members.keys())
-        return Surroundings(links, self.reconcile.mappings, self._seed, clocks=self.reconcile.clocks.of)
+        doubted = self.reconcile.standing.doubts
+        return Surroundings(
+            links, self.reconcile.mappings, self._seed, clocks=self.reconcile.clocks.of, doubted=doubted
+        )
 
     def _begin(
         self, turn: Turn, name: str, around: Surroundings, begun: list[tuple[Taken, Deal]], *, limit: int
@@ -310,6 +317,7 @@ class Sync:
         store, name = self.workspace.store, deal.name
         try:
             deal.remove()
+            self._beat(name)
             with store.transaction():
                 deal.settle()
                 self._inbox.done(taken, deal.again())
@@ -336,6 +344,17 @@ class Sync:
         for member in self._members[name]:
             store.queue.push(name, member, store.rejects.keys(name, member))
 
+    def _beat(self, name: str, *, at_once: bool = False) -> None:
+        """Let the targets of a mapping hold how far we are, to whom nothing was written for a while."""
+        now = self.workspace.clock().timestamp()
+        for (mapping, _), partition in self.reconcile.partitions.items():
+            if mapping != name or (at_once and not partition.is_behind):
+                continue
+            if not partition.is_behind:
+                partition.is_behind, self._behind[partition.name] = True, now
+            elif at_once or not 0 <= now - self._behind[partition.name] < BEAT_S:
+                partition.beat()
+
     def _failed(self, turn: Turn, name: str, taken: Taken | None, error: DovetailError) -> None:
         """Let a mapping wait. What became of its last write is found out when its partitions are taken over again."""
         self._stale.add(name)
@@ -356,6 +375,9 @@ class Sync:
 
     def close(self) -> None:
         """End the run; what waits still waits in the state or at the feeds."""
+        for name in self.order:
+            with suppress(DovetailError):
+                self._beat(name, at_once=True)
         for partition in self.reconcile.partitions.values():
             with suppress(DovetailError):
                 partition.tidy()

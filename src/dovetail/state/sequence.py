@@ -9,6 +9,8 @@ from dovetail.state.faults import misused
 _GET = "SELECT chunk FROM sequence WHERE part = ?"
 _SET = """INSERT INTO sequence (part, chunk) VALUES (?, ?)
 ON CONFLICT (part) DO UPDATE SET chunk = excluded.chunk WHERE excluded.chunk >= sequence.chunk"""
+_RESET = """INSERT INTO sequence (part, chunk) VALUES (?, ?)
+ON CONFLICT (part) DO UPDATE SET chunk = excluded.chunk"""
 _NEXT = """INSERT INTO sequence (part, chunk) VALUES (?, 1)
 ON CONFLICT (part) DO UPDATE SET chunk = sequence.chunk + 1 RETURNING chunk"""
 _LOCKED = "SELECT chunk FROM sequence WHERE part = ? FOR UPDATE"
@@ -32,6 +34,10 @@ class Sequence:
         if not self._database.run(_SET, partition, chunk):
             raise misused(self._database.place, f"the sequence of {partition} cannot go back to {chunk}")
         failpoint(Point.SEQUENCE_AFTER)
+
+    def reset(self, name: str, number: int) -> None:
+        """Take that number for the last one, also where it is lower."""
+        self._database.run(_RESET, name, number)
 
     def advance(self, name: str) -> int:
         """The next number of that name; nobody else is given the same."""

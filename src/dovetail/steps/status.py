@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dovetail.engine.standing import Standing
 from dovetail.engine.workspace import Workspace
+from dovetail.errors import UnknownName
 
 
 def status(workspace: Workspace) -> dict[str, object]:
@@ -36,3 +40,16 @@ def status(workspace: Workspace) -> dict[str, object]:
             for run in store.runs.last(10)
         ],
     }
+
+
+def trust(workspace: Workspace, names: Sequence[str]) -> None:
+    """Let the declared rules decide again about mappings that are doubted since something was put back from a backup; a
+    running sync, or the next one, looks at all of their rows."""
+    store = workspace.store
+    for name in names:
+        mapping = workspace.project.mapping(name)
+        if mapping is None:
+            known = ", ".join(one.name for one in workspace.project.mappings)
+            raise UnknownName(f"no mapping is named {name!r}", hint=f"declared mappings: {known}")
+        Standing(store).trust(name)
+        store.queue.mark_all(name, mapping.members[0].name, "it is believed again")
