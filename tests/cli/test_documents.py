@@ -132,6 +132,7 @@ OTHERS = {
     "rejects": ("rejects",),
     "status": ("status",),
     "analyze": ("analyze",),
+    "capture": ("capture",),
 }
 
 
@@ -150,6 +151,10 @@ def test_a_reject_is_shown_with_its_value(project, run):
     assert breaches(SHAPES["rejects"], document) == []
     assert document["rejects"][0]["key"] == "13"
     assert "value" not in run("rejects", "--json").document["rejects"][0]
+
+
+def test_what_notes_changes_is_as_documented(project, run):
+    assert breaches(SHAPES["capture"], run("capture", "--make", "--json").document) == []
 
 
 def test_what_init_writes(project, run):

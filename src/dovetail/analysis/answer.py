@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from dovetail.analysis.dependency import Dependency
 from dovetail.model.catalog import Catalog
+from dovetail.model.change import Visibility
 from dovetail.model.profile import FieldProfile, Profile
 
 
 @dataclass(frozen=True, slots=True)
 class SystemAnalysis:
-    """What one system holds. `notes` say what could not be measured, and why."""
+    """What one system holds, and how its changes can be seen. `notes` say what could not be measured, and why."""
 
     name: str
     connector: str
@@ -21,6 +22,11 @@ class SystemAnalysis:
     abilities: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    visibility: tuple[Visibility, ...] = ()
+
+    def seen(self, dataset: str) -> Visibility | None:
+        """How changes of that dataset can be seen, or `None` where that was not asked."""
+        return next((one for one in self.visibility if one.dataset == dataset), None)
 
     def profile(self, dataset: str) -> Profile | None:
         """The profile of that dataset, or `None`."""

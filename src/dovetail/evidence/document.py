@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dovetail.analysis.answer import Analysis, SystemAnalysis
 from dovetail.model.catalog import Dataset
+from dovetail.model.change import Visibility
 from dovetail.model.profile import FieldProfile, Profile
 
 
@@ -39,7 +40,8 @@ def _system(system: SystemAnalysis) -> dict[str, object]:
         "order": list(system.dependency.order),
         "cycles": [list(cycle) for cycle in system.dependency.cycles],
         "datasets": {
-            dataset.name: _dataset(dataset, system.profile(dataset.name)) for dataset in system.catalog.datasets
+            dataset.name: _dataset(dataset, system.profile(dataset.name)) | _seen(system.seen(dataset.name))
+            for dataset in system.catalog.datasets
         },
     }
 
@@ -60,6 +62,12 @@ def _dataset(dataset: Dataset, profile: Profile | None) -> dict[str, object]:
             for field in dataset.fields
         },
     }
+
+
+def _seen(seen: Visibility | None) -> dict[str, object]:
+    if seen is None:
+        return {}
+    return {"changes": {"way": seen.way, "missed": seen.missed, "cost": seen.cost, "reason": seen.reason}}
 
 
 def _facts(field: FieldProfile | None) -> dict[str, object]:

@@ -38,7 +38,7 @@ def _dataset(system: SystemAnalysis, dataset: Dataset, largest: int) -> str:
         f'<details class=dataset id="{anchor(system.name, dataset.name)}" data-words="{escape(words)}"><summary>'
         f"<span><b>{escape(dataset.name)}</b>{kind}{mark}</span><span class=size>{rows}<span>{size}</span></span>"
         f"<span class=soft>{len(dataset.fields)}</span><span class=soft>{_ties(dataset)}</span></summary>"
-        f"<div class=inside>{_told(dataset, profile)}{_fields(system, dataset, profile)}</div></details>"
+        f"<div class=inside>{_told(dataset, profile)}{_seen(system, dataset)}{_fields(system, dataset, profile)}</div></details>"
     )
 
 
@@ -58,6 +58,17 @@ def _told(dataset: Dataset, profile: Profile | None) -> str:
     if dataset.uniques:
         words.append("Unique: " + "; ".join(escape(", ".join(unique)) for unique in dataset.uniques) + ".")
     return "".join(f"<p>{text}</p>" for text in words)
+
+
+def _seen(system: SystemAnalysis, dataset: Dataset) -> str:
+    """How changes of its rows can be seen, what would be missed, and at what cost."""
+    seen = system.seen(dataset.name)
+    if seen is None:
+        return ""
+    parts = [f"Changes can be seen by <b>{escape(seen.way)}</b>."]
+    for words, told in (("Not seen", seen.missed), ("Cost", seen.cost), ("Why not better", seen.reason)):
+        parts += [f"{words}: {escape(told)}."] if told else []
+    return f"<p>{' '.join(parts)}</p>"
 
 
 def _fields(system: SystemAnalysis, dataset: Dataset, profile: Profile | None) -> str:

@@ -41,6 +41,7 @@ def _system(system: SystemAnalysis) -> RenderableType:
     table.add_column("key", overflow="fold")
     table.add_column("refers to", overflow="fold")
     table.add_column("personal", justify="right", overflow="fold")
+    table.add_column("changes seen by", overflow="fold")
     for dataset in system.catalog.datasets:
         profile = system.profile(dataset.name)
         personal = sum(1 for field in profile.fields if field.sensitive) if profile else 0
@@ -53,8 +54,14 @@ def _system(system: SystemAnalysis) -> RenderableType:
             escape(", ".join(dataset.key)) or "none",
             escape(", ".join(shown)),
             str(personal or ""),
+            _seen(system, dataset.name),
         )
     return table
+
+
+def _seen(system: SystemAnalysis, dataset: str) -> str:
+    seen = system.seen(dataset)
+    return seen.way if seen is not None else ""
 
 
 def _personal(analysis: Analysis) -> Iterator[RenderableType]:

@@ -7,9 +7,12 @@ from time import perf_counter
 
 from dovetail.analysis.answer import Analysis, SystemAnalysis
 from dovetail.analysis.dependency import dependency
+from dovetail.analysis.seeing import verdicts
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import SystemFault
+from dovetail.model.catalog import Catalog
+from dovetail.model.change import Visibility
 from dovetail.model.profile import Profile
 from dovetail.steps.measure import SAMPLE_ROWS, measure
 from dovetail.steps.overlap import links, overlaps
@@ -57,6 +60,7 @@ def _system(workspace: Workspace, name: str, sample_rows: int, progress: Progres
             except SystemFault as fault:
                 notes.append(f"{dataset.name}: not measured; {fault.message} ({fault.code})")
             advance(1)
+    visibility = _visibility(connector, catalog, profiles, notes)
     return SystemAnalysis(
         name=name,
         connector=declared.connector if declared else "",
@@ -66,6 +70,25 @@ def _system(workspace: Workspace, name: str, sample_rows: int, progress: Progres
         abilities=abilities(connector),
         notes=tuple(notes),
         seconds=perf_counter() - started,
+        visibility=visibility,
+    )
+
+
+def _visibility(
+    connector: Source, catalog: Catalog, profiles: Sequence[Profile], notes: list[str]
+) -> tuple[Visibility, ...]:
+    """How changes of each dataset can be seen."""
+    noted: dict[str, Visibility] = {}
+    if isinstance(connector, protocol.SupportsCapture):
+        try:
+            noted = {one.dataset: one for one in connector.visibility(catalog.datasets)}
+        except SystemFault as fault:
+            notes.append(f"it could not be asked how changes can be seen; {fault.message} ({fault.code})")
+    return verdicts(
+        catalog.datasets,
+        noted,
+        {profile.dataset: profile for profile in profiles},
+        has_digests=isinstance(connector, protocol.SupportsDigest),
     )
 
 
