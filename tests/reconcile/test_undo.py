@@ -93,6 +93,22 @@ def test_the_value_that_lost_is_put_back(lab):
     assert writes(made.migrate()) == 0
 
 
+def test_what_a_system_makes_of_a_value_is_no_edit(lab):
+    made = project(lab, name="policy: {prefer: left}")
+    both(made, ("Ada", "1"), ("Ada", "1"))
+    made.sql(
+        "right",
+        "CREATE TRIGGER loud AFTER UPDATE OF label ON contact WHEN NEW.label <> upper(NEW.label) "
+        "BEGIN UPDATE contact SET label = upper(NEW.label) WHERE no = NEW.no; END",
+    )
+    made.migrate()
+    made.sql("left", "UPDATE person SET name = 'Eda' WHERE id = 1")
+    run = made.migrate().run
+    assert state_of(made) == [("Eda", "1"), ("EDA", "1")]
+    assert left_alone(take_back(made, run)) == []
+    assert state_of(made)[0] == ("Ada", "1")
+
+
 def things(lab, deletes="deletes: {left: propagate, right: propagate}"):
     made = lab(
         {"left": LEFT, "right": RIGHT},

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from dovetail.engine.arrays import taken
 from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Turn, Work
-from dovetail.engine.journaling import journal
+from dovetail.engine.journaling import journal, journal_rewritten
 from dovetail.engine.ledger import Bulk, Claim
 from dovetail.engine.onlooker import Onlooker, written
 from dovetail.engine.partition import Partition
@@ -163,7 +163,9 @@ class Delivery:
         self.partition.confirm(sent.number, sent.claim, note=lambda: self._noted(note))
 
     def _noted(self, note: Callable[[], None] | None) -> None:
-        """Tell whoever looks on what was written."""
+        """Keep what the target made of the values, and tell whoever looks on what was written."""
+        desk = self.desk
+        journal_rewritten(desk.store, desk.run, self.decision, work=self.work, chunk=self.chunk, receipt=self.receipt)
         if self.desk.onlookers:
             places = written(self.chunk, self.receipt)
             for onlooker in self.desk.onlookers:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from dovetail.engine.arrays import rows_of, taken
+from dovetail.engine.arrays import differs, rows_of, taken
 from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.put import Places
 from dovetail.engine.ruled import rule_text
 from dovetail.merge.reason import CHOSEN
-from dovetail.model.change import Verb
+from dovetail.model.change import Receipt, Verb
 from dovetail.state import lossless
 from dovetail.state.columnar import Changes
 from dovetail.state.journal import Chunked, Created, JournalEntry
@@ -18,6 +18,9 @@ from dovetail.state.store import Store
 
 COLUMNS_MIN = 500
 """Changes of one chunk from which they are journaled column by column."""
+
+REWRITTEN = "what the system made of it"
+"""Why a value stands that nobody sent."""
 
 _SIDES_MAX = 256
 
@@ -46,14 +49,56 @@ def journal(store: Store, run: str, decision: Decision, *, work: Work, chunk: Ch
             store.journal.remember_keys(name, standing.member.name, links, carried=carried)
 
 
+def journal_rewritten(
+    store: Store, run: str, decision: Decision, *, work: Work, chunk: Chunk, receipt: Receipt
+) -> None:
+    """Keep what a system made of the values that it was sent, where it made something else of them."""
+    held = receipt.held
+    if held is None or (chunk.verb is Verb.CREATE and len(chunk.places) > VALUES_MAX):
+        return
+    failed = {reject.position for reject in receipt.rejects} | set(receipt.missed)
+    names = [name for name in held.schema.names if name in chunk.rows.schema.names]
+    changed = {name: differs(chunk.rows.column(name), held.column(name)) for name in names}
+    places = [
+        at for at in range(len(chunk.places)) if at not in failed and any(flags[at] for flags in changed.values())
+    ]
+    if not places:
+        return
+    survey = decision.survey
+    some = pa.array(places)
+    before, after = rows_of(chunk.rows.take(some)), rows_of(held.take(some))
+    keys = _keys(decision, work, chunk)
+    entries = []
+    for at, place in enumerate(places):
+        columns = [name for name in names if changed[name][place]]
+        entries.append(
+            JournalEntry(
+                row=int(survey.numbers[chunk.places[place]]),
+                member=survey.sides[work.side].member.name,
+                verb=Verb.UPDATE,
+                key=keys[place] or "",
+                before={name: before[at][name] for name in columns},
+                after={name: after[at][name] for name in columns},
+                rules={"": REWRITTEN},
+            )
+        )
+    store.journal.append(run, survey.mapping.name, entries)
+
+
+def _keys(decision: Decision, work: Work, chunk: Chunk) -> list[str | None]:
+    """The key of each row, null where the system is to draw it."""
+    if chunk.verb is not Verb.CREATE:
+        found: list[str | None] = taken(
+            decision.survey.sides[work.side].keys, decision.survey.index[work.side, chunk.places]
+        ).to_pylist()
+        return found
+    return chunk.keys.to_pylist() if chunk.keys is not None else [None] * len(chunk.places)
+
+
 def _entries(decision: Decision, work: Work, chunk: Chunk, number: int) -> list[JournalEntry]:
     survey = decision.survey
     member = survey.sides[work.side].member.name
-    keys: list[str | None]
-    if chunk.verb is Verb.CREATE:
-        keys = chunk.keys.to_pylist() if chunk.keys is not None else [None] * len(chunk.places)
-    else:
-        keys = taken(survey.sides[work.side].keys, survey.index[work.side, chunk.places]).to_pylist()
+    keys = _keys(decision, work, chunk)
     nothing: list[None] = [None] * len(keys)
     before = rows_of(chunk.expected) if chunk.expected is not None else nothing
     after = nothing if chunk.verb is Verb.DELETE else rows_of(chunk.rows)

@@ -171,13 +171,10 @@ class _Weighing:
         """Whether the columns still hold what the run gave them."""
         return all(same(self._value(side, "own", name, row), past.after[name]) for name in columns)
 
-    def _is_last(self, row: int, member: str, columns: Sequence[str]) -> bool:
-        """Whether the run was the last to write these columns."""
-        for told in self.workspace.store.journal.history(self.mapping.name, row):
-            entry = told.entry
-            if entry.member == member and entry.after is not None and any(name in entry.after for name in columns):
-                return told.run == self.wanted.run
-        return False
+    def _is_last(self, row: int) -> bool:
+        """Whether nobody wrote to the row after the run."""
+        history = self.workspace.store.journal.history(self.mapping.name, row)
+        return bool(history) and history[0].run == self.wanted.run
 
     def _leave(self, row: int, field: str, reason: str) -> None:
         self.undoing.left.append(Left(self.mapping.name, self.keys.get(row, {}), field, reason))
@@ -188,18 +185,24 @@ class _Weighing:
         """A row that the run created at a member: it can go there, as long as nobody edited it."""
         side = self.members.index(member) if member in self.members else ABSENT
         if side == ABSENT or side not in self._holders(row):
-            self._leave(row, "", f"the row is gone at {member} already")
+            self._leave(row, "", f"the row is gone at {member} by now")
             return
-        cells = [cell.field for cell in self.mapping.members[side].cells]
-        agreed = [self._is_agreed(side, name, row) for name in cells]
-        is_whole = bool(past.after) and self._is_as_written(side, row, past, list(past.after))
-        if not is_whole and not (agreed and all(agreed)) and not self._is_like_the_others(side, row):
+        if past.after:
+            key = self.mapping.members[side].key  # a row that was put back may have drawn another
+            is_still = self._is_as_written(side, row, past, [name for name in past.after if name not in key])
+        else:
+            is_still = self._is_last(row) and (self._is_whole(side, row) or self._is_like_the_others(side, row))
+        if not is_still:
             self._leave(row, "", f"the row changed at {member} since")
             return
         values = self._row(side, row)
         seen = {member: row_digest(values)}
         ruling = Ruling(row, "", Kind.GONE, seen, at=member, run=self.wanted.run, by=self.wanted.by)
         self.undoing.back.append(Back(self.mapping.name, self.keys[row], ruling, {member: values}, None))
+
+    def _is_whole(self, side: int, row: int) -> bool:
+        """Whether a member holds in every field what was agreed on."""
+        return all(self._is_agreed(side, cell.field, row) for cell in self.mapping.members[side].cells)
 
     def _is_like_the_others(self, side: int, row: int) -> bool:
         """Whether a row of which nothing is agreed on holds what the other members hold."""
@@ -266,9 +269,12 @@ class _Weighing:
     ) -> None:
         """The fields of a row that the run changed at some members."""
         by_field: dict[str, dict[str, tuple[str, ...]]] = {}
+        holders = [self.members[side] for side in self._holders(row)]
+        gone = [member for member in updates if member not in holders]
+        if gone:
+            self._leave(row, "", f"the row is gone at {' and '.join(gone)} by now")
         for member, past in updates.items():
-            if member not in self.members or self.members.index(member) not in self._holders(row):
-                self._leave(row, "", f"the row is gone at {member}, or no longer declared")
+            if member in gone:
                 continue
             for name, columns in self._fields(self.mapping.members[self.members.index(member)], past).items():
                 by_field.setdefault(name, {})[member] = columns
@@ -319,10 +325,7 @@ class _Weighing:
             member = self.members[side]
             agreed = self._is_agreed(side, name, row)
             if member in written:
-                columns = written[member]
-                is_still = self._is_as_written(side, row, updates[member], columns) or (
-                    bool(agreed) and self._is_last(row, member, columns)
-                )
+                is_still = self._is_as_written(side, row, updates[member], written[member])
             elif agreed is None:
                 at = self.decision.agreed.fields.index(name)
                 marks = self.decision.marks[self.place[row], at]
