@@ -56,11 +56,11 @@ class Feeds:
                 self.standing[system] = found
 
     def mend(self, system: str) -> None:
-        """Make a feed anew that lost something; it covers what it covered, and names it all as what may have
-        changed."""
+        """Make a feed anew that lost something; it covers what it covered, as far as that is there, and names it all as
+        what may have changed."""
         source = self._workspace.connector(system)
         assert isinstance(source, SupportsCapture)
-        catalog = self._workspace.catalog(system)
+        catalog = self._workspace.connector(system).describe()
         covered = [catalog.dataset(name) for name in self.standing[system].datasets]
         self.standing[system] = source.capture(self.name, [dataset for dataset in covered if dataset is not None])
 
