@@ -41,7 +41,7 @@ def settle_base(
         sources = decision.origins if chunk.verb is Verb.CREATE else work.putter.sources
         source = sources[name][places]
         went_in = (source >= 0) & (source != work.side)
-        if chunk.verb is Verb.CREATE:
+        if chunk.verb is Verb.CREATE and cell.creates:
             _settle_nothing(decision, work.side, at, places, (source < 0, seeds))
         if not went_in.any():
             continue
