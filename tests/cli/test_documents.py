@@ -153,6 +153,31 @@ def test_a_reject_is_shown_with_its_value(project, run):
     assert "value" not in run("rejects", "--json").document["rejects"][0]
 
 
+def test_a_conflict_its_answer_why_and_its_undo_are_as_documented(project, run, touch):
+    mapping = project / "mappings" / "product.yaml"
+    mapping.write_text(mapping.read_text().replace("stock: label,    owner: shop", "stock: label,    policy: ask"))
+    assert run("migrate").code == 1
+    for words in (("conflicts",), ("conflicts", "show", "1"), ("conflicts", "--field", "nix")):
+        document = run(*words, "--json").document
+        assert breaches(SHAPES["conflicts"], document) == [], words
+    assert document["total"] == 0
+    settled = [
+        run("conflicts", "resolve", "1", *words, "--json").document
+        for words in (("--take", "nobody"), ("--value", "Table"), ("--take", "stock", "--yes"))
+    ]
+    assert [breaches(SHAPES["conflicts resolve"], one) for one in settled] == [[], [], []]
+    assert [(one["ok"], one["done"], one["ordered"]) for one in settled] == [
+        (False, False, 0), (False, False, 0), (True, True, 1),
+    ]  # fmt: skip
+    done = run("migrate", "--json").document["run"]
+    assert breaches(SHAPES["conflicts"], run("conflicts", "show", "1", "--json").document) == []
+    for words in (("shop.product", "12"), ("stock.item", "901", "name"), ("shop.product", "11")):
+        assert breaches(SHAPES["why"], run("why", *words, "--json").document) == [], words
+    plan, undone = run("undo", done, "--json"), run("undo", done, "--yes", "--json")
+    assert [breaches(SHAPES["undo"], one.document) for one in (plan, undone)] == [[], []]
+    assert (plan.code, undone.document["done"], len(undone.document["back"])) == (1, True, 1)
+
+
 def test_what_notes_changes_is_as_documented(project, run):
     assert breaches(SHAPES["capture"], run("capture", "--make", "--json").document) == []
 
@@ -168,7 +193,8 @@ def test_errors_are_as_documented(project, run):
 
 
 def test_the_page_is_read_whole():
-    assert set(SHAPES) == {"error", "run", "init", *OTHERS}
+    told = {"conflicts", "conflicts resolve", "why", "undo"}
+    assert set(SHAPES) == {"error", "run", "init", *told, *OTHERS}
     assert SHAPES["run"]["mappings.MAPPING.rows"] == "number"
 
 
