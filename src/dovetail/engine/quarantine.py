@@ -53,7 +53,7 @@ def refusal(survey: Survey, place: int, problem: Problem) -> Refusal:
     """A held row as the quarantine keeps it; the value that failed goes along, encrypted there."""
     side, position = _where(survey, place, problem)
     rows = survey.sides[side]
-    value = _value(survey, rows, position, problem.field)
+    value = _value(survey, rows, position, problem.field) if problem.values is None else dict(problem.values)
     return Refusal(
         member=rows.member.name,
         key=rows.key(position),

@@ -21,6 +21,7 @@ from dovetail.engine.load import Load, Loaded
 from dovetail.engine.loadable import Loadable, looked_up_by, streams
 from dovetail.engine.onlooker import Onlooker
 from dovetail.engine.partition import Partition
+from dovetail.engine.pingpong import PingPong
 from dovetail.engine.pour import Channel, channel
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.quiet import keep_quiet
@@ -91,6 +92,7 @@ class Reconcile:
         self.watched: dict[str, Watched] = {}
         self.for_sync = for_sync
         self.guard: RollingGuard | None = None
+        self.pingpong: PingPong | None = None
         self.onlookers: Sequence[Onlooker] = ()
         self.loaded: dict[str, Loaded] = {}
         self.paths: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Bindings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +28,8 @@ DOUBLE = "DV-403"
 class Problem:
     """Why a row is held: the field and check to blame, a code, and words without the row's values.
 
-    `waits_for` names mapping, member and key of a missing parent."""
+    `waits_for` names mapping, member and key of a missing parent; `values` are what the quarantine keeps, encrypted, in
+    place of the row's own value."""
 
     code: str
     reason: str
@@ -35,6 +37,7 @@ class Problem:
     field: str = ""
     check: str = ""
     waits_for: tuple[str, str, str] | None = None
+    values: Bindings[str, object] | None = None
 
 
 def orphan(member: str, field: str, parent: tuple[str, str, str]) -> Problem:

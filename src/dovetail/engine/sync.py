@@ -17,6 +17,7 @@ from dovetail.engine.gone import hold_emptied
 from dovetail.engine.guard import RollingGuard, closed
 from dovetail.engine.inbox import SCOPE_KEYS, Inbox, Taken
 from dovetail.engine.links import Links
+from dovetail.engine.pingpong import PingPong
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.scope import look_at
@@ -62,13 +63,14 @@ class Sync:
         self.allowed = allowed
         self.progress: Progress = progress or Silent()
         self._only = only
+        self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
+        self.pingpong = PingPong(workspace.store, workspace.clock, self._seed)
         self.guard = RollingGuard(workspace.store, workspace.clock, allowed=allowed)
         self._renew()
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
         self._behind: dict[str, float] = {}
         self._watchers: Watchers | None = None
-        self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
         self._woken: set[str] = set()
         self._retries: dict[str, float] = {}
         self._round_s = 0.0
@@ -148,7 +150,8 @@ class Sync:
                 census.look()
         marks = {name: self._inbox.marks(name, self._members[name]) for name in names}
         reconcile = Reconcile(self.workspace, only=names, durable=True, progress=self.progress, for_sync=True)
-        reconcile.guard, reconcile.onlookers = self.guard, [self.guard]
+        reconcile.guard, reconcile.pingpong = self.guard, self.pingpong
+        reconcile.onlookers = [self.guard, self.pingpong]
         try:
             summary = carry_out(reconcile, "sync", allowed=self.allowed)
         finally:
@@ -171,6 +174,7 @@ class Sync:
         if name not in self._stale:
             return 0
         self.guard.join(name)
+        self.pingpong.join(name)
         recovered = self.reconcile.recover([name])
         self._stale.discard(name)
         return recovered
@@ -296,6 +300,7 @@ class Sync:
             self._open(name)
             decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
             hold_emptied(decision, self.workspace, allowed=self.allowed)
+            self.pingpong.hold(decision)
             reasons = self.guard.holds(decision)
             if reasons:
                 raise closed(name, reasons)
@@ -364,7 +369,9 @@ class Sync:
 
     def _desk(self, around: Surroundings) -> Desk:
         store = self.workspace.store
-        return Desk(store, self._installation, self._run, around.seed, tidied=TIDIED, onlookers=[self.guard])
+        return Desk(
+            store, self._installation, self._run, around.seed, tidied=TIDIED, onlookers=[self.guard, self.pingpong]
+        )
 
     def _acknowledge(self) -> None:
         """Let the feeds forget what they told, once nothing of it is in our memory alone."""
@@ -377,6 +384,7 @@ class Sync:
         """End the run; what waits still waits in the state or at the feeds."""
         for name in self.order:
             with suppress(DovetailError):
+                self.pingpong.keep(name)
                 self._beat(name, at_once=True)
         for partition in self.reconcile.partitions.values():
             with suppress(DovetailError):

@@ -43,6 +43,9 @@ def carry_out(
         elif plan is None:
             reconcile.paths = dict.fromkeys(reconcile.order, "whole: a plain run was asked for")
         looked = reconcile.look()
+        if reconcile.pingpong is not None:
+            for decision in looked.decisions:
+                reconcile.pingpong.hold(decision)
         if plan is None:
             _guard(reconcile, looked.decisions, allowed)
         _write(reconcile, looked, run, Due(plan))
