@@ -57,6 +57,15 @@ def told(request: pytest.FixtureRequest) -> Callable[..., None]:
     return note
 
 
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """Nobody types and nothing runs once a test is over, however it ended."""
+    yield
+    two = sys.modules.get("two")
+    while two is not None and two.OPEN:
+        two.OPEN.pop().close()
+
+
 @pytest.fixture
 def edits(request: pytest.FixtureRequest) -> int:
     """How much people type around a fault: little where the slow tests are left out."""

@@ -298,7 +298,9 @@ def ring_trial(ring, folder, mappings):
     )
     folder.mkdir()
     program = Program(ring.folder, ring.environment, ring.variables, timeout_s=120)
-    return Trial(program, [Place(name, ring.places[name]) for name in "abc"], [kind], folder, rate=40)
+    made = Trial(program, [Place(name, ring.places[name]) for name in "abc"], [kind], folder, rate=40)
+    two.OPEN.append(made)
+    return made
 
 
 @pytest.mark.slow

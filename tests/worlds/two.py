@@ -16,6 +16,8 @@ from dovetail.testing.chaos.trial import BY_SYNC, Trial, Ways
 from dovetail.testing.program import Program
 
 BOTH = ("left", "right")
+OPEN: list[Trial] = []
+"""Trials of the test at hand; each is closed when it ends."""
 TABLES = {
     "left": {
         "sqlite": """
@@ -167,4 +169,6 @@ def trial(world: World, folder: Path, *, ways: Ways = BY_SYNC, rate: float = 100
     places = [Place(side, world.places[side]) for side in BOTH]
     program = Program(world.folder, world.environment, world.variables, timeout_s=120)
     trial_of = {at: how.pop(at) for at in ("seed", "workers") if at in how}
-    return Trial(program, places, kinds(**how), folder, ways=ways, rate=rate, **trial_of)  # type: ignore[arg-type]
+    made = Trial(program, places, kinds(**how), folder, ways=ways, rate=rate, **trial_of)  # type: ignore[arg-type]
+    OPEN.append(made)
+    return made

@@ -20,7 +20,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("3 Design", ("check", "schema")),
     ("4 Map", ("map",)),
     ("5 Implement", ("plan", "apply", "migrate", "capture", "sync", "conflicts", "rejects", "why", "undo")),
-    ("6 Test and deploy", ("verify",)),
+    ("6 Test and deploy", ("verify", "chaos")),
     ("7 Monitor", ("status",)),
 )
 """The commands under the steps that they belong to, as `--help` shows them."""
@@ -42,6 +42,7 @@ _MODULES = {
     "why": "why",
     "undo": "undo",
     "verify": "execute",
+    "chaos": "chaos",
     "rejects": "rejects",
     "status": "rejects",
 }
@@ -62,7 +63,7 @@ class Steps(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        named = " ".join(word for word in words[: 2 if words[:1] == ["map"] else 1] if not word.startswith("-"))
+        named = " ".join(word for word in words[: 2 if words[:1] in (["map"], ["chaos"]) else 1] if not word.startswith("-"))
 
         def parsed() -> int:
             settings["standalone_mode"] = False

@@ -91,6 +91,17 @@ class Keeper:
             self._running = None
             return ended, time.monotonic() - began
 
+    def end(self) -> None:
+        """End it at once, and start it no more."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self._lock:
+            if self._running is not None:
+                self._running.kill()
+                self._running.wait()
+                self._running = None
+
     def kill(self, dice: random.Random, *, within_s: float, aims: Sequence[Place] = ()) -> bool:
         """`kill -9` at a random moment, or as soon as the command is at one of these places; says whether it struck.
 

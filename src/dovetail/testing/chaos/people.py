@@ -82,11 +82,15 @@ class People:
         """Begin to type."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish the edit at hand, and type no more; raises what went wrong unexpectedly."""
+    def leave(self) -> None:
+        """Finish the edit at hand, and type no more."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(60)
+
+    def stop(self) -> None:
+        """Leave; raises what went wrong unexpectedly."""
+        self.leave()
         if self.failure is not None:
             raise self.failure
 
@@ -184,7 +188,7 @@ class People:
                 with self.place.session() as session:
                     return session.is_marked(number)
             except _drivers():
-                if time.monotonic() > limit:
+                if time.monotonic() > limit or self._stop.is_set():
                     raise
                 time.sleep(GONE_S)
 

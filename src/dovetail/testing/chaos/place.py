@@ -70,7 +70,8 @@ class Session:
 
     def ask(self, statement: exp.Expression, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The answer of one statement."""
-        cursor = self._connection.execute(statement.sql(self._dialect), tuple(values))
+        bound = [str(value) if isinstance(value, Decimal) and self._dialect == "sqlite" else value for value in values]
+        cursor = self._connection.execute(statement.sql(self._dialect), bound)
         return list(cursor.fetchall()) if cursor.description else []
 
     @contextmanager

@@ -62,6 +62,7 @@ def run(
         program = Program(scenario.project, scenario.environment, {**variables, **changed})
         how = {"seed": scenario.seed, "rate": scenario.rate}
         trial = Trial(program, scenario.places, scenario.kinds, folder, **how)  # type: ignore[arg-type]
+        stack.callback(trial.close)
         say(f"seed {trial.seed}: people type their first rows")
         trial.begin()
         survived = []

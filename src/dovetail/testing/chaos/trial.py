@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dovetail.engine.open import open_workspace
+from dovetail.errors import Overdue
 from dovetail.testing.chaos.judge import Promise, Stands, Verdict, judge, stands
 from dovetail.testing.chaos.keeper import Keeper
 from dovetail.testing.chaos.people import People
@@ -135,7 +136,9 @@ class Trial:
                 if any(found[kind.known_by] == name for _, found in session.rows(kind.tables[there.member])):
                     return time.monotonic() - began
                 time.sleep(_POLL_S)
-        raise TimeoutError(f"nothing went over within {timeout_s:g} s after the fault")
+        toll = self.keeper.toll
+        words = f"nothing went over within {timeout_s:g} s; runs ended with {dict(toll.codes)} {dict(toll.errors)}"
+        raise Overdue(words, where=name, hint=f"seed {self.seed}", code="DV-724")
 
     def finish(self, *, timeout_s: float = 30.0, verified: bool = True) -> Outcome:
         """Let everybody go home, carry over what is left, and judge; `verified` by a comparison of all rows too."""
@@ -165,6 +168,14 @@ class Trial:
         self._check_memory(verdict)
         outcome.verdict, outcome.seconds = verdict, time.monotonic() - self._began_s
         return outcome
+
+    def close(self) -> None:
+        """Leave nobody and nothing running, however the trial went."""
+        for keeper in self.keepers:
+            keeper.end()
+        for people in self.people:
+            people.leave()
+        self.record.close()
 
     def stands(self) -> Stands:
         """Everything that stands in the systems now."""

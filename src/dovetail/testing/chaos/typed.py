@@ -110,7 +110,7 @@ class Record:
             row = self.rows.setdefault((typed.kind, typed.row), Row(typed.kind, typed.row))
             row.chains.setdefault(typed.member, Chain()).add(typed)
             self.counts[typed.deed] += 1
-            if self._file is not None:
+            if self._file is not None and not self._file.closed:
                 self._file.write(_line(typed))
 
     def close(self) -> None:
