@@ -105,7 +105,7 @@ class Live(Lab):
         for name in sync.order:
             sync.census(name)
         sync.feeds.open(self._systems())
-        sync._round_s = 0.0
+        sync.ear.hark()
         sync.notice()
         done = sync.turn()
         assert not done.failed, done.failed

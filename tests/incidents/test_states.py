@@ -80,7 +80,7 @@ def test_nothing_is_forgotten_by_a_feed_before_the_state_knows(live: Live, monke
 
     with monkeypatch.context() as patched:
         patched.setattr("dovetail.engine.deal.Deal.fill", fails)
-        live.sync._round_s = 0.0
+        live.sync.ear.hark()
         live.sync.notice()
         turn = live.sync.turn()
         assert list(turn.failed) == ["product"]
@@ -92,7 +92,7 @@ def test_nothing_is_forgotten_by_a_feed_before_the_state_knows(live: Live, monke
 def test_a_process_that_dies_between_feed_and_state_loses_nothing(live: Live) -> None:
     joined(live)
     live.sql("shop", "UPDATE product SET title = 'Ale 2' WHERE sku = 'a'")
-    live.sync._round_s = 0.0
+    live.sync.ear.hark()
     live.sync.notice()
     live.sync.census("product")
     live._sync = None
@@ -124,7 +124,7 @@ def test_a_mapping_that_fails_holds_no_other(live: Live) -> None:
     live.sql("shop", "INSERT INTO thing (sku, title) VALUES ('x', 'X')")
     live.sql("shop", "UPDATE product SET title = 'Ale 2' WHERE sku = 'a'")
     sync: Sync = live.sync
-    sync._round_s = 0.0
+    sync.ear.hark()
     sync.notice()
     for name in sync.order:
         try:

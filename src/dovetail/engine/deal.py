@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
+from dovetail.engine.arrays import taken
 from dovetail.engine.decide import refresh
 from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.deliver import Desk
@@ -15,6 +18,7 @@ from dovetail.engine.passes import hold_what_waits
 from dovetail.engine.progress import Progress
 from dovetail.engine.quarantine import record
 from dovetail.engine.quiet import keep_quiet
+from dovetail.engine.rows import parts_of
 from dovetail.engine.write import Heard, Writer
 from dovetail.state.store import Store
 
@@ -43,6 +47,21 @@ class Deal:
     def written(self) -> int:
         """Rows written so far."""
         return self.writer.written.counts.total()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from changing the rows that are to be changed, at every member, while the block lasts. What was
+        decided before may be wrong by then: it is to be decided anew."""
+        with ExitStack() as held:
+            for work in self.decision.work:
+                partition = self._partition(work.side)
+                places = np.concatenate([work.updates, work.deletes])
+                if partition is not None and len(places) and not len(work.creates):
+                    rows = self.decision.survey.sides[work.side]
+                    keys = taken(rows.keys, self.decision.survey.index[work.side, places])
+                    dataset = replace(rows.member.dataset, key=rows.member.key)
+                    held.enter_context(partition.locking(dataset, parts_of(rows.member, keys)))
+            yield
 
     def fill(self) -> None:
         """Create and change rows at every member."""
@@ -82,6 +101,10 @@ class Deal:
             member, key = survey.key_of(place)
             found.setdefault(member, []).append(key)
         return {member: pa.array(keys, pa.string()).unique() for member, keys in found.items()}
+
+    def missed(self) -> set[tuple[str, str]]:
+        """Member and key, as `again` names them, of the rows that changed while they were being written."""
+        return {self.decision.survey.key_of(place) for place, _ in self.writer.written.moved}
 
     def linked(self) -> dict[str, pa.Array]:
         """The keys, by member, of rows that were linked just now."""

@@ -6,10 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.state.queue import Mark, Waiting
 from dovetail.state.store import Store
 
+MISSES_MAX = 3
+"""Times that a row may be changed by others while it is being written, until they are kept from it."""
 SCOPE_KEYS = 16_384
 """Keys of one member that are looked at together at most."""
 
@@ -33,6 +36,7 @@ class Inbox:
         self._store = store
         self._told: dict[tuple[str, str], pa.Array] = {}
         self._is_queued = True
+        self._missed: dict[tuple[str, str, str], int] = {}
 
     def look(self) -> None:
         """Find out whether anything at all waits in the queue."""
@@ -72,13 +76,34 @@ class Inbox:
                 keys[member] = told
         return Taken(mapping, keys, tickets)
 
-    def done(self, taken: Taken, again: Mapping[str, pa.Array]) -> None:
+    def done(
+        self, taken: Taken, again: Mapping[str, pa.Array], *, missed: Collection[tuple[str, str]] = frozenset()
+    ) -> None:
         """All of these were dealt with but for those to be looked at `again`, which wait in the queue; inside the
-        state's transaction that says what became of them."""
+        state's transaction that says what became of them. `missed` (member and key) were changed by others meanwhile."""
         for member, tickets in taken.tickets.items():
             self._store.queue.done(taken.mapping, member, tickets)
         for member, keys in again.items():
             self._store.queue.push(taken.mapping, member, keys)
+        former, self._missed = self._missed, {}
+        for member, key in missed:
+            place = taken.mapping, member, key
+            self._missed[place] = former.get(place, 0) + 1
+
+    def insisted(self, taken: Taken) -> Taken | None:
+        """Those of the keys whose rows were changed by others too often while we wrote; the rest waits in the queue.
+        `None` where there are none."""
+        often = {(member, key) for (mapping, member, key), times in self._missed.items() if times >= MISSES_MAX}
+        chosen = {
+            member: keys.filter(pc.is_in(keys, value_set=pa.array([key for one, key in often if one == member])))
+            for member, keys in taken.keys.items()
+            if any(one == member for one, _ in often)
+        }
+        chosen = {member: keys for member, keys in chosen.items() if len(keys)}
+        if not chosen:
+            return None
+        self.give_back(taken)
+        return Taken(taken.mapping, chosen)
 
     def give_back(self, taken: Taken) -> None:
         """None of these could be dealt with: they wait in the queue."""

@@ -4,7 +4,8 @@ crash."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.state.journal import Chunked
 from dovetail.state.store import Store
-from dovetail.systems.protocol import SupportsReserve, SupportsTransaction, Takes, Target
+from dovetail.systems.protocol import Locks, SupportsReserve, SupportsTransaction, Takes, Target, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Partition:
         self._chunk = 0
         self._unreserved: set[str] = set()
         self._confirmed = self._forgotten = 0
+        self._locked: tuple[Transaction, ExitStack] | None = None
         self.holding = 0
         """How often the partition was taken over; each time, open intents were settled."""
         self.recovered: Counter[str | None] = Counter()
@@ -213,7 +215,7 @@ class Partition:
             account(receipt)
             return receipt
         failpoint(Point.BEGIN_BEFORE)
-        with self.target.transaction() as transaction:
+        with self._transaction(self.target) as transaction:
             failpoint(Point.BEGIN_AFTER)
             transaction.fence(self.name, self._epoch)
             failpoint(Point.FENCE_AFTER)
@@ -225,6 +227,37 @@ class Partition:
         self.is_behind = False
         failpoint(Point.COMMITTED)
         return receipt
+
+    @contextmanager
+    def locking(self, dataset: Dataset, keys: pa.RecordBatch) -> Iterator[None]:
+        """Keep others from changing these rows until the next chunk is written, or the block ends; where the target
+        cannot, nothing is done."""
+        if not isinstance(self.target, SupportsTransaction):
+            yield
+            return
+        with ExitStack() as held:
+            transaction = held.enter_context(self.target.transaction())
+            if isinstance(transaction, Locks):
+                transaction.fence(self.name, self._epoch)
+                transaction.lock(dataset, keys)
+                self._locked = transaction, held
+            else:
+                held.close()
+            try:
+                yield
+            finally:
+                self._locked = None
+
+    @contextmanager
+    def _transaction(self, target: SupportsTransaction) -> Iterator[Transaction]:
+        """The transaction that holds the rows already, else another one."""
+        if self._locked is None:
+            with target.transaction() as transaction:
+                yield transaction
+            return
+        (transaction, held), self._locked = self._locked, None
+        with held.pop_all():
+            yield transaction
 
     def pour(
         self, dataset: Dataset, stream: Stream, chunk: int, run: str, account: Callable[[str | None], bytes]

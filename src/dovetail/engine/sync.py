@@ -11,8 +11,9 @@ from dovetail.engine.census import Census
 from dovetail.engine.deal import Deal, freed
 from dovetail.engine.decision import Surroundings
 from dovetail.engine.deliver import Desk
+from dovetail.engine.ear import Ear
 from dovetail.engine.feed import feed_name
-from dovetail.engine.feeds import Feeds, Told
+from dovetail.engine.feeds import Feeds
 from dovetail.engine.gone import hold_emptied
 from dovetail.engine.guard import RollingGuard, closed
 from dovetail.engine.inbox import SCOPE_KEYS, Inbox, Taken
@@ -22,22 +23,16 @@ from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.scope import look_at
 from dovetail.engine.turn import Turn, absorb, include
-from dovetail.engine.watch import Watchers
 from dovetail.engine.whole import carry_out
 from dovetail.engine.workspace import Workspace
-from dovetail.errors import DovetailError, FeedLost
+from dovetail.errors import DovetailError
 from dovetail.model.run import Summary
 from dovetail.state.queue import Cursor
-from dovetail.systems.protocol import SupportsCapture
 
-CHANGES_MAX = 50_000
-"""Changes that a feed is asked for at a time."""
 RETRY_S = 300.0
 """Seconds after which rows in quarantine are looked at again, where nothing was written meanwhile."""
 TIDIED = 32
 """Chunks after which a target's ledger is tidied; entries that the state knows are passed over."""
-ROUND_S = 5.0
-"""Seconds after which all feeds are read, whether or not they woke us."""
 BEAT_S = 60.0
 """Seconds in which something may be agreed on without a target's ledger knowing that time went by."""
 PATIENCE_S = 2.0
@@ -70,10 +65,7 @@ class Sync:
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
         self._behind: dict[str, float] = {}
-        self._watchers: Watchers | None = None
-        self._woken: set[str] = set()
         self._retries: dict[str, float] = {}
-        self._round_s = 0.0
         self._run = ""
         self._joined = Summary("sync", "")
 
@@ -86,6 +78,7 @@ class Sync:
         project, store = workspace.project, workspace.store
         name = feed_name(project.name, project.environment, store.meta.installation)
         self.feeds = Feeds(workspace, chosen, name)
+        self.ear = Ear(workspace, self.feeds)
         self._censuses = {
             (mapping.name, member.name): Census(mapping.name, member, workspace.connector(member.member.system), store)
             for mapping in chosen
@@ -183,8 +176,10 @@ class Sync:
         """Read the feeds that woke us, now and then all of them, but for those of some systems and those whose former
         words are not dealt with yet; how many keys came."""
         noticed = 0
-        for system in self._to_read(without):
-            told = self._read(system)
+        for system in self.ear.to_read(without):
+            if system in self._cursors:
+                continue
+            told = self.ear.read(system)
             for (mapping, member), keys in told.keys.items():
                 self._inbox.put(mapping, member, keys)
                 noticed += len(keys)
@@ -193,29 +188,9 @@ class Sync:
                 noticed += 1
             if told.cursor is not None:
                 self._cursors[system] = told.cursor
-            if told.more:
-                self._woken.add(system)
         if not noticed:
             self._acknowledge()
         return noticed
-
-    def _to_read(self, without: Collection[str]) -> list[str]:
-        now = time.monotonic()
-        is_round = now >= self._round_s
-        asked = self.feeds.standing.keys() if is_round else self._woken
-        systems = [one for one in self.feeds.standing if one in asked and one not in without]
-        if is_round:
-            self._round_s = now + ROUND_S
-        self._woken -= set(systems)
-        return [system for system in systems if system not in self._cursors]
-
-    def _read(self, system: str) -> Told:
-        """What a feed tells; one that lost something is mended, and then says what must be looked at as a whole."""
-        try:
-            return self.feeds.read(system, CHANGES_MAX)
-        except FeedLost:
-            self.feeds.mend(system)
-            return self.feeds.read(system, CHANGES_MAX)
 
     def census(self, name: str) -> int:
         """Look over the members of a mapping that no feed tells of; how many keys came."""
@@ -234,18 +209,7 @@ class Sync:
 
     def await_changes(self, timeout_s: float) -> bool:
         """Wait until a feed may hold something, at most so long."""
-        if self._watchers is None or self._watchers.systems != self.feeds.standing.keys():
-            self._rest()
-            sources = {name: self.workspace.connector(name) for name in self.feeds.standing}
-            capturing = {name: one for name, one in sources.items() if isinstance(one, SupportsCapture)}
-            self._watchers = Watchers(capturing, self.feeds.name)
-        self._woken |= self._watchers.wait(0.0 if self._woken else timeout_s)
-        return bool(self._woken)
-
-    def _rest(self) -> None:
-        if self._watchers is not None:
-            self._watchers.close()
-            self._watchers = None
+        return self.ear.wait(timeout_s)
 
     def turn(self, names: Collection[str] | None = None, *, limits: Mapping[str, int] | None = None) -> Turn:
         """Deal with what waits of all mappings, or of these: creates and updates of parents first, then deletes of
@@ -298,24 +262,35 @@ class Sync:
                 self._retry(name)
                 return
             self._open(name)
-            decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
-            hold_emptied(decision, self.workspace, allowed=self.allowed)
-            self.pingpong.hold(decision)
-            reasons = self.guard.holds(decision)
-            if reasons:
-                raise closed(name, reasons)
-            deal = Deal(
-                decision,
-                around,
-                self._desk(around),
-                partitions=self.reconcile.partitions,
-                progress=self.progress,
-                heard=self.feeds.wrote,
-            )
-            deal.fill()
+            insisted = self._inbox.insisted(taken)
+            if insisted is not None:
+                taken = insisted
+                with self._deal(name, taken, around).alone():
+                    deal = self._deal(name, taken, around)
+                    deal.fill()
+            else:
+                deal = self._deal(name, taken, around)
+                deal.fill()
             begun.append((taken, deal))
         except DovetailError as error:
             self._failed(turn, name, taken, error)
+
+    def _deal(self, name: str, taken: Taken, around: Surroundings) -> Deal:
+        """What is to be done about these keys; raises `GateClosed` where the guard holds it."""
+        decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
+        hold_emptied(decision, self.workspace, allowed=self.allowed)
+        self.pingpong.hold(decision)
+        reasons = self.guard.holds(decision)
+        if reasons:
+            raise closed(name, reasons)
+        return Deal(
+            decision,
+            around,
+            self._desk(around),
+            partitions=self.reconcile.partitions,
+            progress=self.progress,
+            heard=self.feeds.wrote,
+        )
 
     def _end(self, turn: Turn, taken: Taken, deal: Deal) -> None:
         """Delete rows, and bring into the state what became of all of them."""
@@ -325,7 +300,7 @@ class Sync:
             self._beat(name)
             with store.transaction():
                 deal.settle()
-                self._inbox.done(taken, deal.again())
+                self._inbox.done(taken, deal.again(), missed=deal.missed())
                 for (mapping, member), keys in freed(store, name, deal.linked()).items():
                     store.queue.push(mapping, member, keys)
         except DovetailError as error:
@@ -389,7 +364,7 @@ class Sync:
         for partition in self.reconcile.partitions.values():
             with suppress(DovetailError):
                 partition.tidy()
-        self._rest()
+        self.ear.close()
 
     def finish(self, summary: Summary, *, ok: bool) -> None:
         """Keep in the state how the run ended, if it ever began; `summary` gets its name."""

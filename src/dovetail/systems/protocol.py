@@ -213,6 +213,15 @@ class Transaction(Protocol):
 
 
 @runtime_checkable
+class Locks(Protocol):
+    """A transaction that can keep others from changing rows."""
+
+    def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
+        """Until the transaction ends, nobody else changes the rows of these keys; reading them is not held up."""
+        ...
+
+
+@runtime_checkable
 class SupportsTransaction(Protocol):
     """Can make several writes durable together, with our fence and ledger in the same system."""
 

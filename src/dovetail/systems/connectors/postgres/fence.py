@@ -67,6 +67,13 @@ class Transaction:
         receipt = Writer(self.session, self.reader).apply(dataset, change)
         return replace(receipt, transaction=self.session.remembered.get(_TRANSACTION))
 
+    def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
+        """Until the transaction ends, nobody else changes the rows of these keys."""
+        self.session.renew()
+        attempt = begin(self.session, self.reader, dataset, Change(Verb.DELETE, keys))
+        staged = attempt.staged(values=False)
+        self.session.rows(staged.standing(lock=True), staged.parameters(range(keys.num_rows)))
+
     def take(self, dataset: Dataset, fields: Sequence[str], blocks: Iterable[bytes]) -> int:
         """Rows in the binary form of `COPY`, all or none of them; `Refused` leaves the transaction as it was."""
         self.session.renew()

@@ -274,6 +274,9 @@ class _Transaction:
         if row is None or row[0] != epoch:
             raise Fenced(f"another worker has taken the partition {partition} over", where=partition)
 
+    def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
+        """Nothing is to be done: the transaction holds the file's write lock."""
+
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         with self._call(dataset.name):
             return replace(Writer(self.session, self.reader).apply(dataset, change), transaction=self.name)
