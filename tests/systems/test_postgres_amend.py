@@ -12,6 +12,7 @@ import pytest
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, Verb
 from dovetail.systems.connectors.postgres import Connector
+from dovetail.systems.sql import refusal
 
 _ALL_TYPES = """
 CREATE TYPE mood AS ENUM ('glad', 'sad');
@@ -131,3 +132,36 @@ def test_only_the_rows_asked_for_are_given(system: Connector, admin, kind: str, 
         found = [row for batch in ask(t, fields, pa.record_batch({"id": keys})) for row in batch.to_pylist()]
         expected = sorted({one for one in wanted if one is not None and abs(one) <= 95 and one % 3})
         assert sorted(row["n"] for row in found) == expected, (fields, digest)
+
+
+@pytest.mark.parametrize("rule", ["CASCADE", "SET NULL", "SET DEFAULT"])
+def test_a_delete_is_never_carried_on_to_other_rows(system: Connector, admin: psycopg.Connection, rule: str) -> None:
+    admin.execute(
+        f"""CREATE TABLE parent (b text, a int, PRIMARY KEY (a, b));
+        CREATE TABLE child (id int, y text, x int, FOREIGN KEY (x, y) REFERENCES parent (a, b) ON DELETE {rule});
+        INSERT INTO parent VALUES ('x', 1), ('x', 2), ('x', 3);
+        INSERT INTO child VALUES (1, 'x', 2), (2, NULL, NULL);"""
+    )
+    of = dataset(system, "parent")
+    keys = pa.record_batch({"a": pa.array([1, 2, 3, 4], pa.int32()), "b": pa.array(["x"] * 4)})
+    with system.transaction() as transaction:
+        receipt = transaction.apply(of, Change(Verb.DELETE, keys))
+    assert (receipt.applied, receipt.missed) == (2, (3,))
+    assert [(reject.position, reject.code) for reject in receipt.rejects] == [(1, refusal.ORPHAN)]
+    assert admin.execute("SELECT a FROM parent").fetchall() == [(2,)]
+    assert admin.execute("SELECT id, x FROM child ORDER BY id").fetchall() == [(1, 2), (2, None)]
+
+
+def test_a_row_that_others_of_its_own_table_point_to_goes_after_them(
+    system: Connector, admin: psycopg.Connection
+) -> None:
+    admin.execute(
+        """CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree ON DELETE CASCADE);
+        INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2), (4, 4), (5, NULL), (6, 5);"""
+    )
+    of = dataset(system, "tree")
+    keys = pa.record_batch({"id": pa.array([1, 2, 3, 4, 5], pa.int32())})
+    with system.transaction() as transaction:
+        receipt = transaction.apply(of, Change(Verb.DELETE, keys))
+    assert (receipt.applied, [reject.position for reject in receipt.rejects]) == (4, [4])
+    assert admin.execute("SELECT id FROM tree ORDER BY id").fetchall() == [(5,), (6,)]

@@ -472,3 +472,48 @@ def test_sliced_batches_are_read_from_their_offset(tmp_path: Path) -> None:
     whole = rows(dataset, id=[0, 5, 6], price=[Decimal("9.99"), Decimal("1.01"), Decimal("2.02")], v=[9.0, 1.0, 2.0])
     assert written(system, dataset, Change(Verb.CREATE, whole.slice(1))).applied == 2
     assert contents(tmp_path / "a.db", "SELECT id, price, v FROM t WHERE id > 4") == [(5, 1.01, 1.0), (6, 2.02, 2.0)]
+
+
+@pytest.mark.parametrize("rule", ["CASCADE", "SET NULL", "SET DEFAULT"])
+def test_a_delete_is_never_carried_on_to_other_rows(tmp_path, rule):
+    path = tmp_path / "t.db"
+    system = opened(
+        path,
+        f"""CREATE TABLE t (a INTEGER, b TEXT, up INTEGER, PRIMARY KEY (a, b));
+        CREATE TABLE child (id INTEGER PRIMARY KEY, x INTEGER, y TEXT,
+            FOREIGN KEY (x, y) REFERENCES t ON DELETE {rule});
+        INSERT INTO t VALUES (1, 'x', NULL), (2, 'x', NULL), (3, 'x', NULL);
+        INSERT INTO child VALUES (1, 2, 'x'), (2, NULL, NULL);""",
+    )
+    dataset = system.describe().dataset("t")
+    receipt = written(system, dataset, Change(Verb.DELETE, rows(dataset, a=[1, 2, 3], b=["x"] * 3)))
+    assert [(reject.position, reject.code) for reject in receipt.rejects] == [(1, refusal.ORPHAN)]
+    assert contents(path) == [(2, "x", None)]
+    assert contents(path, "SELECT * FROM child") == [(1, 2, "x"), (2, None, None)]
+
+
+def test_a_row_that_others_of_its_own_table_point_to_goes_after_them(tmp_path):
+    path = tmp_path / "t.db"
+    system = opened(
+        path,
+        """CREATE TABLE t (id INTEGER PRIMARY KEY, up INTEGER REFERENCES t (id) ON DELETE CASCADE);
+        INSERT INTO t VALUES (1, NULL), (2, 1), (3, 2), (4, 4);""",
+    )
+    dataset = system.describe().dataset("t")
+    receipt = written(system, dataset, Change(Verb.DELETE, rows(dataset, id=[1, 2, 3, 4])))
+    assert (receipt.applied, contents(path)) == (4, [])
+    path.unlink()
+
+
+def test_where_keys_are_not_checked_nothing_is_carried_on(tmp_path):
+    path = tmp_path / "t.db"
+    system = opened(
+        path,
+        """CREATE TABLE t (id INTEGER PRIMARY KEY);
+        CREATE TABLE child (x INTEGER REFERENCES t (id) ON DELETE CASCADE);
+        INSERT INTO t VALUES (1); INSERT INTO child VALUES (1);""",
+        foreign_keys=False,
+    )
+    dataset = system.describe().dataset("t")
+    assert written(system, dataset, Change(Verb.DELETE, rows(dataset, id=[1]))).applied == 1
+    assert contents(path, "SELECT * FROM child") == [(1,)]

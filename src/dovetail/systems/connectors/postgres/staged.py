@@ -20,6 +20,7 @@ from dovetail.systems.connectors.postgres.declared import Stored, cast
 from dovetail.systems.connectors.postgres.pipe import Binary
 from dovetail.systems.connectors.postgres.same import same_key, same_value
 from dovetail.systems.connectors.postgres.stored import Column
+from dovetail.systems.sql.dependants import Dependant, has_dependants
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import column, identifier, table
 
@@ -93,12 +94,16 @@ class Staged:
             returning=exp.Returning(expressions=told),
         )
 
-    def delete(self) -> exp.Delete:
-        """Remove the row where it holds what is expected; answers the positions."""
+    def delete(self, dependants: Sequence[Dependant] = ()) -> exp.Delete:
+        """Remove the row where it holds what is expected and no such rows point to it; answers the positions."""
+        tests = [self._guarded()]
+        if dependants:
+            named = table(self.place.name)
+            tests.append(exp.Not(this=exp.Paren(this=has_dependants(named, list(self.key), dependants))))
         return exp.Delete(
             this=self.place.copy(),
             using=[self._source()],
-            where=exp.Where(this=self._guarded()),
+            where=exp.Where(this=exp.and_(*tests, copy=False)),
             returning=exp.Returning(expressions=[column(_POSITION, table(_STAGED))]),
         )
 

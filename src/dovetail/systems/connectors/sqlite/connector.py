@@ -50,7 +50,8 @@ class Connector:
     timezone: str | None = None
     """The zone of instants that are stored without one, such as `Europe/Berlin`."""
     foreign_keys: bool = True
-    """Whether SQLite checks foreign keys, and carries out their cascades, when this connector writes."""
+    """Whether SQLite checks foreign keys when this connector writes. A delete that it would carry on to other rows is
+    refused while there are any."""
     capture_by: str = "auto"
     """How changes are noted: by `triggers`, which is also what `auto` means here, or by `none`."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)

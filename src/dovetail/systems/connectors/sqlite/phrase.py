@@ -9,6 +9,7 @@ from sqlglot import exp
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Verb
 from dovetail.systems.sql import statements
+from dovetail.systems.sql.dependants import Dependant, has_dependants
 from dovetail.systems.sql.dialect import SQLITE
 from dovetail.systems.sql.quote import column, table
 
@@ -36,6 +37,14 @@ def removal(dataset: Dataset) -> str:
     """One row less."""
     keys = statements.guards(dataset, dataset.key)
     return SQLITE.sql(statements.delete(table(dataset.name, "main"), keys=keys, dialect=SQLITE))
+
+
+def pointing(dataset: Dataset, dependants: Sequence[Dependant]) -> str:
+    """Answers for one row that others point to."""
+    place = table(dataset.name, "main")
+    where = statements.delete(place, keys=statements.guards(dataset, dataset.key), dialect=SQLITE).args["where"]
+    tests = [where.this, exp.Paren(this=has_dependants(table(dataset.name), dataset.key, dependants))]
+    return SQLITE.sql(exp.Select(expressions=[exp.Literal.number(1)]).from_(place).where(*tests))
 
 
 def shown(dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:

@@ -21,10 +21,16 @@ from dovetail.systems.connectors.sqlite.read import Reader
 from dovetail.systems.connectors.sqlite.refusals import refused
 from dovetail.systems.connectors.sqlite.session import Session
 from dovetail.systems.sql import refusal
+from dovetail.systems.sql.dependants import Dependant
+from dovetail.systems.sql.quote import table
 
 _Row = tuple[object, ...]
 _TRIGGERS = "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)"
 _KEY = "SELECT name FROM pragma_table_info(?1, 'main') WHERE pk > 0"
+_CARRIED = """SELECT m.name, f.id, f."from", coalesce(f."to", p.name) FROM main.sqlite_master AS m
+JOIN pragma_foreign_key_list(m.name, 'main') AS f ON m.type = 'table' AND lower(f."table") = lower(?1)
+LEFT JOIN pragma_table_info(?1, 'main') AS p ON p.pk = f.seq + 1
+WHERE f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY m.name, f.id, f.seq"""
 
 
 @dataclass(slots=True)
@@ -220,10 +226,56 @@ class Writer:
             return
         bound = bind(dataset, attempt.change.rows, [*names, *dataset.key])
         attempt.refuse(bound)
+        positions = attempt.todo()
+        carried = self._carried(dataset) if attempt.change.verb is Verb.DELETE else []
+        while carried and positions:
+            pointing = phrase.pointing(dataset, carried)
+            free = [at for at in positions if not self._answers(pointing, bound.columns, at)]
+            self._run(sql, bound.columns, free, attempt, one_by_one=one_by_one)
+            left = [at for at in positions if at not in set(free)]
+            if not free or not any(one.is_own for one in carried):
+                for at in left:
+                    words = refusal.reject(at, refusal.ORPHAN, detail="they would go, or be changed, with it")
+                    attempt.rejects[at] = words
+                return
+            positions = left
+        self._run(sql, bound.columns, positions, attempt, one_by_one=one_by_one)
+
+    def _run(
+        self,
+        sql: str,
+        columns: Sequence[Sequence[object]],
+        positions: list[int],
+        attempt: _Attempt,
+        *,
+        one_by_one: bool,
+    ) -> None:
         if one_by_one:
-            self._each(sql, bound.columns, attempt.todo(), attempt)
+            self._each(sql, columns, positions, attempt)
         else:
-            self._many(sql, bound.columns, attempt.todo(), attempt)
+            self._many(sql, columns, positions, attempt)
+
+    def _carried(self, dataset: Dataset) -> list[Dependant]:
+        """The foreign keys by which the system would carry a delete on to rows that nobody decided about."""
+        connection = self.session.connection
+        if not connection.execute("PRAGMA foreign_keys").fetchone()[0]:
+            return []
+        found: dict[tuple[str, int], list[tuple[str, str]]] = {}
+        for child, number, name, part in connection.execute(_CARRIED, (dataset.name,)):
+            found.setdefault((child, number), []).append((name, part))
+        return [
+            Dependant(
+                table(child, "main"),
+                tuple(name for name, _ in pairs),
+                tuple(part for _, part in pairs),
+                is_own=child.lower() == dataset.name.lower(),
+            )
+            for (child, _), pairs in found.items()
+        ]
+
+    def _answers(self, sql: str, columns: Sequence[Sequence[object]], position: int) -> bool:
+        values = [column[position] for column in columns]
+        return self.session.connection.execute(sql, values).fetchone() is not None
 
     # ------------------------------------------------------------------------------------------------ what is there
 
