@@ -150,7 +150,9 @@ class Decoder:
         elif isinstance(content, dict):
             for relation, reason in content.items():
                 self._all(int(relation), str(reason))
-        elif content[0] in self._wanted:
+        elif len(content) - 1 != len(self._wanted.get(content[0], ())):
+            self._all(content[0], "it was noted by another key")
+        else:
             parts = tuple(None if part is None else str(part).encode() for part in content[1:])
             self._now.keys.setdefault(content[0], []).append(parts[0] if len(parts) == 1 else parts)
 

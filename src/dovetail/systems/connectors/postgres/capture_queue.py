@@ -39,6 +39,10 @@ BYTES_MAX = 256 * 2**20
 """Bytes of the queue; beyond, all counts as changed."""
 
 _CHECK_S = 5.0
+_PAUSE_MIN_S, _PAUSE_MAX_S = 0.001, 0.25
+_IDLE_SHARE = 0.05
+"""The share of the time without a change that is slept before the next look."""
+
 _MAKE = (
     "CREATE TABLE IF NOT EXISTS {queue} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, version xid8 NOT NULL, "
     "place bigint NOT NULL, key text[], reason text)",
@@ -46,6 +50,7 @@ _MAKE = (
 )
 _CLEAR = ("TRUNCATE {queue}", "SELECT setval({spilled_text}, 1, false)")
 _WHOLE = "INSERT INTO {queue} (version, place, reason) VALUES (pg_current_xact_id(), $1, $2)"
+_OUTDATED = "DELETE FROM {queue} WHERE place = $1"
 _STANDING = """
 SELECT obj_description(c.oid, 'pg_class'), pg_relation_size(c.oid), to_regclass($2) IS NOT NULL
 FROM pg_class c WHERE c.oid = to_regclass($1)
@@ -54,7 +59,12 @@ _SPILLED = "SELECT is_called FROM {spilled}"
 _SNAPSHOT = "SELECT pg_current_snapshot()::text"
 _READ = "SELECT id, place, version::xid, reason{parts} FROM {queue} ORDER BY id LIMIT {rows}"
 _FORGET = "DELETE FROM {queue} WHERE id <= $1 AND pg_visible_in_snapshot(version, $2::pg_snapshot)"
-_ANY = "SELECT EXISTS (SELECT FROM {queue} WHERE id > $1)"
+_NEW = "SELECT EXISTS (SELECT FROM {queue} WHERE id > $1 OR NOT pg_visible_in_snapshot(version, $2::pg_snapshot))"
+_IS_LISTENED = "SELECT current_setting('max_prepared_transactions') = '0'"
+_WAKE = "IF current_setting('max_prepared_transactions') = '0' THEN PERFORM pg_notify({base}, ''); END IF;"
+"""A transaction that notifies cannot be prepared: where some may be, we look for ourselves."""
+
+_NOTHING = "1:1:"
 _TEXT = Type(Kind.OPAQUE)
 _BYTES_AT_ONCE = 64 * 2**20
 
@@ -87,7 +97,8 @@ class _Reading:
 
     datasets: dict[str, Covered]
     checked: float
-    given: int = 0
+    given: str = f"0 {_NOTHING}"
+    changed: float = field(default_factory=time.monotonic)
 
 
 class Queues:
@@ -136,6 +147,7 @@ class Queues:
     def _cover(self, session: Session, base: str, of: Table, covered: dict[str, Covered], reason: str) -> None:
         """Note one table from now on."""
         triggers.make(session, base, of, _note(session, base, self._bytes_max))
+        session.rows(_named(session, base, _OUTDATED), [of.oid])
         session.rows(_named(session, base, _WHOLE), [of.oid, reason])
         noted = triggers.standing(session, base)
         covered[of.name] = Covered(of.oid, of.key, f"{of.digest} {noted.get(of.oid, '')}")
@@ -160,8 +172,8 @@ class Queues:
                 return Noticed({}, {}, None)
             last = int(read.column("id")[-1].as_py())
             keys, whole = self._gathered(session, reading, read)
-        reading.given = max(reading.given, last)
-        return Noticed(keys, whole, f"{last} {snapshot}", read.num_rows == rows)
+        reading.given = f"{last} {snapshot}"
+        return Noticed(keys, whole, reading.given, read.num_rows == rows)
 
     def _gathered(
         self, session: Session, reading: _Reading, read: pa.RecordBatch
@@ -186,16 +198,17 @@ class Queues:
         session.rows(_named(session, base, _FORGET), [int(last), snapshot])
 
     def waiting(self, session: Session, feed: str, base: str) -> Callable[[float], bool]:
-        """Waits for the word of a trigger, without a connection that is lent."""
+        """Waits for the word of a trigger, or looks again and again; on a connection of its own."""
         reading = self._reading(session, feed, base)
         with self._lock:
             listener = self._listeners.get(feed)
-            if listener is None or listener.connection.closed:
+            is_new = listener is None or listener.connection.closed
+            if listener is None or is_new:
                 listener = self._listeners[feed] = Session.open(self._address, session.timeout_s, session.schema)
                 listener.rows(f"LISTEN {POSTGRES.sql(identifier(base))}")
-                if session.rows(_named(session, base, _ANY), [reading.given])[0][0]:
-                    return lambda _: True
-        return partial(_listened, listener)
+        if not session.rows(_IS_LISTENED)[0][0]:
+            return partial(_looked, listener, reading, base)
+        return (lambda _: True) if is_new and _has_new(session, reading, base) else partial(_listened, listener)
 
     def _reading(self, session: Session, feed: str, base: str) -> _Reading:
         """What is known of the feed; now and then it is looked whether it is still so."""
@@ -204,8 +217,10 @@ class Queues:
             found = standing(session, self._names, base, self._bytes_max)
             if found is None or found.lost:
                 raise _lost(base, "it is not there" if found is None else found.lost)
-            given = reading.given if reading is not None else 0
-            reading = self._readings[feed] = _Reading(found.datasets, time.monotonic(), given)
+            known, reading = reading, _Reading(found.datasets, time.monotonic())
+            if known is not None:
+                reading.given, reading.changed = known.given, known.changed
+            self._readings[feed] = reading
         return reading
 
     def close(self, feed: str | None = None) -> None:
@@ -224,7 +239,7 @@ def standing(session: Session, names: Names, base: str, bytes_max: int) -> Stand
     places = [_quoted(session, base, "queue"), _quoted(session, base, "spilled")]
     rows = session.rows(_STANDING, places)
     if not rows:
-        found.lost = f"the queue {base}_queue was dropped"
+        found.lost, found.is_spilled = f"the queue {base}_queue was dropped", True
         return found if found.triggers else None
     comment, found.size, is_spillable = rows[0]
     try:
@@ -273,7 +288,7 @@ def _note(session: Session, base: str, bytes_max: int) -> triggers.Note:
         whole=into.replace("{what}", "reason") + "{oid}, {reason};",
         missed=f"IF to_regclass({spilled}) IS NOT NULL THEN PERFORM nextval({spilled}::regclass); END IF;",
         ready=f"coalesce(pg_relation_size(to_regclass({queue})) <= {bytes_max}, false)",
-        wake=f"PERFORM pg_notify({triggers.literal(base)}, '');",
+        wake=_WAKE.replace("{base}", triggers.literal(base)),
     )
 
 
@@ -302,6 +317,27 @@ def _listened(listener: Session, timeout_s: float) -> bool:
         while wire.notifies() is not None:
             is_told = True
         return is_told
+
+
+def _looked(listener: Session, reading: _Reading, base: str, timeout_s: float) -> bool:
+    """Whether something new came in that time; the longer nothing has come, the more rarely it is looked."""
+    with translated("capture", timeout_s):
+        limit = time.monotonic() + timeout_s
+        while True:
+            listener.renew()
+            if _has_new(listener, reading, base):
+                reading.changed = time.monotonic()
+                return True
+            now = time.monotonic()
+            if now >= limit:
+                return False
+            pause = min(max(_IDLE_SHARE * (now - reading.changed), _PAUSE_MIN_S), _PAUSE_MAX_S)
+            time.sleep(min(pause, limit - now))
+
+
+def _has_new(session: Session, reading: _Reading, base: str) -> bool:
+    last, _, snapshot = reading.given.partition(" ")
+    return bool(session.rows(_named(session, base, _NEW), [int(last), snapshot])[0][0])
 
 
 def _quoted(session: Session, base: str, what: str) -> str:

@@ -136,8 +136,21 @@ def lost(session: Session, names: Names, found: Standing) -> str:
         return f"the publication {found.name} was changed by somebody else"
     if found.owed:
         return "the feed was not finished when it was made"
-    moved = _moved(found, _tables(session, names, found))
+    tables = _tables(session, names, found)
+    moved = _moved(found, tables)
+    failing = [name for name in moved if name in tables and _makes_fail(session, found, tables[name])]
+    if failing:
+        words = "the log names its rows otherwise now, and the application's own updates may fail"
+        return f"{failing[0]} is no longer told of as it was: {words} until the feed is made again"
     return f"{moved[0]} is no longer told of as it was" if moved else ""
+
+
+def _makes_fail(session: Session, found: Standing, table: Table) -> bool:
+    """Whether the table is still published, and perhaps not by the columns that name its rows now."""
+    is_named = not set(table.key) <= set(table.columns) or not table.unpublished(
+        session.connection.pgconn.server_version
+    )
+    return table.oid in found.relations and not is_named
 
 
 def _tables(session: Session, names: Names, found: Standing) -> dict[str, Table]:

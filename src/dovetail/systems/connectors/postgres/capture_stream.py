@@ -157,6 +157,7 @@ class Stream:
             while done and done[0].end <= end:
                 self.decoder.waiting -= done.popleft().weight
             self._answer(end)
+            self._answer(0)  # the server waits at its end for what was forgotten last, if that was told last
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until something has come that was not given yet, at most so long."""

@@ -36,7 +36,7 @@ SELECT f.place, f.oid::int8, f.relkind, o.rolname, pg_has_role(f.relowner, 'USAG
           WHERE i.indrelid = s.oid AND k.place <= i.indnkeyatts AND i.indisvalid AND i.indimmediate
             AND CASE s.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))
           ORDER BY s.oid) FROM stores s WHERE s.root = f.oid),
-       (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.attgenerated)), '{}')
+       (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.attgenerated, a.atttypid::int8, a.atttypmod)), '{}')
         FROM pg_attribute a WHERE a.attrelid = f.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM found f JOIN pg_roles o ON o.oid = f.relowner
 """
@@ -71,8 +71,8 @@ class Table:
     may_trigger: bool
     has_children: bool
     stores: tuple[Store, ...]
-    columns: dict[str, tuple[int, str]]
-    """By name, the number of a column, and the letter of how it is computed."""
+    columns: dict[str, tuple[int, str, int, int]]
+    """By name, the number of a column, the letter of how it is computed, and its type."""
 
     @property
     def is_partitioned(self) -> bool:
@@ -137,7 +137,7 @@ def look(session: Session, names: Names, datasets: Sequence[Dataset]) -> dict[st
         dataset, place = asked[name]
         leaves = [one for one in stores if one[0] != "p"] or stores
         held = [Store(*facts, tuple(parts)) for _, *facts, parts in leaves]
-        described = {column: (number, computed) for column, (number, computed) in columns.items()}
+        described = {column: tuple(facts) for column, facts in columns.items()}
         found[name] = Table(
             name, dataset.key, place, oid, kind, owner, is_owned, may_trigger, has_children, tuple(held), described
         )

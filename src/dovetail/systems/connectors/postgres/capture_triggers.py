@@ -71,12 +71,6 @@ _FUNCTIONS = """
 SELECT p.oid::regprocedure::text, p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = $1 AND starts_with(p.proname, $2)
 """
-_PLACES = """
-SELECT t.tgname::text, n.nspname::text, c.relname::text, substring(p.proname::text from '[0-9]+$')::int8
-FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND starts_with(t.tgname, $1)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +181,12 @@ def _filled(template: str, given: Mapping[str, str]) -> str:
 
 
 def drop(session: Session, base: str, of: Sequence[int] | None = None) -> None:
-    """Drop the triggers of a feed and their functions; of the tables of those numbers, or of all."""
-    chosen = None if of is None else set(of)
-    for trigger, schema, relation, root in session.rows(_PLACES, [f"{base}_"]):
-        if chosen is None or root in chosen:
-            place = POSTGRES.sql(table(relation, schema))
-            sql = f"DROP TRIGGER IF EXISTS {POSTGRES.sql(identifier(trigger))} ON {place}"
-            patiently(session, partial(session.rows, sql))
+    """Drop the functions of a feed, and with each its triggers, which only the table's owner could drop by themselves;
+    of the tables of those numbers, or of all."""
+    chosen = None if of is None else {f"{base}_{oid}" for oid in of}
     for function, name in session.rows(_FUNCTIONS, [session.schema, f"{base}_"]):
-        if chosen is None or any(name == f"{base}_{oid}" for oid in chosen):
-            session.rows(f"DROP FUNCTION IF EXISTS {function}")
+        if chosen is None or name in chosen:
+            patiently(session, partial(session.rows, f"DROP FUNCTION IF EXISTS {function} CASCADE"))
 
 
 def standing(session: Session, base: str) -> dict[int, str]:

@@ -26,7 +26,7 @@ SELECT current_setting('server_version_num')::int, current_setting('wal_level'),
        coalesce(has_schema_privilege(to_regnamespace($1), 'CREATE'), false), $1::text
 FROM pg_roles WHERE rolname = current_user
 """
-_KEPT = "the server keeps its log until we have read it, {bound}"
+_KEPT = "the server keeps its log until we have read it, {bound}; meanwhile the type of a key column cannot be changed"
 _BOUND = "{size} at most (max_slot_wal_keep_size)"
 _BOUNDLESS = "without a bound: ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; sets one"
 _QUEUED = (
@@ -137,6 +137,8 @@ class Verdict:
         parts = []
         if table.is_partitioned and way == SLOT and is_published(table, self.account):
             parts.append(_SPLIT)
+        if any(store.persistence != "p" for store in table.stores):
+            parts.append("rows of an unlogged table that a crash of the server empties")
         if not (way == SLOT and is_published(table, self.account)):
             parts += [] if table.is_owned else [_SILENT]
             parts += [] if table.is_partitioned else [_APPLIED]

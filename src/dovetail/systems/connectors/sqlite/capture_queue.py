@@ -34,6 +34,7 @@ SELECT substr(name, 1, length(name) - 3) FROM main.sqlite_master
 WHERE type = 'table' AND name LIKE 'dovetail\\_%\\_of' ESCAPE '\\'
 """
 _WHOLE = "INSERT INTO {queue} (dataset, reason) VALUES (?1, ?2)"
+_OUTDATED = "DELETE FROM {queue} WHERE dataset = ?1 AND id < (SELECT max(id) FROM {queue})"
 _UNCOVER = "DELETE FROM {covered}"
 _COVER = "INSERT INTO {covered} (dataset, parts) VALUES (?1, ?2)"
 _COVERED = "SELECT dataset, parts FROM {covered} ORDER BY dataset"
@@ -60,6 +61,7 @@ def make(connection: sqlite3.Connection, of: Queue, datasets: Sequence[Dataset])
         wanted |= needed
         if known.get(one.name) != one.key or any(standing.get(name) != sql for name, sql in needed.items()):
             connection.execute(_named(_WHOLE, of), (one.name, before or "it is noted from now on"))
+            connection.execute(_named(_OUTDATED, of), (one.name,))
     drop(connection, [name for name, sql in standing.items() if wanted.get(name) != sql])
     for name, sql in wanted.items():
         if standing.get(name) != sql:
