@@ -214,3 +214,18 @@ def test_a_run_that_nobody_knows(lab):
     made = things(lab)
     with pytest.raises(UnknownName):
         take_back(made, "nix")
+
+
+def kept(made):
+    with open_workspace(made.folder, variables={}) as workspace:
+        store = workspace.store
+        return len(store.journal.history("person", 1)), len(store.conflicts.list(status="resolved"))
+
+
+@pytest.mark.parametrize(("keep", "left"), [("forever", 2), ("1d", 2), ("1ms", 0)])
+def test_the_journal_is_kept_as_long_as_the_project_says(lab, keep, left):
+    made = edited(lab)
+    text = (made.folder / "dovetail.yaml").read_text()
+    made.write("dovetail.yaml", f"{text}\njournal: {{keep: {keep}}}\n")
+    made.migrate()
+    assert kept(made)[0] == left

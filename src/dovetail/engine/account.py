@@ -120,7 +120,9 @@ def findings(decision: Decision, written: Written | None) -> Iterator[Finding]:
         yield problem_finding(survey, place, problems[0])
     yield from decision.remarks
     for contest in decision.contests:
-        yield _finding(survey, contest.place, contest.code, contest.reason, field=contest.field, command="dovetail plan")
+        yield _finding(
+            survey, contest.place, contest.code, contest.reason, field=contest.field, command="dovetail conflicts"
+        )
     for place, member in written.moved if written is not None else []:
         reason = f"changed at {member} while it was being written; nothing of it was overwritten"
         yield _finding(survey, place, "DV-451", reason, field="", command="run the command again")

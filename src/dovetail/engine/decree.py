@@ -269,7 +269,7 @@ def end_decrees(store: Store, decision: Decision, written: Written | None) -> se
         elif _is_done(decision, one.place, written):
             ends.append((one.decree.id, Status.DONE, "all members hold it"))
             if conflict is not None:
-                store.conflicts.resolve(conflict, f"order {one.decree.id}")
+                store.conflicts.resolve(conflict, f"by order {one.decree.id}")
         elif conflict is not None:
             pending.add(conflict)
     if ends:

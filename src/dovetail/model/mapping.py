@@ -9,6 +9,9 @@ from enum import StrEnum
 from dovetail.errors import Location
 from dovetail.model.calendar import Calendar, Window
 
+JOURNAL_KEEP_S = 90 * 86_400.0
+"""Seconds for which the journal is kept where nobody says otherwise."""
+
 
 class Rule(StrEnum):
     """How edits of one shared field on several sides are settled."""
@@ -225,7 +228,7 @@ class Project:
     `folder` is the absolute path of the project; `state` the URL or path of the state as declared, `None` for the
     default. `vars` are bound values for expressions. `digest` is a sha256 over the meaning of all files, the same in
     every environment. `files` are the files that were read, relative to the folder. `timezone` is the zone of calendars
-    and windows."""
+    and windows. `journal_keep_s` says for how many seconds the journal is kept, `None`: for ever."""
 
     name: str
     folder: str
@@ -239,6 +242,7 @@ class Project:
     files: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     timezone: str | None = None
+    journal_keep_s: float | None = JOURNAL_KEEP_S
 
     def system(self, name: str) -> System | None:
         """The system of that name, or `None`."""

@@ -94,6 +94,7 @@ PROJECT = Keys(
         ),
         Key("defaults", _ref("defaults"), "What holds where a mapping says nothing."),
         Key("timezone", TEXT, "The zone of `every` and `window`, such as `Europe/Berlin`; UTC if not said."),
+        Key("journal", _ref("journal"), "How long Dovetail remembers what it wrote."),
         Key("vars", _table(VALUE), "Values that expressions may name. They are bound as values, never put in as text."),
         Key("environments", _table(_ref("environment")), "What differs elsewhere; chosen with `--env NAME`."),
         Key("goals", ANYTHING, "Goals with measured baselines. Read, and not used yet."),
@@ -374,10 +375,17 @@ WINDOW = Keys(
     ),
 )
 
+JOURNAL = Keys(
+    "the journal",
+    "How long values that were written, settled conflicts and closed rejects are kept. What is gone can be neither told "
+    "nor undone.",
+    (Key("keep", TEXT, "A time such as `30d`, or `forever`; 90 days if not said."),),
+)
+
 TABLES: Mapping[str, Keys] = {
     "project": PROJECT, "system": SYSTEM, "query": QUERY, "defaults": DEFAULTS, "guard": GUARD, "policy": POLICY,
     "order": ORDER, "union": UNION, "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL, "match": MATCH,
-    "field": FIELD, "cell": CELL, "window": WINDOW,
+    "field": FIELD, "cell": CELL, "window": WINDOW, "journal": JOURNAL,
 }  # fmt: skip
 """The tables by the names that shapes refer to."""
 

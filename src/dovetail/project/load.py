@@ -19,7 +19,7 @@ from dovetail.project.settings import SettingsOf
 from dovetail.project.shape import Reader
 from dovetail.project.sheet import Outline, Surroundings, outline
 from dovetail.project.system import environments, read_systems
-from dovetail.project.times import read_zone
+from dovetail.project.times import read_journal, read_zone
 from dovetail.project.yaml import BYTES_MAX, compose
 
 FILE = "dovetail.yaml"
@@ -72,6 +72,7 @@ def load(
         files=tuple(documents),
         notes=_notes(mistakes, top, documents),
         timezone=read_zone(reader, top.get("timezone")),
+        journal_keep_s=read_journal(reader, top.get("journal")),
     )
     mistakes.raise_all()
     return project

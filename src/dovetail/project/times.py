@@ -7,8 +7,9 @@ import re
 import zoneinfo
 
 from dovetail.model.calendar import Calendar, Window
+from dovetail.model.mapping import JOURNAL_KEEP_S
 from dovetail.project.calendar import read_calendar, read_days
-from dovetail.project.keys import WINDOW
+from dovetail.project.keys import JOURNAL, WINDOW
 from dovetail.project.locate import shown
 from dovetail.project.node import Listing, Node, Scalar
 from dovetail.project.shape import Reader
@@ -100,6 +101,23 @@ def read_rate(reader: Reader, node: Node | None) -> float | None:
         reader.mistakes.add(f"`rate` cannot be {shown(text)}", node.at, code="DV-105", hint=hint)
         return None
     return rate_s
+
+
+def read_journal(reader: Reader, node: Node | None) -> float | None:
+    """The seconds for which the journal is kept; `None` for ever."""
+    table = reader.table(node, JOURNAL)
+    kept = table.get("keep") if table is not None else None
+    text = reader.text(kept, "`keep`")
+    if text is None or kept is None:
+        return JOURNAL_KEEP_S
+    if text == "forever":
+        return None
+    found = _TIME.fullmatch(text)
+    if found is None or float(found[1]) == 0:
+        hint = "write a number with m, h or d: 12h, 90d; or forever"
+        reader.mistakes.add(f"`keep` cannot be {shown(text)}", kept.at, code="DV-105", hint=hint)
+        return JOURNAL_KEEP_S
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 def read_zone(reader: Reader, node: Node | None) -> str | None:

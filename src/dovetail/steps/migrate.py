@@ -8,6 +8,7 @@ from pathlib import Path
 from dovetail.engine.due import Plan
 from dovetail.engine.progress import Progress
 from dovetail.engine.reconcile import Pass, Reconcile
+from dovetail.engine.retention import forget_old
 from dovetail.engine.whole import carry_out
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import PlanMoved
@@ -80,7 +81,9 @@ def _execute(
     def follow_up(summary: Summary, looked: Pass) -> None:
         _follow_up(workspace, summary, looked)
 
-    return carry_out(reconcile, command, allowed=allowed, plan=plan, streams=streams, follow_up=follow_up)
+    summary = carry_out(reconcile, command, allowed=allowed, plan=plan, streams=streams, follow_up=follow_up)
+    forget_old(workspace)
+    return summary
 
 
 def _follow_up(workspace: Workspace, summary: Summary, looked: Pass) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from dovetail.engine.progress import Progress
+from dovetail.engine.retention import Retention, forget_old
 from dovetail.engine.sync import Sync
 from dovetail.engine.turn import Turn, absorb
 from dovetail.engine.workspace import Workspace
@@ -42,6 +43,7 @@ def sync_once(
         engine.close()
         summary.seconds = time.monotonic() - started
         engine.finish(summary, ok=not failed)
+    forget_old(workspace)
     if failed:
         raise next(iter(failed.values()))
     return summary
@@ -77,8 +79,11 @@ def sync(
     started = time.monotonic()
     summary = Summary("sync", "")
 
+    retention = Retention(workspace)
+
     def hear(turn: Turn) -> None:
         absorb(summary, turn.summary)
+        retention.now_and_then()
         if told is not None and (turn.looked or turn.failed):
             told(turn)
 

@@ -114,9 +114,11 @@ def _member(workspace: Workspace, place: str) -> tuple[str, str]:
     found = [one for one in exact if one[1] == first] or exact or loose
     if len(found) == 1:
         return found[0]
-    places = [f"{name}.{mapping}" for mapping, name in found] or list(_places(workspace))
-    words = f"{place!r} may be several members" if found else f"no member of a mapping is {place!r}"
-    raise UnknownName(words, hint=f"name one: {', '.join(places)}", code="DV-473")
+    if found:
+        several = ", ".join(f"{name}.{mapping}" for mapping, name in found)
+        raise UnknownName(f"{place!r} may be several members", hint=f"name one: {several}", code="DV-473")
+    known = ", ".join(_places(workspace))
+    raise UnknownName(f"no member of a mapping is {place!r}", hint=f"name one: {known}", code="DV-473")
 
 
 def _places(workspace: Workspace) -> Iterator[str]:
@@ -243,7 +245,7 @@ def _steps(answer: Answer) -> Iterator[tuple[dt.datetime, dict[str, object]]]:
                 "run": told.run,
                 "command": answer.commands.get(told.run, ""),
                 "member": entry.member,
-                "key": entry.key,
+                "key": entry.key or answer.asked.keys.get(entry.member, ""),
                 "sure": told.is_sure,
                 "changes": {
                     name: {"before": old, "after": new} for name, (old, new) in changes(answer.asked, told).items()
