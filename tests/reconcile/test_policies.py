@@ -427,3 +427,17 @@ def test_a_row_that_comes_back_does_not_make_the_others_owed(lab, monkeypatch):
     broken_off(made, monkeypatch, 1, is_committed=True)
     edit(made, "b", 9)
     assert settles(made, NAMES) == 9
+
+
+def test_a_new_row_does_not_decide_what_nobody_decided(lab):
+    """The member that has the say holds no row yet: it does not get one of the two values, to win by it afterwards."""
+    made = world(lab, "owner: c", members=3)
+    for name, value in (("a", 7), ("b", 9)):
+        made.sql(name, "INSERT INTO t (k, v) VALUES ('x', ?)", value)
+    for _ in range(2):
+        made.migrate()
+        assert made.conflicts() == [("thing", "v")]
+        assert values(made) == [7, 9]
+        assert made.sql("c", "SELECT count(*) FROM t") == [(0,)]
+    edit(made, "b", 7)
+    assert settles(made, NAMES) == 7

@@ -27,6 +27,7 @@ def work_at(decision: Decision, side: int, fates: Fates, around: Surroundings) -
     free[[contest.place for contest in decision.contests if not contest.field]] = False
     elsewhere = (decision.active.sum(axis=0) - decision.active[side]) > 0
     missing = (survey.index[side] == ABSENT) & elsewhere & free & ~fates.barred[side]
+    missing[_undecided(decision, member)] = False
     if not may_create(member):
         missing[:] = False
     present = decision.active[side] & free
@@ -43,6 +44,22 @@ def work_at(decision: Decision, side: int, fates: Fates, around: Surroundings) -
     find_updates(decision, work)
     try_creates(decision, work)
     return work
+
+
+def _undecided(decision: Decision, member: CompiledMember) -> list[int]:
+    """The rows that meet for the first time and are contested in a field of which this member has the say: a new row
+    here would hold one of the values, and so decide between them."""
+    agreed, mapping = decision.agreed, decision.survey.mapping.mapping
+    has_say = {
+        field.name
+        for field in mapping.fields
+        if member.name in (field.owner, field.first, *(field.policy.members if field.policy is not None else ()))
+    }
+    return [
+        contest.place
+        for contest in decision.contests
+        if contest.field in has_say and not decision.first_agreement[contest.place, agreed.fields.index(contest.field)]
+    ]
 
 
 def _sources(decision: Decision, revived: Flags) -> Sources:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dovetail.errors import DeclarationError, Declarations
 from dovetail.expression.invert import Reversibility
@@ -15,13 +15,29 @@ _NUMBERS = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
 _TIMES = (Kind.TIMESTAMP, Kind.INSTANT)
 
 
-def rules_hold(mapping: Mapping, members: Iterable[CompiledMember]) -> None:
+def rules_hold(mapping: Mapping, members: Sequence[CompiledMember]) -> None:
     """Raise `Declarations` with every policy that its members cannot carry."""
     mistakes = [
         mistake for field in mapping.fields for member in members for mistake in _mistakes(field, member, mapping)
     ]
+    mistakes += [_nobody_counts(field) for field in mapping.fields if _is_blind(field, members)]
     if mistakes:
         raise Declarations(mistakes)
+
+
+def _is_blind(field: SharedField, members: Iterable[CompiledMember]) -> bool:
+    """Whether no member has the fields by which a count is told from a movement."""
+    cells = [cell for member in members if (cell := member.cell(field.name)) is not None]
+    return field.recount is not None and bool(cells) and all(cell.recount is None for cell in cells)
+
+
+def _nobody_counts(field: SharedField) -> DeclarationError:
+    return DeclarationError(
+        f"`recount` of {field.name!r} names fields that no member has",
+        where=field.at,
+        code="DV-223",
+        hint="write it over the fields of the member that counts",
+    )
 
 
 def _mistakes(field: SharedField, member: CompiledMember, mapping: Mapping) -> Iterator[DeclarationError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -241,10 +242,9 @@ def settle(policy: Policy | None, values: list[object]) -> int | None:
     if policy is None or policy.rule not in (Rule.MIN, Rule.MAX):
         return None
     rank = {word: place for place, word in enumerate(policy.order)}
-    known = [
-        (rank.get(str(value)) if rank else value, place) for place, value in enumerate(values) if value is not None
-    ]
-    if not known or any(value is None for value, _ in known):
+    known: dict[int, Any] = {
+        place: rank.get(str(value)) if rank else value for place, value in enumerate(values) if value is not None
+    }
+    if not known or None in known.values():
         return None
-    best = min(known) if policy.rule is Rule.MIN else max(known)
-    return best[1]
+    return (min if policy.rule is Rule.MIN else max)(known, key=lambda place: known[place])

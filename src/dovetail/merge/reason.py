@@ -52,11 +52,10 @@ CHOSEN = frozenset(
         Reason.NEWEST,
         Reason.MIN,
         Reason.MAX,
-        Reason.UNION,
-        Reason.DELTA,
         Reason.RECOUNT,
         Reason.FIRST,
         Reason.DECREE,
     }
 )
-"""Reasons by which one value was chosen among several."""
+"""Reasons by which one value was chosen among several, so that the others lost; what is added up or united goes in
+whole."""
