@@ -132,6 +132,7 @@ class Delivery:
             else:
                 store.intents.put(self.partition.name, number, run=self.desk.run, content=self._intent())
                 self._journal(number)
+        self.partition.flushed()
         failpoint(Point.INTENT_AFTER)
 
     def _journal(self, number: int) -> None:
@@ -160,7 +161,7 @@ class Delivery:
         """Make the state know what the target holds, and in the same transaction whatever `note` adds."""
         sent = self.tries[-1]
         assert sent.claim is not None
-        self.partition.confirm(sent.number, sent.claim, note=lambda: self._noted(note))
+        self.partition.confirm(sent.number, sent.claim, note=lambda: self._noted(note), is_lazy=self.desk.tidied > 1)
 
     def _noted(self, note: Callable[[], None] | None) -> None:
         """Keep what the target made of the values, and tell whoever looks on what was written."""

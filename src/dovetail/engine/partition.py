@@ -50,7 +50,7 @@ class Partition:
         self._turn = 0
         self._chunk = 0
         self._unreserved: set[str] = set()
-        self._confirmed = self._forgotten = 0
+        self._confirmed = self._safe = self._forgotten = 0
         self._locked: tuple[Transaction, ExitStack] | None = None
         self.holding = 0
         """How often the partition was taken over; each time, open intents were settled."""
@@ -281,11 +281,14 @@ class Partition:
         failpoint(Point.COMMITTED)
         return version
 
-    def confirm(self, chunk: int, claim: Claim | Bulk, *, note: Callable[[], None] | None = None) -> None:
-        """Make the state know a chunk that the target holds, and whatever `note` adds, at once."""
+    def confirm(
+        self, chunk: int, claim: Claim | Bulk, *, note: Callable[[], None] | None = None, is_lazy: bool = False
+    ) -> None:
+        """Make the state know a chunk that the target holds, and whatever `note` adds, at once. Where that is lazy, the
+        ledger keeps its entry until the state has it safely (`flushed`)."""
         store = self._store
         failpoint(Point.CONFIRM_BEFORE)
-        with store.transaction():
+        with store.transaction(is_lazy=is_lazy):
             self.hold()
             self._confirm(chunk, claim)
             store.sequence.set(self.name, chunk)
@@ -293,6 +296,8 @@ class Partition:
             if note is not None:
                 note()
         self._confirmed = self._known = chunk
+        if not is_lazy:
+            self.flushed()
         failpoint(Point.CONFIRM_AFTER)
 
     def _confirm(self, chunk: int, claim: Claim | Bulk) -> None:
@@ -304,9 +309,13 @@ class Partition:
         if claim.numbers:
             confirm(self._store, claim)
 
+    def flushed(self) -> None:
+        """What the state was told so far outlasts a failure of the power."""
+        self._safe = self._confirmed
+
     def tidy(self, at_least: int = 1) -> None:
         """Remove the ledger's entries before the last chunk that the state knows, once there are so many."""
-        confirmed = self._confirmed
+        confirmed = self._safe
         if isinstance(self.target, SupportsTransaction) and confirmed >= self._forgotten + at_least:
             failpoint(Point.FORGET_BEFORE)
             self.target.forget(self.name, confirmed - 1)

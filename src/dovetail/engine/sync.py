@@ -11,6 +11,7 @@ from dovetail.engine.census import Census
 from dovetail.engine.deal import Deal, freed
 from dovetail.engine.decision import Surroundings
 from dovetail.engine.deliver import Desk
+from dovetail.engine.drift import Lookout, aside
 from dovetail.engine.ear import Ear
 from dovetail.engine.feed import feed_name
 from dovetail.engine.feeds import Feeds
@@ -26,6 +27,7 @@ from dovetail.engine.turn import Turn, absorb, include
 from dovetail.engine.whole import carry_out
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import DovetailError
+from dovetail.mapping.compiled import CompiledMapping
 from dovetail.model.run import Summary
 from dovetail.state.queue import Cursor
 
@@ -72,7 +74,8 @@ class Sync:
     def _renew(self) -> None:
         """Compile the declarations against what the systems hold now."""
         workspace = self.workspace
-        self.reconcile = Reconcile(workspace, only=self._only, durable=True, progress=self.progress, for_sync=True)
+        self.lookout = Lookout(workspace, self._adopt, aside=aside)
+        self.reconcile = self._reconcile(self._only, self.lookout.compile())
         self.order = self.reconcile.order
         chosen = [self.reconcile.mappings[name] for name in self.order]
         project, store = workspace.project, workspace.store
@@ -86,6 +89,21 @@ class Sync:
         }
         self._members = {name: [member.name for member in one.members] for name, one in self.reconcile.mappings.items()}
         self._stale = set(self.order)
+
+    def _reconcile(self, names: Sequence[str], mappings: Mapping[str, CompiledMapping]) -> Reconcile:
+        known, progress = dict(mappings), self.progress
+        return Reconcile(self.workspace, only=names, durable=True, progress=progress, for_sync=True, mappings=known)
+
+    def _adopt(self, mapping: CompiledMapping) -> None:
+        """Go on with a mapping as it was compiled anew; what its members could not take before is tried again."""
+        name, store = mapping.name, self.workspace.store
+        self.reconcile.adopt(mapping)
+        self.feeds.adopt(mapping)
+        for member in mapping.members:
+            source = self.workspace.connector(member.member.system)
+            self._censuses[name, member.name] = Census(name, member, source, store)
+            store.queue.push(name, member.name, store.rejects.keys(name, member.name))
+        self._stale.add(name)
 
     def start(self) -> Summary:
         """Join all mappings; what that did."""
@@ -107,11 +125,13 @@ class Sync:
         if not self._run:
             project = self.workspace.project
             self._run = self.workspace.store.runs.start("sync", project.digest, project.environment)
-        self.feeds.open(self.systems(name))
-        if not self._is_joined(name):
-            (group,) = (group for group in self.reconcile.groups if name in {one.name for one in group})
-            absorb(self._joined, self.whole([one.name for one in group]))
-        self._open(name)
+        with self.lookout.watching(self.reconcile.mappings[name]):
+            self.feeds.open(self.systems(name))
+            if not self._is_joined(name):
+                (group,) = (group for group in self.reconcile.groups if name in {one.name for one in group})
+                absorb(self._joined, self.whole([one.name for one in group]))
+            self._open(name)
+        self.lookout.remember(self.reconcile.mappings[name])
 
     def leave(self, name: str) -> None:
         """Let a mapping go; nothing of it is written until it is joined again."""
@@ -142,7 +162,7 @@ class Sync:
             for census in self._censuses_of(name):
                 census.look()
         marks = {name: self._inbox.marks(name, self._members[name]) for name in names}
-        reconcile = Reconcile(self.workspace, only=names, durable=True, progress=self.progress, for_sync=True)
+        reconcile = self._reconcile(names, self.reconcile.mappings)
         reconcile.guard, reconcile.pingpong = self.guard, self.pingpong
         reconcile.onlookers = [self.guard, self.pingpong]
         try:
@@ -198,7 +218,8 @@ class Sync:
         for member in self.reconcile.mappings[name].members:
             if self.feeds.covers(member):
                 continue
-            keys = self._censuses[name, member.name].look()
+            with self.lookout.watching(self.reconcile.mappings[name]):
+                keys = self._censuses[name, member.name].look()
             if keys is None:
                 self.workspace.store.queue.mark_all(name, member.name, "its rows were not looked over before")
                 noticed += 1
@@ -235,6 +256,8 @@ class Sync:
         finally:
             patience.reset(token)
         self._acknowledge()
+        turn.summary.findings += self.lookout.notes
+        self.lookout.notes = []
         turn.waiting = self._inbox.waiting(due)
         if self._told is not None:
             self._told(turn)
@@ -255,6 +278,7 @@ class Sync:
         members = self._members[name]
         taken = None
         try:
+            self.lookout.admit(self.reconcile.mappings[name])
             if self._inbox.marks(name, members):
                 absorb(turn.summary, self.whole([name]))
             taken = self._inbox.take(name, members, limit)
@@ -301,6 +325,8 @@ class Sync:
             with store.transaction():
                 deal.settle()
                 self._inbox.done(taken, deal.again(), missed=deal.missed())
+                if deal.written:  # what was confirmed lazily is safe once this is
+                    store.queue.move(Cursor(f"written {name}", self._run))
                 for (mapping, member), keys in freed(store, name, deal.linked()).items():
                     store.queue.push(mapping, member, keys)
         except DovetailError as error:
@@ -340,7 +366,7 @@ class Sync:
         self._stale.add(name)
         if taken is not None:
             self._inbox.give_back(taken)
-        turn.failed[name] = error
+        turn.failed[name] = self.lookout.explained(self.reconcile.mappings[name], error)
 
     def _desk(self, around: Surroundings) -> Desk:
         store = self.workspace.store

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -42,8 +43,8 @@ class Connection(Protocol):
 
     place: str
 
-    def begin(self) -> None:
-        """Begin, with the right to write."""
+    def begin(self, *, is_lazy: bool = False) -> None:
+        """Begin, with the right to write. A lazy transaction becomes durable with the next one that is not."""
         ...
 
     def begin_migration(self) -> None:
@@ -118,15 +119,17 @@ class Database:
         return stamp(self._clock())
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Everything in the block becomes durable at its end, or nothing does."""
+    def transaction(self, *, is_lazy: bool = False) -> Iterator[None]:
+        """Everything in the block becomes durable at its end, or nothing does. A lazy one is kept by a process that is
+        killed, but where the power fails only once another, not lazy one has ended."""
         with self._lock:
             if self._depth:
                 with self._inner():
                     yield
             else:
                 self._announce()
-                with self._outer(self._connection.begin):
+                begin = partial(self._connection.begin, is_lazy=True) if is_lazy else self._connection.begin
+                with self._outer(begin):
                     yield
 
     @contextmanager

@@ -94,12 +94,12 @@ class PostgresSchema:
         except psycopg.Error as error:
             raise damaged(self.place, _words(error)) from error
 
-    def begin(self) -> None:
+    def begin(self, *, is_lazy: bool = False) -> None:
         """Begin; opens a lost connection again."""
         if self._connection.closed:
             self._connection = self._open()
         with self._translated():
-            self._connection.execute("BEGIN")
+            self._connection.execute("BEGIN; SET LOCAL synchronous_commit TO off" if is_lazy else "BEGIN")
         self._is_writing = True
 
     def begin_migration(self) -> None:

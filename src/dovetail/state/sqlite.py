@@ -45,6 +45,10 @@ def _fault(error: sqlite3.Error, place: str) -> StateFault:
             return damaged(place, str(error))
 
 
+_SAFE, _LAZY = "PRAGMA synchronous=FULL", "PRAGMA synchronous=NORMAL"
+"""Every commit reaches the disk before it is answered; or with the next one that does."""
+
+
 class SqliteFile:
     """One connection to the file; every commit is on the disk when it returns."""
 
@@ -56,9 +60,10 @@ class SqliteFile:
             self._connection = sqlite3.connect(
                 path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
             )
+            self._is_lazy = False
             self._write_ahead()
             for setting in (
-                "PRAGMA synchronous=FULL",
+                _SAFE,
                 f"PRAGMA cache_size=-{_CACHE_KIB}",
                 f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}",
                 "PRAGMA temp_store=MEMORY",
@@ -89,9 +94,12 @@ class SqliteFile:
         except OSError as error:
             raise unreachable(self.place, error.strerror or "cannot be opened") from error
 
-    def begin(self) -> None:
+    def begin(self, *, is_lazy: bool = False) -> None:
         """Begin, with the right to write."""
         with self._translated():
+            if is_lazy != self._is_lazy:
+                self._connection.execute(_LAZY if is_lazy else _SAFE)
+                self._is_lazy = is_lazy
             self._connection.execute("BEGIN IMMEDIATE")
 
     def begin_migration(self) -> None:

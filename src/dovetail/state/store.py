@@ -79,9 +79,12 @@ class Store:
         """Where the state is, in words without a secret."""
         return self._database.place
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Everything in the block becomes durable together, or nothing does; blocks inside it join it."""
-        return self._database.transaction()
+    def transaction(self, *, is_lazy: bool = False) -> AbstractContextManager[None]:
+        """Everything in the block becomes durable together, or nothing does; blocks inside it join it.
+
+        A lazy one is kept when the process is killed; when the power fails, only if another, not lazy one has ended
+        since."""
+        return self._database.transaction(is_lazy=is_lazy)
 
     def examine(self) -> str:
         """What is wrong with the state's files and segments; empty when nothing is. Reads all of it."""
@@ -100,7 +103,9 @@ class Store:
         self.close()
 
 
-def open_state(address: str | Path | Connection, *, key: bytes, clock: Clock, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+def open_state(
+    address: str | Path | Connection, *, key: bytes, clock: Clock, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> Store:
     """The state at a path, in PostgreSQL (`postgresql://...`, schema `dovetail` or `?schema=`), or behind a connection;
     made when it is not there.
 
