@@ -36,7 +36,7 @@ def test_one_system_alone(project, run):
 
 def test_a_lost_feed_is_told_and_mended(project, run, touch):
     run("capture", "--make")
-    name = next(name for kind, name, sql in schema(project, "stock") if kind == "trigger" and "ON \"item\"" in sql)
+    name = next(name for kind, name, sql in schema(project, "stock") if kind == "trigger" and 'ON "item"' in sql)
     touch("stock", f'DROP TRIGGER "{name}"')
     lost = run("capture", "--json")
     assert lost.code == 1

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 import pytest
@@ -17,7 +17,6 @@ from dovetail.model.change import VERSION
 from dovetail.model.key import texts
 from dovetail.systems.connectors.postgres import Connector
 from dovetail.systems.connectors.postgres import capture_decode as decoding
-from dovetail.testing.conformance.bench import Bench
 from dovetail.testing.conformance.trial import trials
 from dovetail.testing.servers.postgres import Server
 
@@ -174,8 +173,6 @@ def test_tables_without_a_key_are_told_as_a_whole(place: Place) -> None:
 
 def test_a_key_that_a_member_declares(place: Place) -> None:
     place.run("CREATE TABLE t (id int PRIMARY KEY, code text, v text)")
-    from dataclasses import replace
-
     (dataset,) = place.datasets()
     place.connector.capture(FEED, [replace(dataset, key=("code",))])
     place.told()
@@ -252,14 +249,12 @@ def test_a_writer_that_is_under_way_when_the_feed_is_made(place: Place) -> None:
         place.run("INSERT INTO u VALUES (2)")
         assert time.monotonic() - started < 2.0, "the application waits"
         impatient.close()
-        assert "t" not in place.told(impatient)[0] if not place.connector.feed(FEED).lost else True
         made = threading.Thread(target=place.connector.capture, args=(FEED, place.datasets()))
         made.start()
         time.sleep(0.3)
         slow.commit()
         made.join()
-    keys, whole = place.told()
-    assert "t" in whole
+    assert "t" in place.told()[1]
     place.run("INSERT INTO t VALUES (4)")
     assert place.told() == ({"t": {"4"}}, {})
 
@@ -394,8 +389,7 @@ def test_a_partition_that_is_attached_is_told_as_whole(place: Place) -> None:
     place.run("INSERT INTO p VALUES (12)")
     assert "p" in place.connector.feed(FEED).lost
     place.connector.capture(FEED, place.datasets("p", "other"))
-    keys, whole = place.told()
-    assert whole.keys() == {"p"}
+    assert place.told()[1].keys() == {"p"}
     place.run("DELETE FROM p2 WHERE id = 15")
     assert place.told() == ({"p": {"15"}}, {})
 

@@ -40,8 +40,6 @@ def capture_command(frame: Frame, systems: tuple[str, ...], does_make: bool, doe
 
 def _shown(found: Sequence[Captured], out: Console, *, is_dropped: bool) -> None:
     """A table of the feeds, then what is noted in no way, and what a person could do about it."""
-    from rich.text import Text
-
     from dovetail.cli import show
 
     made = show.table(
@@ -51,21 +49,39 @@ def _shown(found: Sequence[Captured], out: Console, *, is_dropped: bool) -> None
         made.add_row(one.system, *_cells(one))
     out.print(made)
     for one in found:
-        if one.feed is not None and one.feed.lost:
-            out.print(Text(f"{one.system}: {one.feed.lost}", style="red"))
-        for seen in one.uncovered if not is_dropped else ():
-            words = f"{seen.reason or 'it could be noted'}; changes are looked for by {seen.way}"
-            style = "yellow" if seen.way in ("digests", "reading") else "red"
-            words = words if style == "yellow" else "it is not noted yet"
-            out.print(Text.assemble((f"{one.system}.{seen.dataset}: ", "bold"), (words, style)))
-        for seen in one.visibility if one.feed is not None else ():
-            if seen.missed and seen.dataset in one.feed.datasets:
-                out.print(Text(f"{one.system}.{seen.dataset}: not seen are {seen.missed}", style="dim"))
-        if one.feed is not None and one.feed.way == "slot" and one.feed.headroom_bytes is None:
-            words = "the log is kept without a bound while nobody reads it; ALTER SYSTEM SET max_slot_wal_keep_size"
-            out.print(Text(f"{one.system}: {words} = '10GB'; sets one", style="yellow"))
+        if not is_dropped:
+            _unnoted(one, out)
+        if one.feed is not None:
+            _noted(one, one.feed, out)
     if not is_dropped and not all(one.is_sound for one in found):
         out.print("next: dovetail capture --make", highlight=False)
+
+
+def _unnoted(one: Captured, out: Console) -> None:
+    """Datasets whose changes the system does not note."""
+    from rich.text import Text
+
+    for seen in one.uncovered:
+        is_able = seen.way not in ("digests", "reading")
+        words = "it is not noted yet" if is_able else f"{seen.reason}; changes are looked for by {seen.way}"
+        style = "red" if is_able else "yellow"
+        out.print(Text.assemble((f"{one.system}.{seen.dataset}: ", "bold"), (words, style)))
+
+
+def _noted(one: Captured, feed: Feed, out: Console) -> None:
+    """What a person should know of a feed."""
+    from rich.text import Text
+
+    if feed.lost:
+        out.print(Text(f"{one.system}: {feed.lost}", style="red"))
+    for seen in one.visibility:
+        if seen.missed and seen.dataset in feed.datasets:
+            out.print(Text(f"{one.system}.{seen.dataset}: not seen: {seen.missed}", style="dim"))
+    if feed.way == "slot" and feed.headroom_bytes is None:
+        words = (
+            "the log is kept without a bound while nobody reads it; ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';"
+        )
+        out.print(Text(f"{one.system}: {words} sets one", style="yellow"))
 
 
 def _cells(one: Captured) -> list[str]:

@@ -276,7 +276,8 @@ def our_own_changes_can_be_told_apart(bench: Bench) -> None:
     for first in (1, 11):
         with bench.system.transaction() as transaction:
             transaction.fence("p", epoch)
-            for verb, rows in ((Verb.CREATE, items(3, first=first)), (Verb.DELETE, [{"id": first + 2}])):
+            gone: list[dict[str, object]] = [{"id": first + 2}]
+            for verb, rows in ((Verb.CREATE, items(3, first=first)), (Verb.DELETE, gone)):
                 receipt = transaction.apply(found, Change(verb, batch(found, rows)))
                 names[str(first)] = receipt.transaction
     if None in names.values():

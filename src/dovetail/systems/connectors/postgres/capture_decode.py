@@ -13,7 +13,7 @@ KEYS_MAX = 500_000
 """Rows of one table that are named one by one in one transaction; where there are more, all its rows count as
 changed."""
 
-Key: TypeAlias = "bytes | None | tuple[bytes | None, ...]"
+Key: TypeAlias = "bytes | tuple[bytes | None, ...] | None"
 """The parts of a key as the server writes them; of one part, the part itself."""
 
 BODY = 25
@@ -22,7 +22,8 @@ BODY = 25
 _AT = BODY + 1
 _NUMBER, _SHORT = Struct(">I"), Struct(">H")
 _BEGIN, _COMMIT = Struct(">QqI"), Struct(">BQQq")
-_INSERT, _UPDATE, _DELETE, _START, _END, _RELATION, _TRUNCATE, _MESSAGE = b"IUDBCRTM"
+_UPDATE, _START, _END, _RELATION, _TRUNCATE, _MESSAGE = b"UBCRTM"
+_ROWS = frozenset(b"IUD")
 _NEW, _NULL, _SAME, _TEXT = b"Nnut"
 _UNCHANGED = object()
 
@@ -68,7 +69,7 @@ class Decoder:
     def take(self, message: bytes) -> None:
         """One message of the server, with its head."""
         kind = message[BODY]
-        if kind == _UPDATE or kind == _INSERT or kind == _DELETE:  # noqa: PLR1714 - as fast as can be
+        if kind in _ROWS:
             self._row(message)
         elif kind == _START:
             self._now = Told(0, str(_BEGIN.unpack_from(message, _AT)[2]))

@@ -44,8 +44,10 @@ _IDLE_SHARE = 0.05
 """The share of the time without a change that is slept before the next look."""
 
 _MAKE = (
-    "CREATE TABLE IF NOT EXISTS {queue} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, version xid8 NOT NULL, "
-    "place bigint NOT NULL, key text[], reason text)",
+    (
+        "CREATE TABLE IF NOT EXISTS {queue} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+        "version xid8 NOT NULL, place bigint NOT NULL, key text[], reason text)"
+    ),
     "CREATE SEQUENCE IF NOT EXISTS {spilled}",
 )
 _CLEAR = ("TRUNCATE {queue}", "SELECT setval({spilled_text}, 1, false)")

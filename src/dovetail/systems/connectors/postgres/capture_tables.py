@@ -136,7 +136,9 @@ def look(session: Session, names: Names, datasets: Sequence[Dataset]) -> dict[st
     for name, oid, kind, owner, is_owned, may_trigger, has_children, stores, columns in rows:
         dataset, place = asked[name]
         leaves = [one for one in stores if one[0] != "p"] or stores
-        held = [Store(*facts, tuple(parts)) for _, *facts, parts in leaves]
+        held = [
+            Store(oid, place, persistence, letter, tuple(parts)) for _, oid, place, persistence, letter, parts in leaves
+        ]
         described = {column: tuple(facts) for column, facts in columns.items()}
         found[name] = Table(
             name, dataset.key, place, oid, kind, owner, is_owned, may_trigger, has_children, tuple(held), described
