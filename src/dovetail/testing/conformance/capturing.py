@@ -158,6 +158,9 @@ def a_change_is_noticed_once_it_is_committed(bench: Bench) -> None:
         transaction.apply(found, Change(Verb.CREATE, batch(found, items(2, first=5))))
         raise _Undone
     expect(told(bench) == ({}, {}), "what was rolled back is told")
+    bench.change(found, Verb.CREATE, items(1, first=9))
+    keys, _ = told(bench)
+    expect(set(keys.get(found.name, ())) == {"9"}, f"what was rolled back is told later: {keys}")
 
 
 class _Undone(Exception):
