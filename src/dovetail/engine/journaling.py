@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from dovetail.engine.arrays import differs, rows_of, taken
+from dovetail.engine.arrays import differs, listed, rows_of, taken
 from dovetail.engine.decision import Chunk, Decision, Work
-from dovetail.engine.put import Places
+from dovetail.engine.put import Places, shared_column
 from dovetail.engine.ruled import rule_text
 from dovetail.merge.reason import CHOSEN
 from dovetail.model.change import Receipt, Verb
@@ -199,13 +199,17 @@ def _losing(decision: Decision, name: str, places: Places) -> list[str | None]:
     rivals = decision.rivals.get(name)
     if rivals is None:
         return [None] * len(places)
-    chosen = np.isin(decision.rules[name][places], list(CHOSEN)) & rivals[:, places].any(axis=0)
-    found: list[str | None] = [None] * len(places)
-    for at in np.flatnonzero(chosen).tolist():
-        lost = decision.losing(name, int(places[at]))
-        if lost:
-            found[at] = lossless.written(lost)
-    return found
+    stood = rivals[:, places] & np.isin(decision.rules[name][places], list(CHOSEN))
+    source, survey = decision.sources[name], decision.survey
+    values = listed(shared_column(survey, name, source, places, decision.settled.get(name)))
+    lost: list[dict[str, object]] = [{} for _ in places]
+    for side in np.flatnonzero(stood.any(axis=1)).tolist():
+        rows = survey.sides[side]
+        held = listed(taken(rows.shared.column(name), survey.index[side, places]))
+        for at in np.flatnonzero(stood[side] & (source[places] != side)).tolist():
+            if held[at] != values[at]:
+                lost[at][rows.member.name] = held[at]
+    return [lossless.written(one) if one else None for one in lost]
 
 
 def _spread(texts: list[str | None], given: Places, rows: int) -> pa.Array:
