@@ -165,3 +165,61 @@ def test_a_row_that_others_of_its_own_table_point_to_goes_after_them(
         receipt = transaction.apply(of, Change(Verb.DELETE, keys))
     assert (receipt.applied, [reject.position for reject in receipt.rejects]) == (4, [4])
     assert admin.execute("SELECT id FROM tree ORDER BY id").fetchall() == [(5,), (6,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "before", "after"),
+    [
+        ("text NOT NULL", ["A", "B", "C", "D"], ["B", "A", "D", "E"]),
+        ("text", ["A", "B", "C", "D"], ["B", "C", "A", "D"]),
+        ("int NOT NULL CHECK (v > 0)", [1, 2, 3, 4], [2, 3, 4, 1]),
+        ("int2 NOT NULL", [1, 2, 3, 4], [4, 3, 2, 1]),
+        ("numeric(12, 2) NOT NULL", [1, 2, 3, 4], [2, 3, 4, 5]),
+    ],
+)
+def test_unique_values_are_released_before_they_are_taken(
+    system: Connector, admin: psycopg.Connection, column: str, before: list, after: list
+) -> None:
+    admin.execute(f"CREATE TABLE slot (id int PRIMARY KEY, v {column}, w int, UNIQUE (v))")
+    with admin.cursor() as cursor:
+        cursor.executemany("INSERT INTO slot VALUES (%s, %s, 0)", list(enumerate(before)))
+    of = dataset(system, "slot")
+    kind = of.field("v").type.arrow()
+    ids = pa.array(range(4), pa.int32())
+    rows = pa.record_batch({"id": ids, "v": pa.array([str(v) for v in after]).cast(kind)})
+    expected = pa.record_batch({"id": ids, "v": pa.array([str(v) for v in before]).cast(kind)})
+    with system.transaction() as transaction:
+        receipt = transaction.apply(of, Change(Verb.UPDATE, rows, expected))
+    assert (receipt.applied, receipt.rejects, receipt.version) == (4, (), None)
+    assert [v for (v,) in admin.execute("SELECT v FROM slot ORDER BY id").fetchall()] == after
+
+
+def test_a_circle_that_another_row_keeps_open_is_refused_and_nothing_is_parked(
+    system: Connector, admin: psycopg.Connection
+) -> None:
+    admin.execute(
+        """CREATE TABLE slot (id int PRIMARY KEY, v text NOT NULL UNIQUE);
+        INSERT INTO slot VALUES (1, 'A'), (2, 'B'), (3, 'C'), (4, 'D'), (5, 'other');"""
+    )
+    of = dataset(system, "slot")
+    rows = pa.record_batch({"id": pa.array([1, 2, 3, 4], pa.int32()), "v": ["B", "A", "D", "other"]})
+    expected = pa.record_batch({"id": pa.array([1, 2, 3, 4], pa.int32()), "v": ["A", "B", "C", "D"]})
+    with system.transaction() as transaction:
+        receipt = transaction.apply(of, Change(Verb.UPDATE, rows, expected))
+    assert (receipt.applied, sorted(reject.position for reject in receipt.rejects)) == (2, [2, 3])
+    assert {reject.code for reject in receipt.rejects} == {refusal.DOUBLE}
+    held = admin.execute("SELECT v FROM slot ORDER BY id").fetchall()
+    assert [v for (v,) in held] == ["B", "A", "C", "D", "other"]
+
+
+def test_a_parked_row_is_the_one_that_was_expected(system: Connector, admin: psycopg.Connection) -> None:
+    admin.execute(
+        "CREATE TABLE slot (id int PRIMARY KEY, v text NOT NULL UNIQUE); INSERT INTO slot VALUES (1, 'A'), (2, 'B');"
+    )
+    of = dataset(system, "slot")
+    rows = pa.record_batch({"id": pa.array([1, 2], pa.int32()), "v": ["B", "A"]})
+    expected = pa.record_batch({"id": pa.array([1, 2], pa.int32()), "v": ["A", "another"]})
+    with system.transaction() as transaction:
+        receipt = transaction.apply(of, Change(Verb.UPDATE, rows, expected))
+    assert (receipt.applied, receipt.missed) == (0, (1,))
+    assert admin.execute("SELECT v FROM slot ORDER BY id").fetchall() == [("A",), ("B",)]

@@ -18,6 +18,7 @@ from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places, Put
 from dovetail.engine.rows import Problem
+from dovetail.engine.tangle import tangled, together
 from dovetail.engine.work import waits_for
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMember
@@ -231,15 +232,21 @@ class Writer:
             return
         member = self.survey.sides[work.side].member
         names = sorted(work.changed)
-        for rows in _alike([work.changed[name] for name in names]):
-            columns = [name for name in names if work.changed[name][rows[0]]]
+        wanted, changed = work.new, work.changed
+        knotted = np.zeros(len(work.updates), dtype=np.bool_)
+        if any(not changed.keys().isdisjoint(group) for group in member.dataset.uniques):
+            whole = self._own(work, work.updates)
+            knotted = tangled(member, whole, wanted, changed)
+            wanted, changed = together(knotted, whole, wanted, changed)
+        for rows in _alike([*(changed[name] for name in names), knotted]):
+            columns = [name for name in names if changed[name][rows[0]]]
             for at in range(0, len(rows), CHUNK_ROWS):
                 part = rows[at : at + CHUNK_ROWS]
                 places = work.updates[part]
                 own = self._own(work, places)
                 new = own.select(member.key)
                 for name in columns:
-                    new = _with(new, name, taken(work.new.column(name), part))
+                    new = _with(new, name, taken(wanted.column(name), part))
                 guarded = dict.fromkeys([*member.key, *columns, *self._read_by(work, columns)])
                 yield Chunk(Verb.UPDATE, places, _batch(new), _batch(own.select(list(guarded))), None, _none(places))
 

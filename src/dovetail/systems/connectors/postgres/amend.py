@@ -14,10 +14,12 @@ from dovetail.systems.connectors.postgres.read import Reader
 from dovetail.systems.connectors.postgres.session import Session
 from dovetail.systems.connectors.postgres.sift import Sieve
 from dovetail.systems.connectors.postgres.staged import Staged
+from dovetail.systems.connectors.postgres.untangle import Updates
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dependants import Dependant
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import table
+from dovetail.systems.sql.untangle import untangle
 
 _CARRIED = """
 SELECT n.nspname::text, c.relname::text,
@@ -122,6 +124,8 @@ def _run(session: Session, attempt: Attempt, *, is_delete: bool) -> None:
     fields = () if is_delete else attempt.dataset.names  # what keeps a row from going stands in other rows
     sieve = Sieve(session, attempt.dataset.key, fields, attempt.habits)
     attempt.rejects |= sieve.sift(attempt.todo(), write, retry_orphans=is_delete and refers_to_itself)
+    if any(words.code == refusal.DOUBLE for words in attempt.rejects.values()) and is_unique:
+        attempt.rejects = untangle(attempt.rejects, Updates(session, attempt, sieve))
 
 
 def _statement(attempt: Attempt, staged: Staged, *, is_delete: bool) -> str:

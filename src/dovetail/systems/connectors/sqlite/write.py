@@ -16,21 +16,18 @@ from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
 from dovetail.systems.connectors.sqlite import phrase
 from dovetail.systems.connectors.sqlite.bind import Bound, bind, conform, known
 from dovetail.systems.connectors.sqlite.carry import carry
+from dovetail.systems.connectors.sqlite.dependants import carried
 from dovetail.systems.connectors.sqlite.draw import draws, next_rowid
 from dovetail.systems.connectors.sqlite.read import Reader
 from dovetail.systems.connectors.sqlite.refusals import refused
 from dovetail.systems.connectors.sqlite.session import Session
+from dovetail.systems.connectors.sqlite.untangle import Updates
 from dovetail.systems.sql import refusal
-from dovetail.systems.sql.dependants import Dependant
-from dovetail.systems.sql.quote import table
+from dovetail.systems.sql.untangle import untangle
 
 _Row = tuple[object, ...]
 _TRIGGERS = "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)"
 _KEY = "SELECT name FROM pragma_table_info(?1, 'main') WHERE pk > 0"
-_CARRIED = """SELECT m.name, f.id, f."from", coalesce(f."to", p.name) FROM main.sqlite_master AS m
-JOIN pragma_foreign_key_list(m.name, 'main') AS f ON m.type = 'table' AND lower(f."table") = lower(?1)
-LEFT JOIN pragma_table_info(?1, 'main') AS p ON p.pk = f.seq + 1
-WHERE f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') ORDER BY m.name, f.id, f.seq"""
 
 
 @dataclass(slots=True)
@@ -227,19 +224,29 @@ class Writer:
         bound = bind(dataset, attempt.change.rows, [*names, *dataset.key])
         attempt.refuse(bound)
         positions = attempt.todo()
-        carried = self._carried(dataset) if attempt.change.verb is Verb.DELETE else []
-        while carried and positions:
-            pointing = phrase.pointing(dataset, carried)
+        dependants = carried(self.session.connection, dataset) if attempt.change.verb is Verb.DELETE else []
+        while dependants and positions:
+            pointing = phrase.pointing(dataset, dependants)
             free = [at for at in positions if not self._answers(pointing, bound.columns, at)]
             self._run(sql, bound.columns, free, attempt, one_by_one=one_by_one)
             left = [at for at in positions if at not in set(free)]
-            if not free or not any(one.is_own for one in carried):
+            if not free or not any(one.is_own for one in dependants):
                 for at in left:
                     words = refusal.reject(at, refusal.ORPHAN, detail="they would go, or be changed, with it")
                     attempt.rejects[at] = words
                 return
             positions = left
         self._run(sql, bound.columns, positions, attempt, one_by_one=one_by_one)
+        if any(words.code == refusal.DOUBLE for words in attempt.rejects.values()):
+
+            def again(some: Sequence[int]) -> dict[int, Reject]:
+                for at in some:
+                    attempt.rejects.pop(at, None)
+                self._run(sql, bound.columns, list(some), attempt, one_by_one=one_by_one)
+                return {at: attempt.rejects[at] for at in some if at in attempt.rejects}
+
+            updates = Updates(self.session.connection, dataset, names, bound.columns[len(names) :], again)
+            attempt.rejects = untangle(attempt.rejects, updates)
 
     def _run(
         self,
@@ -254,24 +261,6 @@ class Writer:
             self._each(sql, columns, positions, attempt)
         else:
             self._many(sql, columns, positions, attempt)
-
-    def _carried(self, dataset: Dataset) -> list[Dependant]:
-        """The foreign keys by which the system would carry a delete on to rows that nobody decided about."""
-        connection = self.session.connection
-        if not connection.execute("PRAGMA foreign_keys").fetchone()[0]:
-            return []
-        found: dict[tuple[str, int], list[tuple[str, str]]] = {}
-        for child, number, name, part in connection.execute(_CARRIED, (dataset.name,)):
-            found.setdefault((child, number), []).append((name, part))
-        return [
-            Dependant(
-                table(child, "main"),
-                tuple(name for name, _ in pairs),
-                tuple(part for _, part in pairs),
-                is_own=child.lower() == dataset.name.lower(),
-            )
-            for (child, _), pairs in found.items()
-        ]
 
     def _answers(self, sql: str, columns: Sequence[Sequence[object]], position: int) -> bool:
         values = [column[position] for column in columns]
