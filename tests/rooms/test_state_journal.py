@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dovetail.model.change import Verb
 from dovetail.state import lossless
 from dovetail.state.columnar import Changes
-from dovetail.state.journal import CREATED_MAX, ENTRIES_MAX, Created, JournalEntry
+from dovetail.state.journal import CREATED_MAX, ENTRIES_MAX, Chunked, Created, JournalEntry
 from dovetail.state.store import open_state
 
 KEY = bytes(range(32))
@@ -153,3 +153,84 @@ def test_a_block_of_deletes_within_a_narrow_span_keeps_what_stood_there(store):
     (found,) = store.journal.history("item", 130)
     assert (found.entry.before, found.entry.after) == ({"price": Decimal("1.50")}, None)
     assert store.journal.history("item", 160) == ()
+
+
+CARRIED = Chunked("shop/warehouse/product", 4)
+
+
+def test_what_no_target_has_taken_yet_is_told_as_unsure(store):
+    store.journal.append("r", "product", [entry(1), entry(2)], carried=CARRIED)
+    assert [one.is_sure for one in store.journal.history("product", 1)] == [False]
+    store.journal.confirm(CARRIED, [1, 2])
+    assert [one.is_sure for one in store.journal.of_run("r")] == [True, True]
+    store.journal.drop(CARRIED.partition)
+    assert len(store.journal.of_run("r")) == 2
+
+
+def test_what_a_target_never_took_is_forgotten(store):
+    store.journal.append("r", "product", [entry(1)])
+    store.journal.append("r", "product", [entry(1), entry(2)], carried=CARRIED)
+    store.journal.append_created("r", "product", Created("shop", 4, [3], ["c"]), carried=CARRIED)
+    store.journal.append("r", "product", [entry(4)], carried=Chunked("another", 4))
+    store.journal.drop(CARRIED.partition)
+    assert [one.entry.row for one in store.journal.of_run("r")] == [4, 1]
+    assert store.journal.history("product", 3) == ()
+    for table in ("journal", "journal_rows"):
+        assert store._database.row(f"SELECT count(*) FROM {table}") == (2,)
+
+
+@pytest.mark.parametrize("rows", [[1], []])
+def test_rows_that_a_target_refused_are_not_told_as_written(store, rows):
+    keys = pa.array(["7", "8"])
+    values = pa.record_batch({"name": ["a", "b"]})
+    changes = Changes("right", Verb.UPDATE, 4, np.array([7, 8], dtype=np.int64), keys, values, values)
+    store.journal.append("r", "product", [entry(1), entry(2)], carried=CARRIED)
+    store.journal.append_changes("r", "person", changes, carried=Chunked("p", 1))
+    store.journal.confirm(CARRIED, rows)
+    store.journal.confirm(Chunked("p", 1), [8])
+    assert [one.entry.row for one in store.journal.of_run("r")] == [8, *rows]
+    assert len(store.journal.history("product", 1)) == len(rows)
+    assert store.journal.history("product", 2) == store.journal.history("person", 7) == ()
+    assert len(store.journal.history("person", 8)) == 1
+
+
+def test_a_try_that_is_made_again_is_the_same_write(store):
+    store.journal.append("r", "product", [entry(1)], carried=CARRIED)
+    store.journal.carry_again(CARRIED, 5)
+    store.journal.confirm(CARRIED, [1])
+    assert not store.journal.history("product", 1)[0].is_sure
+    store.journal.confirm(Chunked(CARRIED.partition, 5), [1])
+    assert store.journal.history("product", 1)[0].is_sure
+
+
+def test_a_deleted_row_is_found_by_the_keys_that_it_had(store, clock):
+    store.journal.append("r", "product", [JournalEntry(7, "shop", Verb.DELETE, "17")], carried=CARRIED)
+    store.journal.remember_keys("product", "shop", [(7, "17")], carried=CARRIED)
+    store.journal.remember_keys("product", "warehouse", [(7, "A|3")], carried=CARRIED)
+    store.journal.confirm(CARRIED, [7])
+    assert store.journal.row_of_key("product", "shop", "17") == 7
+    assert store.journal.row_of_key("product", "warehouse", "A|3") == 7
+    assert store.journal.row_of_key("product", "warehouse", "17") is None
+    clock.move(60)
+    store.journal.prune(clock.time)
+    assert store.journal.row_of_key("product", "shop", "17") is None
+
+
+def test_rules_and_losing_values_of_many_changes_come_back(store):
+    rows = np.array([1, 2], dtype=np.int64)
+    values = pa.record_batch({"price": [1, 2]})
+    changes = Changes(
+        "right",
+        Verb.UPDATE,
+        1,
+        rows,
+        pa.array(["a", "b"]),
+        values,
+        values,
+        rules={"price": pa.array(["owner: shop", None]).dictionary_encode()},
+        losing={"price": pa.array([lossless.written({"crm": Decimal("1.50")}), None])},
+    )
+    store.journal.append_changes("r", "product", changes)
+    two, one = (told.entry for told in store.journal.of_run("r"))
+    assert (one.rules, one.losing) == ({"price": "owner: shop"}, {"price": {"crm": Decimal("1.50")}})
+    assert (two.rules, two.losing) == (None, None)
