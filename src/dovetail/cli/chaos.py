@@ -44,4 +44,43 @@ def run_command(frame: Frame, scenario: str, junit: str | None, history: str | N
     return DONE if told.outcome.verdict.is_clean else FOUND
 
 
+@command("simulate", short_help="Whole syncs in this process under a seed, with people, mishaps and an oracle.")
+@click.option("--seed", type=int, default=None, metavar="N", help="One history only, the one of this seed.")
+@click.option("--seeds", type=int, default=100, metavar="N", show_default=True, help="How many histories are played.")
+@click.option("--first", type=int, default=0, metavar="N", show_default=True, help="The seed of the first of them.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell every event of every history.")
+def simulate_command(
+    frame: Frame,
+    seed: int | None,
+    seeds: int,
+    first: int,
+    verbose: bool,  # noqa: FBT001
+) -> int:
+    """Play whole syncs in this process: generated systems and mappings, people who type on all sides, workers that die,
+    connections that break, commits that land late. An oracle that knows nothing of the engine judges every commit. A
+    history that fails is told in its shortest form. Nothing of yours is touched; exit code 1 when one failed."""
+    from dovetail.testing.simulation.campaign import campaign
+    from dovetail.testing.simulation.history import Told
+
+    def say(told: Told) -> None:
+        if verbose:
+            click.echo(f"seed {told.seed}", err=frame.as_json)
+            click.echo("\n".join(f"  {line}" for line in told.log), err=frame.as_json)
+
+    played = campaign([seed] if seed is not None else range(first, first + seeds), say=say)
+
+    def words() -> None:
+        for told in played.failed:
+            click.echo(f"seed {told.seed} fails; its shortest history, and what is wrong with it:")
+            click.echo("\n".join(f"  {line}" for line in [*told.log, *told.violations]))
+            click.echo(f"next: dovetail chaos simulate --seed {told.seed} -v")
+        click.echo("\n".join(played.lines()))
+
+    failed = [{"seed": told.seed, "violations": told.violations, "history": told.log} for told in played.failed]
+    answer = {"command": "chaos simulate", "ok": not failed, "counts": dict(played.counts), "failed": failed}
+    frame.answer(answer, words)
+    return FOUND if failed else DONE
+
+
 chaos_command.add_command(run_command)
+chaos_command.add_command(simulate_command)

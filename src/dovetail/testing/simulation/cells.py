@@ -1,4 +1,4 @@
-"""The handful of cell kinds that simulated mappings use, each with a small interpreter that knows nothing of the engine.
+"""The handful of cell kinds that simulated mappings use, each with a small interpreter of its own.
 
 A *form* says how a member's columns spell a shared value. `read` is what the project's file says; `view` computes the
 same in plain Python, `spell` is how a person there would type a value, `put` how anybody would write it.

@@ -18,9 +18,9 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """Something that happens at a step of a worker: `crash`, `lose` (a connection), `edit` (people), `takeover` (another
-    worker begins) at its `at`-th step, or at the first passage of `point` after that; an `ending` of its `at`-th commit;
-    a replica that `lag`s by `at` commits."""
+    """Something that happens at a step of a worker: `crash`, `lose` (a connection), `edit` (people), or `takeover`
+    (another worker begins) at its `at`-th step, or at the first passage of `point` after that; an `ending` of its
+    `at`-th commit; a replica that `lag`s by `at` commits."""
 
     kind: str
     at: int = 0
@@ -35,7 +35,7 @@ class Mishap:
 
 @dataclass(slots=True)
 class Fate:
-    """The luck of one worker. `edit` and `take_over` are what others do meanwhile; `is_between` says whether the
+    """The luck of one worker. `edit` and `take_over` are what others do meanwhile; `is_between` say whether the
     worker's state is in no transaction."""
 
     worker: str
@@ -44,7 +44,7 @@ class Fate:
     edit: Callable[[int], None]
     take_over: Callable[[], None]
     counts: Counter[str]
-    is_between: Callable[[], bool] = field(default=lambda: True)
+    is_between: list[Callable[[], bool]] = field(default_factory=list)
     when_dead: list[Callable[[], None]] = field(default_factory=list)
     is_dead: bool = False
     is_calm: bool = True
@@ -59,13 +59,13 @@ class Fate:
         self.steps = self.commits = 0
         self.is_calm = True
 
-    # --------------------------------------------------------------------------------------------- as the failpoints see
+    # -------------------------------------------------------------------------------------------- as failpoints see it
 
     def passed(self, point: Point) -> None:
         """A failpoint."""
         self._step(str(point), is_call=False)
 
-    # -------------------------------------------------------------------------------------------- as the connectors see
+    # -------------------------------------------------------------------------------------------- as connectors see it
 
     def meets(self, system: str, verb: str) -> None:
         """A call."""
@@ -107,10 +107,13 @@ class Fate:
         for one in list(self.mishaps):
             if one.kind in ("ending", "lag") or self.steps < one.at or (one.point and one.point not in name):
                 continue
-            if (one.kind == "lose" and not is_call) or (one.kind == "takeover" and not self.is_between()):
+            if (one.kind == "lose" and not is_call) or (one.kind == "takeover" and not self._is_free()):
                 continue
             self.mishaps.remove(one)
             self._befall(one, name)
+
+    def _is_free(self) -> bool:
+        return all(is_between() for is_between in self.is_between)
 
     def _befall(self, one: Mishap, name: str) -> None:
         self.is_calm = False

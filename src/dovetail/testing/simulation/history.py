@@ -18,7 +18,7 @@ from dovetail.testing.simulation.dice import Dice
 from dovetail.testing.simulation.fate import Crash, Fate, Mishap
 from dovetail.testing.simulation.oracle import PEOPLE, Oracle
 from dovetail.testing.simulation.people import People
-from dovetail.testing.simulation.script import Kind, Step, script
+from dovetail.testing.simulation.script import Kind, Step
 from dovetail.testing.simulation.worker import Site, Worker, one_thread
 from dovetail.testing.simulation.world import Maker, World, drifted
 
@@ -62,7 +62,7 @@ class History:
             shutil.copyfile(self._template, self.site.state)
         former = failpoints.watch(None)
         try:
-            with one_thread():
+            with one_thread(tight=Dice(f"bounds {self.told.seed}").chance(0.4)):
                 for at, step in enumerate(steps):
                     self._serial = (at + 1) * _SERIALS
                     self._take(step)
@@ -148,7 +148,7 @@ class History:
         self.told.counts["whole passes"] += 1
         if self._carry_out(worker, lambda: [worker.whole()]):
             self._settle(worker)
-        worker.close()
+        self._close(worker)
 
     def _carry_out(self, worker: Worker, work: Callable[[], list[Summary]]) -> bool:
         """Let a worker work; whether nothing went amiss. One that failed is not used again."""
@@ -194,11 +194,16 @@ class History:
         self._nested += 1
         self._carry_out(worker, worker.round)
         self._nested -= 1
+        self._close(worker)
+
+    def _close(self, worker: Worker) -> None:
+        former = failpoints.watch(None)
         worker.close()
+        failpoints.watch(former)
 
     def _drop(self) -> None:
         if self.worker is not None:
-            self.worker.close()
+            self._close(self.worker)
             self.worker = None
 
     # ---------------------------------------------------------------------------------------------------------- events
@@ -211,7 +216,7 @@ class History:
     def _capture(self) -> None:
         worker = self._new_worker(())
         verdict.capture(worker)
-        worker.close()
+        self._close(worker)
 
     def _lose_feed(self, step: Step) -> None:
         database = Dice(step.seed).one(list(self.site.databases.values()))
@@ -279,7 +284,7 @@ class History:
         if self.oracle.engine_rows != before and not self.oracle.violations:
             self.oracle.wrong(f"restless: a pass over everything wrote {self.oracle.engine_rows - before} rows")
         left = verdict.left(worker.workspace.store, self.oracle)
-        worker.close()
+        self._close(worker)
         return left
 
 
@@ -294,7 +299,6 @@ def _difference(one: Altered) -> str:
     return f"updated {one.table} {one.key} {changed}"
 
 
-def history(seed: int, folder: Path, steps: Sequence[Step] | None = None, template: Path | None = None) -> Told:
-    """Play the history of a seed, or some of its steps, in a folder that is empty."""
-    chosen = script(Dice(f"script {seed}")) if steps is None else steps
-    return History(seed, folder, template).play(chosen)
+def history(seed: int, folder: Path, steps: Sequence[Step], *, template: Path | None = None) -> Told:
+    """Play steps in the world of a seed, in a folder that is empty; `template` is a fresh state."""
+    return History(seed, folder, template).play(steps)

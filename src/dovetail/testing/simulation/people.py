@@ -9,8 +9,8 @@ from dovetail.testing.simulation.database import Key, Row
 from dovetail.testing.simulation.dice import Dice
 from dovetail.testing.simulation.oracle import Oracle
 from dovetail.testing.simulation.strand import Thing
-from dovetail.testing.simulation.world import CODE, NOTE, PARENT, TAG, Joined, Shared, typed_row
 from dovetail.testing.simulation.worker import Site
+from dovetail.testing.simulation.world import CODE, NOTE, PARENT, TAG, Joined, Shared, typed_row
 
 Changes: TypeAlias = "list[tuple[str, Key, Row | None]]"
 

@@ -97,10 +97,10 @@ def _mishaps(dice: Dice) -> tuple[Mishap, ...]:
 
 def _mishap(dice: Dice) -> Mishap:
     kind = dice.weighed(
-        (("crash", 3.0), ("edit", 4.0), ("ending", 2.0), ("lose", 1.0), ("takeover", 1.0), ("lag", 0.0))
+        (("crash", 3.0), ("edit", 4.0), ("ending", 3.5), ("lose", 1.0), ("takeover", 1.5), ("lag", 0.0))
     )
     if kind == "ending":
-        return Mishap(kind, dice.between(1, 4), ending=dice.one(("unheard", "undone", "late", "late")))
+        return Mishap(kind, dice.one((1, 1, 1, 2, 2, 3)), ending=dice.one(("unheard", "undone", "late", "late")))
     if kind == "lag":
         return Mishap(kind, dice.between(1, 5))
     point = dice.one(_POINTS) if kind == "crash" and dice.chance(0.6) else ""

@@ -5,16 +5,25 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dovetail.engine.attempt as trying
+import dovetail.engine.deliver as delivering
+import dovetail.engine.ear as hearing
+import dovetail.engine.inbox as listening
+import dovetail.engine.quiet as settling
+import dovetail.engine.reconcile as reconciling
+import dovetail.engine.write as writing
+from dovetail.engine import journaling
 from dovetail.engine.sync import Sync
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import DovetailError
-from dovetail.model.mapping import Project
+from dovetail.mapping.compile import compile_mapping
+from dovetail.mapping.compiled import CompiledMapping
+from dovetail.model.mapping import Mapping, Project
 from dovetail.model.run import Summary
 from dovetail.project.load import load
 from dovetail.state.sqlite import SqliteFile
@@ -42,7 +51,7 @@ class MortalState(SqliteFile):
         super().__init__(path, busy_timeout_s=0.2)
         self._fate = fate
         self._is_writing = False
-        fate.is_between = lambda: not self._is_writing
+        fate.is_between.append(lambda: not self._is_writing)
         fate.when_dead.append(self._end)
 
     def _end(self) -> None:
@@ -53,10 +62,10 @@ class MortalState(SqliteFile):
         if self._fate.is_dead:
             raise Crash(self._fate.worker)
 
-    def begin(self) -> None:
+    def begin(self, *, is_lazy: bool = False) -> None:
         """As the file's."""
         self._live()
-        super().begin()
+        super().begin(is_lazy=is_lazy)
         self._is_writing = True
 
     def commit(self) -> None:
@@ -172,13 +181,24 @@ class Worker:
             self.workspace.close()
 
 
-Outcome = DovetailError | Crash | None
+_TIGHT: tuple[tuple[Any, str, int], ...] = (
+    (writing, "CHUNK_ROWS", 2),
+    (writing, "CREATE_ROWS", 3),
+    (delivering, "BULK_ROWS_MIN", 2),
+    (settling, "BULK_ROWS_MIN", 2),
+    (journaling, "COLUMNS_MIN", 2),
+    (listening, "SCOPE_KEYS", 3),
+    (hearing, "CHANGES_MAX", 4),
+)
+"""Bounds of the engine, as small as a few rows can reach."""
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread(*, tight: bool) -> Iterator[None]:
     """Whatever is given to a pool of threads is done at once, and nobody waits: a history must not depend on threads or
-    on clocks."""
+    on clocks. Declarations that did not change are compiled once, however many processes there were. Where it is
+    `tight`, a few rows are many."""
+    compiled: dict[int, tuple[Mapping, CompiledMapping]] = {}
 
     def submit(_: ThreadPoolExecutor, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -188,10 +208,25 @@ def one_thread() -> Iterator[None]:
             future.set_exception(error)
         return future
 
-    former = ThreadPoolExecutor.submit, trying.PAUSE_MAX_S
-    ThreadPoolExecutor.submit = submit  # type: ignore[assignment,method-assign]
-    trying.PAUSE_MAX_S = 0.0
+    def compile_once(mapping: Mapping, *rest: Any) -> CompiledMapping:
+        if id(mapping) not in compiled:
+            compiled[id(mapping)] = mapping, compile_mapping(mapping, *rest)
+        return compiled[id(mapping)][1]
+
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(ThreadPoolExecutor, "submit", submit))
+        stack.enter_context(_replaced(trying, "PAUSE_MAX_S", 0.0))
+        stack.enter_context(_replaced(reconciling, "compile_mapping", compile_once))
+        for owner, name, value in _TIGHT if tight else ():
+            stack.enter_context(_replaced(owner, name, value))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    former = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        ThreadPoolExecutor.submit, trying.PAUSE_MAX_S = former  # type: ignore[method-assign]
+        setattr(owner, name, former)
