@@ -55,6 +55,36 @@ def test_a_changed_cell_is_read_anew_and_changes_no_row_by_itself(live: Live) ->
     assert live.depot()[0][1] == "Ale 2"
 
 
+def test_an_edit_made_while_a_cell_was_changed_wins_as_it_would_have(live: Live) -> None:
+    joined(live)
+    live.stop()
+    live.sql("depot", "UPDATE item SET price = 9.99 WHERE code = 'a'")
+    live.map("product", PRODUCT.replace("shop: cents / 100, depot", "shop: cents * 0.01, depot"))
+    live.settle()
+    assert [row[2] for row in live.shop()] == [999, 300]
+    assert [row[2] for row in live.depot()] == [9.99, 3]
+
+
+def test_a_cell_that_means_something_else_meets_anew(live: Live) -> None:
+    joined(live)
+    live.stop()
+    live.map("product", PRODUCT.replace("shop: cents / 100, depot", "shop: cents / 50, depot"))
+    live.settle()
+    assert [row[2] for row in live.depot()] == [5, 6]
+    assert [row[2] for row in live.shop()] == [250, 300]
+
+
+def test_an_edit_on_both_sides_of_a_changed_cell_asks(live: Live) -> None:
+    joined(live)
+    live.stop()
+    live.sql("shop", "UPDATE product SET title = 'left' WHERE sku = 'a'")
+    live.sql("depot", "UPDATE item SET label = 'right' WHERE code = 'a'")
+    live.map("product", PRODUCT.replace("shop: title, depot", "shop: trim(title), depot"))
+    live.settle()
+    assert live.open_conflicts() == ["name"]
+    assert (live.shop()[0][1], live.depot()[0][1]) == ("left", "right")
+
+
 def test_hints_that_are_lost_doubled_and_disordered_change_nothing(live: Live) -> None:
     joined(live)
     live.sell(*((f"p{at:02}", f"t{at}", 1, 1) for at in range(30)))

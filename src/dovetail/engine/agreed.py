@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,17 @@ from dovetail.state.base import Words
 from dovetail.state.store import Store
 
 Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What was agreed on about one field at one member, as a cell that has changed since (`read`) saw it."""
+
+    field: int
+    side: int
+    read: str
+    places: Places
+    cells: npt.NDArray[np.void]
 
 
 class Agreed:
@@ -36,6 +48,7 @@ class Agreed:
         self._is_blank = True
         self.seed = 0
         self.unions = {at: field for at, field in enumerate(mapping.mapping.fields) if field.is_set}
+        self.former: list[Former] = []
         self.words: dict[tuple[int, int, int], frozenset[int]] = {}
         """For `union` fields, by place, field and member, the marks of the words that were agreed on."""
 
@@ -58,11 +71,19 @@ class Agreed:
             }
             for field in self.mapping.mapping.fields
         }
-        return json.dumps({"members": self.members, "fields": self.fields, "cells": digests}, sort_keys=True)
+        reads = {
+            field.name: {
+                member.name: cell.read.text for member in self.mapping.members if (cell := member.cell(field.name))
+            }
+            for field in self.mapping.mapping.fields
+            if not field.adds_up and not field.is_set
+        }
+        document = {"members": self.members, "fields": self.fields, "cells": digests, "reads": reads}
+        return json.dumps(document, sort_keys=True)
 
     def load(self, store: Store, *, is_some: bool = False) -> None:
-        """Read the base (`is_some`: few rows of many). What was made by another cell than today's is left out, so those
-        fields meet as if for the first time."""
+        """Read the base (`is_some`: few rows of many). What was made by another cell than today's is set apart
+        (`former`), so those fields meet as if for the first time."""
         name = self.mapping.name
         table = store.base.load_rows(name, pa.array(self.numbers)) if is_some else store.base.load(name)
         if table.num_rows == 0:
@@ -85,8 +106,13 @@ class Agreed:
         for at, field in enumerate(self.fields):
             for on, member in enumerate(self.members):
                 then = _digest(document, field, member)
-                if then is not None and then == _digest(today, field, member):
-                    self.cells[target, at, on] = cells[source, fields.index(field), members.index(member)]
+                if then is None:
+                    continue
+                kept = cells[source, fields.index(field), members.index(member)]
+                if then == _digest(today, field, member):
+                    self.cells[target, at, on] = kept
+                elif read := document.get("reads", {}).get(field, {}).get(member):  # type: ignore[attr-defined]
+                    self.former.append(Former(at, on, read, target, kept))
 
     def _load_words(self, store: Store) -> None:
         """Read which words of `union` fields were agreed on."""

@@ -13,6 +13,7 @@ from dovetail.engine.contest import settle_contests
 from dovetail.engine.decision import Decision, Flags, Surroundings
 from dovetail.engine.decree import apply_decrees
 from dovetail.engine.fate import settle_fates
+from dovetail.engine.formerly import carry_over
 from dovetail.engine.links import Links
 from dovetail.engine.marks import compare, mark
 from dovetail.engine.put import Places
@@ -33,6 +34,8 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     agreed.seed = around.seed
     apart = standing_apart(survey, around)
     active, filtered = taking_part(survey, present, apart)
+    if agreed.former:
+        carry_over(agreed, survey, active, around.seed)
     decision = Decision(
         survey=survey,
         agreed=agreed,

@@ -25,7 +25,7 @@ def mark(decision: Decision, seed: int) -> None:
         return
     seeds = row_seeds(decision.survey.numbers, seed)
     for at, name in enumerate(decision.agreed.fields):
-        decision.marks[:, at, :] = _marks(decision.survey, name, seeds).T
+        decision.marks[:, at, :] = field_marks(decision.survey, name, seeds).T
     decision.is_marked = True
 
 
@@ -48,7 +48,7 @@ def compare(decision: Decision, seed: int) -> bool:
         if left.type == right.type:
             decision.marks[both, at, 1] = differs(left, right)
         else:
-            decision.marks[:, at, :] = _marks(survey, name, row_seeds(survey.numbers, seed)).T
+            decision.marks[:, at, :] = field_marks(survey, name, row_seeds(survey.numbers, seed)).T
     return True
 
 
@@ -68,8 +68,8 @@ def to_one_scale(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
     return left.cast(kind), right.cast(kind)
 
 
-def _marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Fingerprints of a field as each member gives it; references by the member's own key. Where several members hold
+def field_marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Fingerprints of a field, a line each member, as each gives it; references by the member's own key. Where several members hold
     the same values, they are made once."""
     marks = np.zeros(survey.index.shape, dtype=np.uint64)
     done: list[tuple[Places, pa.Array, npt.NDArray[np.uint64]]] = []
