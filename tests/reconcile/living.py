@@ -10,6 +10,7 @@ from pathlib import Path
 from dovetail.engine.open import open_workspace
 from dovetail.engine.sync import Sync, Turn
 from dovetail.engine.workspace import Workspace
+from dovetail.errors import DovetailError
 
 
 class Clock:
@@ -38,10 +39,15 @@ class Living:
         """Look everything over and deal with what changed, until nothing more is to be done."""
         total = None
         for _ in range(20):
+            failed = {}
             for name in self.sync.order:
-                self.sync.census(name)
+                try:
+                    self.sync.census(name)
+                except DovetailError as error:
+                    failed[name] = error
             self.sync.notice()
-            turned = self.sync.turn(names or None)
+            turned = self.sync.turn([name for name in names or self.sync.order if name not in failed])
+            turned.failed |= failed
             if total is None:
                 total = turned
             else:

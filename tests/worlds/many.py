@@ -164,7 +164,7 @@ class Many:
         return self.world.places["right"].startswith("postgresql:")
 
     def ledger_rows(self) -> int:
-        return self.world.sql("right", "SELECT count(*) FROM dovetail_ledger")[0][0]
+        return self.world.sql("right", "SELECT count(*) - count(DISTINCT partition) FROM dovetail_ledger")[0][0]
 
     def reset(self) -> None:
         shutil.rmtree(self.world.folder / ".dovetail", ignore_errors=True)

@@ -32,7 +32,7 @@ HARMS = """
     INSERT INTO p (name) VALUES ('nobody');
     UPDATE c SET p = p + 1 WHERE q = 9;
     UPDATE c SET no = no + 100000 WHERE q = 10;
-    INSERT INTO dovetail_ledger VALUES ('x', 1, 'y', x'00');
+    INSERT INTO dovetail_ledger VALUES ('x', 1, 'y', x'00'), ('x', 2, 'y', x'00');
 """
 SAID = [
     "1 ledger entries are left",

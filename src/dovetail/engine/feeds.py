@@ -46,6 +46,12 @@ class Feeds:
         self._own: dict[tuple[str, str], OrderedDict[str, list[pa.Array]]] = {}
         self.standing: dict[str, Feed] = {}
 
+    def adopt(self, mapping: CompiledMapping) -> None:
+        """Know the members of a mapping as they were compiled anew."""
+        for system, known in self._members.items():
+            anew = [(mapping.name, member) for member in mapping.members if member.member.system == system]
+            self._members[system] = [one for one in known if one[0] != mapping.name] + anew
+
     def open(self, systems: Collection[str]) -> None:
         """Find out which of these systems have a feed."""
         for system in systems:

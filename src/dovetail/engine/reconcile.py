@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Bindings
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -69,12 +70,13 @@ class Reconcile:
         durable: bool,
         progress: Progress | None = None,
         for_sync: bool = False,
+        mappings: Bindings[str, CompiledMapping] | None = None,
     ) -> None:
         self.workspace = workspace
         self.durable = durable
         self.progress: Progress = progress or Silent()
         self.clocks = Clocks(workspace)
-        self.mappings = compile_all(workspace)
+        self.mappings = dict(mappings) if mappings is not None else compile_all(workspace)
         mistakes = [mistake for mapping in self.mappings.values() for mistake in unwritable(mapping)]
         if mistakes:
             raise Declarations(mistakes)
@@ -96,6 +98,11 @@ class Reconcile:
         self.onlookers: Sequence[Onlooker] = ()
         self.loaded: dict[str, Loaded] = {}
         self.paths: dict[str, str] = {}
+
+    def adopt(self, mapping: CompiledMapping) -> None:
+        """Go on with a mapping as it was compiled anew."""
+        self.mappings[mapping.name] = mapping
+        self.groups = [[self.mappings[one.name] for one in group] for group in self.groups]
 
     @property
     def order(self) -> list[str]:

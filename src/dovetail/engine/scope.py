@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Bindings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -155,13 +156,15 @@ class _Look:
         return decide(survey, agreed, replace(around, links=links))
 
 
-def rows_of_keys(source: Source, member: CompiledMember, keys: pa.Array) -> list[pa.RecordBatch]:
-    """The rows of a member under these keys, whatever its `where` says; all rows are read where the system cannot look
-    keys up."""
-    dataset = replace(member.dataset, key=member.key)
+def rows_of_keys(
+    source: Source, member: CompiledMember, keys: pa.Array, fields: Sequence[str] = ()
+) -> list[pa.RecordBatch]:
+    """The rows of a member under these keys, whatever its `where` says, with all fields that it uses or with these; all
+    rows are read where the system cannot look keys up."""
+    dataset, fields = replace(member.dataset, key=member.key), fields or member.columns
     if isinstance(source, SupportsLookup):
-        return list(source.lookup(dataset, member.columns, parts_of(member, keys)))
+        return list(source.lookup(dataset, fields, parts_of(member, keys)))
     return [
         batch.filter(pc.is_in(encode([batch.column(part) for part in member.key]), value_set=keys))
-        for batch in source.read(member.dataset, member.columns)
+        for batch in source.read(member.dataset, fields)
     ]

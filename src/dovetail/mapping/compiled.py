@@ -37,8 +37,9 @@ class CompiledCell:
 
     @property
     def digest(self) -> str:
-        """A short digest of the cell's meaning; it changes when the cell does."""
-        parts = [self.read.text, str(self.type), *(f"{column}={write.text}" for column, write in self.writes)]
+        """A short digest of the cell's meaning; it changes when the cell does. How much its type holds is no part of
+        it."""
+        parts = [self.read.text, str(self.type.kind), *(f"{column}={write.text}" for column, write in self.writes)]
         return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
 
 

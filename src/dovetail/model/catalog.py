@@ -21,8 +21,8 @@ class Field:
     """One part of a dataset's rows.
 
     `computed` fields are filled by the system from others and can never be written; `drawn` ones get their value from
-    the
-    system when a row is created without one (serial, identity, rowid).
+    the system when a row is created without one (serial, identity, rowid). `labels` are all values that an enumeration
+    takes; empty where the type takes others.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Field:
     computed: bool = False
     drawn: bool = False
     comment: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dovetail.state.database import Database
 
 _PUT = """INSERT INTO shapes (mapping, member, seen_at, document) VALUES (?, ?, ?, ?)
 ON CONFLICT (mapping, member) DO UPDATE SET seen_at = excluded.seen_at, document = excluded.document"""
+_FORGET = "DELETE FROM shapes WHERE mapping = ?"
 _GET = "SELECT document FROM shapes WHERE mapping = ? AND member = ?"
 
 
@@ -18,6 +19,10 @@ class Shapes:
     def put(self, mapping: str, member: str, document: str) -> None:
         """Keep how the member's dataset looks now."""
         self._database.run(_PUT, mapping, member, self._database.now(), document)
+
+    def forget(self, mapping: str) -> None:
+        """Agree with nothing of a mapping any more."""
+        self._database.run(_FORGET, mapping)
 
     def get(self, mapping: str, member: str) -> str | None:
         """How it looked when it was last kept, or `None`."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dovetail.engine.standing import Standing
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import UnknownName
+from dovetail.model.mapping import Mapping
 
 
 def status(workspace: Workspace) -> dict[str, object]:
@@ -47,9 +48,22 @@ def trust(workspace: Workspace, names: Sequence[str]) -> None:
     running sync, or the next one, looks at all of their rows."""
     store = workspace.store
     for name in names:
-        mapping = workspace.project.mapping(name)
-        if mapping is None:
-            known = ", ".join(one.name for one in workspace.project.mappings)
-            raise UnknownName(f"no mapping is named {name!r}", hint=f"declared mappings: {known}")
+        mapping = _declared(workspace, name)
         Standing(store).trust(name)
         store.queue.mark_all(name, mapping.members[0].name, "it is believed again")
+
+
+def _declared(workspace: Workspace, name: str) -> Mapping:
+    mapping = workspace.project.mapping(name)
+    if mapping is None:
+        known = ", ".join(one.name for one in workspace.project.mappings)
+        raise UnknownName(f"no mapping is named {name!r}", hint=f"declared mappings: {known}")
+    return mapping
+
+
+def accept(workspace: Workspace, names: Sequence[str]) -> None:
+    """Agree with the datasets of mappings as they are now; what a running sync holds because they changed goes on, as far
+    as the mapping still fits them."""
+    for name in names:
+        _declared(workspace, name)
+        workspace.store.shapes.forget(name)

@@ -1,4 +1,4 @@
-"""What a database says that it holds: tables, views and declared queries of its schemas, from four catalog queries."""
+"""What a database says that it holds: tables, views and declared queries of its schemas, from a few catalog queries."""
 
 from __future__ import annotations
 
@@ -54,6 +54,9 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n O
 WHERE n.nspname = ANY($1) AND k.contype = 'f' AND k.conparentid = 0
 ORDER BY k.conrelid, k.oid
 """
+_LABELS = """
+SELECT enumtypid, array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum GROUP BY enumtypid
+"""
 _TABLES = ("r", "p")
 
 
@@ -63,6 +66,7 @@ class _Facts:
 
     columns: dict[int, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
     types: dict[tuple[int, int], tuple[Stored, bool]] = field(default_factory=dict)
+    labels: dict[int, tuple[str, ...]] = field(default_factory=dict)
     keys: dict[int, tuple[str, ...]] = field(default_factory=dict)
     uniques: dict[int, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
     references: dict[int, list[tuple[int, tuple[str, ...], tuple[str, ...]]]] = field(
@@ -87,6 +91,8 @@ def _facts(session: Session, schemas: list[list[str]]) -> _Facts:
     for relation, *rest in session.rows(_COLUMNS, schemas):
         facts.columns[relation].append(tuple(rest))
     facts.types = bases(session, [(row[7], row[8]) for rows in facts.columns.values() for row in rows])
+    if any(stored.family == "e" for stored, _ in facts.types.values()):
+        facts.labels = {oid: tuple(labels) for oid, labels in session.rows(_LABELS)}
     for relation, primary, parts in session.rows(_RULES, schemas):
         if primary:
             facts.keys[relation] = tuple(parts)
@@ -128,6 +134,7 @@ def _field(column: tuple[Any, ...], facts: _Facts, *, is_table: bool) -> Field:
         computed=bool(generated) or not is_table,
         drawn=bool(identity) or draws(default),
         comment=comment,
+        labels=facts.labels.get(oid, ()),
     )
 
 
