@@ -31,8 +31,8 @@ SHOWN_MAX = 20
 @click.option("--as", "name", default="", metavar="NAME", help="Who says so (default: the user of this machine).")
 @click.option("--yes", is_flag=True, help="Carry it out without asking.")
 def undo_command(frame: Frame, what: str, words: tuple[str, ...], **options: Any) -> int:
-    """Show what putting a run, a row or a field back would do, and do it with `--yes`. All members are brought to the old
-    value. What was edited since is listed and left alone."""
+    """Show what putting a run, a row or a field back would do, and do it with `--yes`. All members are brought to the
+    old value. What was edited since is listed and left alone."""
     from dovetail.cli import show
     from dovetail.cli.progress import shown
     from dovetail.steps import undo

@@ -14,9 +14,9 @@ from dovetail.cli.frame import DONE, Frame, command
 @click.argument("place", metavar="MEMBER.MAPPING")
 @click.argument("words", nargs=-1, required=True, metavar="KEY... [FIELD]")
 def why_command(frame: Frame, place: str, words: tuple[str, ...]) -> int:
-    """The chain of writes, rules, losing values, conflicts and orders that led to what a row holds, the newest last; and
-    what stands at each member right now. A system and its dataset may be named instead of member and mapping; several
-    parts of a key one after the other."""
+    """The chain of writes, rules, losing values, conflicts and orders that led to what a row holds, the newest last;
+    and what stands at each member right now. A system and its dataset may be named instead of member and mapping;
+    several parts of a key one after the other."""
     from dovetail.cli import show
     from dovetail.steps import why
 

@@ -16,8 +16,8 @@ from dovetail.state.journal import JournalEntry
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The sum of a run's writes to one row at one member: `before` the first of them, `after` the last; `losing` by field
-    and member."""
+    """The sum of a run's writes to one row at one member: `before` the first of them, `after` the last; `losing` by
+    field and member."""
 
     verb: Verb
     key: str

@@ -11,8 +11,8 @@ EVERY = dt.timedelta(hours=1)
 
 
 def forget_old(workspace: Workspace) -> int:
-    """Forget blocks of the journal, closed conflicts and rejects, and ended orders that are older than the project keeps
-    them; the number of blocks that are gone. Open ones stay, however old they are."""
+    """Forget blocks of the journal, closed conflicts and rejects, and ended orders that are older than the project
+    keeps them; the number of blocks that are gone. Open ones stay, however old they are."""
     keep_s = workspace.project.journal_keep_s
     if keep_s is None:
         return 0

@@ -60,8 +60,8 @@ class Undoing:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose writes are taken back: those of one run, by whose order, and perhaps only of one field, where the value that
-    stood at one `member` counts."""
+    """Whose writes are taken back: those of one run, by whose order, and perhaps only of one field, where the value
+    that stood at one `member` counts."""
 
     run: str
     by: str = ""
@@ -369,8 +369,8 @@ class _Weighing:
 
 
 def _one_of(olds: Mapping[str, object], lost: Sequence[object], member: str) -> str | None:
-    """The member whose former value is put back: the one that was named; else any, where all held the same; else the one
-    whose value lost against another's."""
+    """The member whose former value is put back: the one that was named; else any, where all held the same; else the
+    one whose value lost against another's."""
     if member in olds:
         return member
     names = list(olds)

@@ -93,7 +93,8 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which open conflicts are meant; what is empty does not matter. `before` is when they were opened at the latest."""
+    """Which open conflicts are meant; what is empty does not matter. `before` is when they were opened at the
+    latest."""
 
     mapping: str = ""
     member: str = ""

@@ -66,8 +66,8 @@ def _history(workspace: Workspace, asked: Asked) -> list[Journaled]:
 def carry_out(
     workspace: Workspace, undoing: Undoing, *, allowed: int | None = None, progress: Progress | None = None
 ) -> Summary:
-    """Put everything back that can be: a new agreement, which every member is brought to. What moved since it was weighed
-    is left alone, and told.
+    """Put everything back that can be: a new agreement, which every member is brought to. What moved since it was
+    weighed is left alone, and told.
 
     Raises `GateClosed` before the first write where more rows would change than the guard, or `allowed`, permits."""
     started = time.monotonic()

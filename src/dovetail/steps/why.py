@@ -36,8 +36,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All that is known of it, the newest last: what was written, disputed and ordered, what stands at each member right
-    now, which members are still owed a value, and why it is held."""
+    """All that is known of it, the newest last: what was written, disputed and ordered, what stands at each member
+    right now, which members are still owed a value, and why it is held."""
 
     asked: Asked
     written: Sequence[Journaled]
@@ -50,8 +50,8 @@ class Answer:
 
 
 def why(workspace: Workspace, place: str, words: Sequence[str]) -> Answer:
-    """How the row of a key came to hold what it holds: `place` is `member.mapping`, or a system and its dataset; `words`
-    the parts of the key, then perhaps a field. Raises `UnknownName`."""
+    """How the row of a key came to hold what it holds: `place` is `member.mapping`, or a system and its dataset;
+    `words` the parts of the key, then perhaps a field. Raises `UnknownName`."""
     asked = ask(workspace, place, words)
     store, name = workspace.store, asked.mapping.name
     now = glance(workspace, asked.mapping, asked.keys)
