@@ -78,17 +78,34 @@ def doctor_command(frame: Frame) -> int:
 )
 @click.option("--keep", default=None, metavar="DIR", help="Where to put it (default: a new temporary folder).")
 @click.option("--systems", default="sqlite", type=click.Choice(["sqlite", "postgres"]), help="The databases to use.")
+@click.option("--live", is_flag=True, help="People edit both systems while sync keeps them joined.")
+@click.option(
+    "--seconds", default=20, show_default=True, type=click.IntRange(1, 3600), metavar="N", help="With --live: how long."
+)
 @click.pass_context
-def demo_command(ctx: click.Context, rows: int | None, keep: str | None, systems: str) -> None:
-    """Build an online store and an inventory system, then analyse, check, map, plan, migrate and verify them."""
+def demo_command(
+    ctx: click.Context,
+    rows: int | None,
+    keep: str | None,
+    systems: str,
+    *,
+    live: bool,
+    seconds: int,
+) -> None:
+    """Build an online store and an inventory system, then analyse, check, map, plan, migrate and verify them. With
+    `--live`, join them and let people edit on both sides, conflicts included, until everything has arrived."""
     from dovetail.cli import show
-    from dovetail.demo.run import DEFAULT_ROWS, run
+    from dovetail.demo.live import run_live
+    from dovetail.demo.run import run
     from dovetail.errors import DovetailError
 
     collecting()
-
+    folder = Path(keep) if keep else None
     try:
-        code = run(rows or DEFAULT_ROWS, Path(keep) if keep else None, systems, console=show.console())
+        if live:
+            code = run_live(rows, folder, systems, seconds=seconds, console=show.console())
+        else:
+            code = run(rows, folder, systems, console=show.console())
     except DovetailError as error:
         click.echo(str(error), err=True)
         code = error.exit_code

@@ -38,20 +38,20 @@ class Step:
     tell: Callable[[Answer], str]
 
 
-def run(rows: int = DEFAULT_ROWS, keep: Path | None = None, systems: str = "sqlite", *, console: Console) -> int:
+def run(rows: int | None = None, keep: Path | None = None, systems: str = "sqlite", *, console: Console) -> int:
     """Run the whole demo; the answer is the exit code. Without `keep` a new temporary folder is used and left there."""
-    folder = _folder(keep)
+    folder = make_folder(keep)
     started = perf_counter()
     with placed(folder, systems) as place:
         console.print(f"[bold]An online store and an inventory system[/bold] on {systems}, in {folder}")
-        world = build(place, rows)
-        _say(console, "two systems are built", _size(world), perf_counter() - started)
+        world = build(place, rows or DEFAULT_ROWS)
+        say(console, "two systems are built", _size(world), perf_counter() - started)
         answers = [_step(place, step, console) for step in BEFORE]
         migrated = _migrate(place, answers[-1], console)
         answers += [_step(place, step, console) for step in AFTER]
         begun = perf_counter()
         verdict = judge(world, place.shop, place.warehouse)
-        _say(console, "an independent judge", tell.verdict(verdict), perf_counter() - begun)
+        say(console, "an independent judge", tell.verdict(verdict), perf_counter() - begun)
         _summarise(console, migrated)
         console.print(
             f"\nDone in {perf_counter() - started:.1f} s. The report: {folder / 'analysis.html'}", soft_wrap=True
@@ -73,7 +73,8 @@ def placed(folder: Path, systems: str) -> Iterator[Place]:
         yield Place(folder, shop, warehouse)
 
 
-def _folder(keep: Path | None) -> Path:
+def make_folder(keep: Path | None) -> Path:
+    """The folder that was named, which must be empty, or a new temporary one."""
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="dovetail-demo-"))
     if keep.exists() and any(keep.iterdir()):
@@ -84,7 +85,8 @@ def _folder(keep: Path | None) -> Path:
     return keep.resolve()
 
 
-def _say(console: Console, command: str, words: str, seconds: float | None = None) -> None:
+def say(console: Console, command: str, words: str, seconds: float | None = None) -> None:
+    """One line: what was done, what came of it, and how long it took."""
     line = Table.grid(padding=(0, 2, 0, 0), expand=True)
     line.add_column(width=COMMAND_WIDTH, no_wrap=True, style="cyan")
     line.add_column(ratio=1)
@@ -95,7 +97,7 @@ def _say(console: Console, command: str, words: str, seconds: float | None = Non
 
 def _step(place: Place, step: Step, console: Console) -> Answer:
     answer = dovetail(place, *step.arguments, accept=step.accept)
-    _say(console, answer.command, step.tell(answer), answer.seconds)
+    say(console, answer.command, step.tell(answer), answer.seconds)
     return answer
 
 
@@ -104,7 +106,7 @@ def _migrate(place: Place, plan: Answer, console: Console) -> Answer:
     arguments = ["migrate"]
     if plan.document["guard"]:
         changes = plan.total("updated") + plan.total("deleted")
-        _say(console, "the guard", tell.guard(plan))
+        say(console, "the guard", tell.guard(plan))
         arguments += ["--allow", str(changes)]
     return _step(place, Step(tuple(arguments), (0, 1), tell.migrate), console)
 
