@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dovetail.engine.open import open_workspace
-from dovetail.errors import Overdue
+from dovetail.errors import DovetailError, Overdue
 from dovetail.testing.chaos.judge import Promise, Stands, Verdict, judge, stands
 from dovetail.testing.chaos.keeper import Keeper
-from dovetail.testing.chaos.people import People
+from dovetail.testing.chaos.people import PROBE, People
 from dovetail.testing.chaos.place import Place
 from dovetail.testing.chaos.scene import Field, Kind
 from dovetail.testing.chaos.typed import Deed, Record, Typed
@@ -93,9 +93,8 @@ class Trial:
             people.prepare()
         ended = self.program.run(self.ways.once[0], *self.ways.once[1:])
         if not ended.is_done:
-            raise RuntimeError(
-                f"the first pass ended with {ended.code} {ended.document.get('errors')} {ended.words[-500:]}"
-            )
+            words = f"the first pass ended with {ended.code} {ended.document.get('errors')} {ended.words[-500:]}"
+            raise DovetailError(words, where=str(self.program.folder), hint="dovetail sync --once", code="DV-725")
         for people in self.people:
             people.start()
         for keeper in self.keepers if keep else ():
@@ -119,7 +118,7 @@ class Trial:
         began, kind = time.monotonic(), self.kinds[0]
         here, there = self.places[0], self.places[1]
         self._probes += 1
-        name = f"{kind.name} probe {self._probes}"
+        name = f"{kind.name}{PROBE}{self._probes}"
         number = self.record.next_number()
         columns = kind.tables[here.member].columns
         fields = {at: kind.fields[at] for at in kind.fields if at in columns and not columns[at].refers}

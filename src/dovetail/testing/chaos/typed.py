@@ -46,7 +46,8 @@ class Chain:
     """The edits of one row at one member, folded: how it came to its last edit, and what it saw on the way.
 
     `seen` keeps for each field and value the number of the first edit that found it there. `last` is the newest edit
-    of each field since the row was last deleted here; `gone` is the delete that nothing was typed after."""
+    of each field since the row was last deleted here, `before_gone` the newest one before that; `gone` is the delete
+    that nothing was typed after."""
 
     edits: int = 0
     inserts: int = 0
@@ -65,7 +66,7 @@ class Chain:
             self.seen.setdefault((name, value), typed.number)
         if typed.deed is Deed.DELETE:
             self.deletes += 1
-            self.before_gone, self.last, self.gone = self.last, {}, typed
+            self.before_gone, self.last, self.gone = self.before_gone | self.last, {}, typed
             return
         self.gone = None
         self.inserts += typed.deed is Deed.INSERT
