@@ -28,6 +28,7 @@ ORDER, PLAN, PROMISES, HISTORY = (f"{R}test_{name}.py" for name in ("order", "pl
 JUDGE, PAIR, GUARD = "tests/laws/test_judge.py", f"{ROOMS}test_pair.py", f"{ROOMS}test_plan.py"
 MARKS, FATES, KEYS, SQL = (f"{ROOMS}test_{name}.py" for name in ("fingerprint", "deletes", "key", "sql"))
 COLUMNS, LINKS = f"{ROOMS}test_pair_columns.py", f"{ROOMS}test_links.py"
+ORDERED, UNDONE, RECORDED, TOLD = (f"{R}test_{name}.py" for name in ("decree", "undo", "undo_soak", "why"))
 LOAD, BASED, UNMOVED = f"{R}test_stream.py", f"{ROOMS}test_based.py", f"{W}test_unmoved.py"
 SEALED, ROWS, HELD, WORK, STORE = (
     f"{ROOMS}test_state_{name}.py" for name in ("sealed", "rows", "quarantine", "work", "store")
@@ -72,8 +73,8 @@ WRITING = [
     Named(
         "the journal knows what stood there",
         "engine/deliver.py",
-        "                    journal(store,",
-        "                    (lambda *_, **__: None)(store,",
+        "            journal(store,",
+        "            (lambda *_, **__: None)(store,",
         (PROMISES,),
     ),
     Named(
@@ -945,8 +946,8 @@ STREAMING = [
     Named(
         "a segment whose rows are kept one by one is dropped",
         "engine/partition.py",
-        "        self._store.segments.drop(self.name, chunk)\n        if",
-        "        if",
+        "        self._store.segments.drop(self.name, chunk)\n        self._store.journal",
+        "        self._store.journal",
         (LOAD,),
     ),
     Named(
@@ -1323,8 +1324,137 @@ MOVING = [
     ),
 ]
 
+ORDERING = [
+    Named(
+        "an order lapses where a member moved",
+        "engine/decree.py",
+        "if at not in lapsed and (found := self._strays(at))}",
+        "if at not in lapsed and (found := self._strays(at)[:0])}",
+        (ORDERED,),
+    ),
+    Named(
+        "the member that is taken must hold the value still",
+        "engine/decree.py",
+        'return "" if same(self.now[source][at], self.values[at]) else',
+        'return "" if self.names else',
+        (ORDERED,),
+    ),
+    Named(
+        "a row that was edited since is not deleted by an order",
+        "engine/decree.py",
+        "    if moved:\n        return f",
+        "    if moved and is_there:\n        return f",
+        (ORDERED,),
+    ),
+    Named(
+        "what a person decided is no contest any more",
+        "engine/decree.py",
+        "        contested[self.field] = np.setdiff1d(contested[self.field], ordered)\n",
+        "",
+        (ORDERED,),
+    ),
+    Named(
+        "an order that is carried out ends",
+        "engine/decree.py",
+        "elif _is_done(decision, one.place, written):",
+        "elif False:",
+        (ORDERED,),
+    ),
+    Named(
+        "an order that could not be written does not end",
+        "engine/decree.py",
+        "    return all(moved != place for moved, _ in written.moved)",
+        "    return True",
+        (ORDERED,),
+    ),
+    Named(
+        "what an undo removes stays away",
+        "engine/decree.py",
+        "    decision.parting[side, place] = True\n",
+        "",
+        (UNDONE,),
+    ),
+    Named(
+        "an undo of a create removes the row",
+        "engine/fate.py",
+        "        fates.doomed[side, place] = True\n    fates.barred",
+        "        pass\n    fates.barred",
+        (UNDONE,),
+    ),
+    Named(
+        "what was edited since is not undone",
+        "engine/undo.py",
+        "is_still = self._is_as_written(side, row, updates[member], written[member])",
+        "is_still = True",
+        (UNDONE, RECORDED),
+    ),
+    Named(
+        "what was edited since at another member is not undone",
+        "engine/undo.py",
+        "            else:\n                is_still = agreed\n",
+        "            else:\n                is_still = True\n",
+        (UNDONE,),
+    ),
+    Named(
+        "a created row that was edited since stays",
+        "engine/undo.py",
+        '        if not is_still:\n            self._leave(row, ""',
+        '        if False:\n            self._leave(row, ""',
+        (UNDONE,),
+    ),
+    Named(
+        "several writes of a run go back to what stood before the first",
+        "engine/past.py",
+        "{**before, **known.before}",
+        "{**known.before, **before}",
+        (f"{R}test_undo.py",),
+    ),
+    Named(
+        "a row that was put back is the row that it was",
+        "engine/restore.py",
+        "            store.crossref.link(name, member.name, [row], [keys[at]])\n",
+        "",
+        (UNDONE, RECORDED),
+    ),
+    Named(
+        "what a system makes of a value is no edit",
+        "engine/journaling.py",
+        "    if held is None or (chunk.verb",
+        "    if True or (chunk.verb",
+        (UNDONE,),
+    ),
+    Named(
+        "the journal knows the values that lost",
+        "engine/journaling.py",
+        "losing=losing or None,",
+        "losing=None,",
+        (TOLD,),
+    ),
+    Named(
+        "what a target refused is not told as written",
+        "state/journal.py",
+        "if sum(entries for _, entries in blocks) != len(rows):",
+        "if not blocks:",
+        (TOLD, f"{ROOMS}test_state_journal.py"),
+    ),
+    Named(
+        "what a target never took is not told as written",
+        "engine/partition.py",
+        "            store.journal.drop(self.name)\n",
+        "",
+        (TOLD,),
+    ),
+    Named(
+        "what is open is never forgotten",
+        "state/conflicts.py",
+        "DELETE FROM conflicts WHERE status <> 'open' AND closed_at < ?",
+        "DELETE FROM conflicts WHERE opened_at < ?",
+        (f"{R}test_conflicts.py",),
+    ),
+]
+
 NAMED: tuple[Named, ...] = (
     *WRITING, *STREAM, *PUTTING, *AGREEING, *DECIDING, *PLANNING, *MERGING, *PAIRING, *REMEMBERING, *SPEAKING,
-    *STREAMING, *MOVING,
+    *STREAMING, *MOVING, *ORDERING,
 )  # fmt: skip
 """All of them."""

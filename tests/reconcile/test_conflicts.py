@@ -106,3 +106,10 @@ def test_the_state_shows_neither_values_nor_who_ordered_what(some):
     content = b"".join(file.read_bytes() for file in (some.folder / ".dovetail").iterdir())
     for secret in (b"Very Private", b"Countess", b"name 1"):
         assert secret not in content
+
+
+def test_an_open_conflict_is_never_forgotten_however_old(some):
+    text = (some.folder / "dovetail.yaml").read_text()
+    some.write("dovetail.yaml", f"{text}\njournal: {{keep: 1ms}}\n")
+    some.migrate()
+    assert len(found(some)) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dovetail.engine.open import open_workspace
+from dovetail.engine.partition import Partition
 from dovetail.state.conflicts import Sought
 from dovetail.steps import conflicts
 from lab import writes
@@ -150,3 +151,23 @@ def test_what_cannot_be_chosen_is_said(lab):
     made = asked(lab)
     assert settle(made, text="C") == 0
     assert settle(made, member="middle") == 0
+
+
+def test_an_order_that_could_not_be_written_stays_until_it_is(lab, monkeypatch):
+    made = contested(lab)
+    settle(made, member="right")
+    original = Partition.write
+
+    def edited_meanwhile(*arguments, **options):
+        made.sql("left", "UPDATE person SET phone = phone || '0', name = name || '' WHERE id = 1")
+        made.sql("left", "UPDATE person SET name = 'moved' WHERE id = 1")
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Partition, "write", edited_meanwhile)
+        made.migrate()
+    assert decrees(made) == [("open", "")]
+    assert made.conflicts() == [("person", "name")]
+    made.migrate()
+    assert decrees(made) == [("lapsed", "left changed since")]
+    assert state_of(made)[0][0] == "moved"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from dovetail.engine.open import open_workspace
+from dovetail.engine.past import net
 from dovetail.errors import GateClosed, UnknownName
+from dovetail.model.change import Verb
+from dovetail.state.journal import JournalEntry
 from dovetail.steps import undo
 from lab import writes
 from test_deletes import LEFT, RIGHT
@@ -229,3 +232,16 @@ def test_the_journal_is_kept_as_long_as_the_project_says(lab, keep, left):
     made.write("dovetail.yaml", f"{text}\njournal: {{keep: {keep}}}\n")
     made.migrate()
     assert kept(made)[0] == left
+
+
+def test_several_writes_of_one_run_go_back_to_the_first():
+    entries = [
+        JournalEntry(1, "right", Verb.UPDATE, "7", {"label": "a", "tel": "1"}, {"label": "b"}),
+        JournalEntry(1, "right", Verb.UPDATE, "7", {"label": "b"}, {"label": "c"}, losing={"name": {"left": "x"}}),
+        JournalEntry(1, "left", Verb.CREATE, "1", after={"name": "x"}),
+        JournalEntry(1, "left", Verb.DELETE, "1", {"name": "x"}),
+    ]
+    past = net(entries)
+    assert list(past) == ["right"]
+    assert (past["right"].before, past["right"].after) == ({"label": "a", "tel": "1"}, {"label": "c"})
+    assert past["right"].losing == {"name": {"left": "x"}}
