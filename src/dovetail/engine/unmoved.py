@@ -300,13 +300,14 @@ def _by_key(kept: Digested) -> Digested:
 
 
 def _again(store: Store, way: Loadable) -> pa.Array:
-    """The keys, at the giving member, of rows that stand in quarantine or in conflict; null for a row that it does not
-    hold."""
+    """The keys, at the giving member, of rows that stand in quarantine or in conflict, or of which a person ordered
+    something; null for a row that it does not hold."""
     name, giver = way.mapping.name, way.giver.name
     keys = set(store.rejects.keys(name, giver))
     numbers = [reject.refusal.row for reject in store.rejects.list(name) if reject.refusal.member != giver]
     numbers += [conflict.dispute.row for conflict in store.conflicts.list(name)]
     keys |= {conflict.dispute.keys[giver] for conflict in store.conflicts.list(name) if giver in conflict.dispute.keys}
+    numbers += [decree.ruling.row for decree in store.decrees.open(name)]
     known = pa.array([number for number in numbers if number is not None], pa.int64())
     return _union([pa.array(sorted(keys), pa.string()), store.crossref.keys(name, giver, known)])
 
