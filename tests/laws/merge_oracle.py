@@ -132,6 +132,9 @@ class Field:
             total = self._total()
             self.seen["oversold"] += total < 0
             return CONFLICT if total < 0 else Winner(total, self._holder(total))
+        if len({self.read[member] for member in rivals}) == 1:
+            self.seen["typed the same"] += 1
+            return self._of(next(member for member in rivals if self.now[member].is_typed))
         for source in rivals:
             if all(self._holds(member, self.read[source]) for member in rivals):
                 self.seen["typed alike"] += 1

@@ -25,7 +25,7 @@ from dovetail.state.store import open_state
 from dovetail.systems import registry
 from dovetail.systems.connectors.memory import Connector
 
-HISTORIES = int(os.environ.get("DOVETAIL_HISTORIES", "24"))
+HISTORIES = int(os.environ.get("DOVETAIL_HISTORIES", "12"))
 """Histories of each shape; `make soak` asks for more."""
 ROWS, ROUNDS = 12, 7
 
@@ -126,11 +126,17 @@ class World:
             row[field] = self.value(field, None)
         contents.rows.setdefault("t", {})[place,] = row
 
-    def edit(self, name, key, field=None):
+    def people(self):
+        """People type, often in the same field of the same row at several members."""
+        for _ in range(self.dice.randrange(5, 25)):
+            key, field = f"k{self.dice.randrange(ROWS)}", self.dice.choice(list(self.shape.rules))
+            for name in self.dice.sample(self.shape.members, self.dice.randint(1, len(self.shape.members))):
+                self.edit(name, key, field)
+
+    def edit(self, name, key, field):
         """Somebody types."""
         row = self.rows(name).get(key)
         if row is not None:
-            field = field or self.dice.choice(list(self.shape.rules))
             row[field] = self.value(field, row[field])
             row["changed_at"] = self.now()
             self.seen["edits"] += 1
@@ -142,7 +148,7 @@ class World:
             kept = [word for word in sorted(words_in(old)) if self.dice.random() < 0.8]
             return ", ".join([*kept, f"w{self.words}"])
         if field == "delta":
-            return self.dice.choice([5, 6]) if old is None else old + self.dice.choice([-4, -3, -1, 1, 2, 5])
+            return self.dice.choice([5, 6]) if old is None else old + self.dice.choice([-4, -3, -2, -1, 1, 2, 4])
         if field == "folded":
             return self.dice.choice(["Ada", "ada", "ADA", "Bob", "bob"])
         if field in ("least", "most"):
@@ -185,7 +191,7 @@ class World:
         """One pass, which may die between any two writes while people go on typing; whether it came to its end."""
         self.look()
         self.meddled = set()
-        original, last = Partition.write, self.dice.randrange(1, 9) if dies else None
+        original, last = Partition.write, self.dice.randrange(1, 16) if dies else None
         is_late = self.dice.random() < 0.5
         passages = iter(range(1, 10_000))
 
@@ -214,7 +220,7 @@ class World:
         with monkeypatch.context() as patch:
             patch.setattr(Partition, "write", write)
             patch.setattr(reconciling, "decide", decide)
-            if dies and self.dice.random() < 0.1:
+            if dies and self.dice.random() < 0.4:
                 patch.setattr(Reconcile, "_settle_quiet", self.die)
             try:
                 self.summary = carry_out(Reconcile(self.workspace, durable=True), "migrate", streams=False)
@@ -283,8 +289,7 @@ def test_a_history(tmp_path, monkeypatch, seed, members, seen_total):
     world.begin()
     for _ in range(ROUNDS):
         world.run(monkeypatch)
-        for _ in range(dice.randrange(20)):
-            world.edit(dice.choice(world.shape.members), f"k{dice.randrange(ROWS)}")
+        world.people()
     for _ in range(3):
         world.run(monkeypatch, dies=False)
     world.judge()
@@ -301,7 +306,7 @@ def seen_total():
 OFTEN = (
     "edits", "edits in the middle", "missed", "rows written", "died before a write", "died after a write",
     "died before the end", "concurrent", "owed", "owed against an edit", "one edit", "put back", "first meeting",
-    "added up", "oversold", "united", "typed alike", "nobody preferred", "same time", "no time", "asked", "conflicts",
+    "added up", "oversold", "united", "typed alike", "nobody preferred", "same time", "asked", "conflicts",
 )  # fmt: skip
 """What all histories together must meet, each at least as often as there are histories of a shape."""
 

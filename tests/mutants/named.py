@@ -28,6 +28,8 @@ ORDER, PLAN, PROMISES, HISTORY = (f"{R}test_{name}.py" for name in ("order", "pl
 JUDGE, PAIR, GUARD = "tests/laws/test_judge.py", f"{ROOMS}test_pair.py", f"{ROOMS}test_plan.py"
 MARKS, FATES, KEYS, SQL = (f"{ROOMS}test_{name}.py" for name in ("fingerprint", "deletes", "key", "sql"))
 COLUMNS, LINKS = f"{ROOMS}test_pair_columns.py", f"{ROOMS}test_links.py"
+AGREEMENT, POLICIES, LOSSY = (f"{R}test_{name}.py" for name in ("agreement", "policies", "lossy"))
+HISTORIES = "tests/laws/test_merge_histories.py"
 ORDERED, UNDONE, RECORDED, TOLD = (f"{R}test_{name}.py" for name in ("decree", "undo", "undo_soak", "why"))
 LOAD, BASED, UNMOVED = f"{R}test_stream.py", f"{ROOMS}test_based.py", f"{W}test_unmoved.py"
 SEALED, ROWS, HELD, WORK, STORE = (
@@ -407,9 +409,9 @@ DECIDING = [
     Named(
         "fields that agree through a coarser cell are no conflict",
         "engine/contest.py",
-        "            return True\n    return False\n",
-        "            return False\n    return False\n",
-        (PROMISES,),
+        "    agreeing = dict(_agreeing(contested))\n",
+        "    agreeing = {}\n",
+        (PROMISES, LOSSY),
     ),
     Named(
         "declared checks hold bad rows",
@@ -537,7 +539,11 @@ PLANNING = [
 
 MERGING = [
     Named(
-        "an owner's value wins", "merge/judge.py", "        winner[owned] = rule.owner\n", "        pass\n", (JUDGE,)
+        "an owner's value wins",
+        "merge/judge.py",
+        "    found.winner[owned] = rule.owner\n",
+        "",
+        (JUDGE, MERGE),
     ),
     Named(
         "an owner wins also where only others changed",
@@ -549,21 +555,21 @@ MERGING = [
     Named(
         "what is owed is written",
         "merge/judge.py",
-        "        _take(winner, owed, latest)\n",
-        "        pass\n",
+        "    found.take(owed, winner, Reason.OWED)\n",
+        "",
         (JUDGE,),
     ),
     Named(
         "the same edit on both sides is no conflict",
         "merge/judge.py",
-        "same = _alike(evidence.marks, changed)",
+        "same = several & ~_differ(rule, evidence, rivals)",
         "same = np.zeros_like(several)",
         (JUDGE,),
     ),
     Named(
         "a preference decides only among those who changed",
         "merge/judge.py",
-        "preferred = first_of(rule.prefer, changed, only=rule.prefer)",
+        "preferred = first_of(rule.prefer, rivals, only=rule.prefer)",
         "preferred = first_of(rule.prefer, evidence.active, only=rule.prefer)",
         (JUDGE,),
     ),
@@ -584,9 +590,163 @@ MERGING = [
     Named(
         "an unknown word settles nothing",
         "merge/judge.py",
-        "if not known or any(value is None for value, _ in known):",
+        "if not known or None in known.values():",
         "if not known:",
         (JUDGE,),
+    ),
+    Named(
+        "what a member is owed stands against its edits",
+        "merge/judge.py",
+        "    return changed | (holds & unseen)\n",
+        "    return changed\n",
+        (JUDGE, AGREEMENT),
+    ),
+    Named(
+        "an edit that saw the agreement outdoes it",
+        "merge/judge.py",
+        "unseen = uneven & _any(changed) & ~_any(changed & holds)",
+        "unseen = uneven & _any(changed)",
+        (JUDGE, AGREEMENT),
+    ),
+    Named(
+        "equal movements count twice",
+        "merge/judge.py",
+        "    if rule.adds_up:\n        return np.ones(rivals.shape[1], dtype=np.bool_)\n",
+        "",
+        (POLICIES,),
+    ),
+    Named(
+        "declared divergence swallows nothing that is owed",
+        "merge/judge.py",
+        "owned & ~changed[rule.owner] & ~uneven, KEEP",
+        "owned & ~changed[rule.owner], KEEP",
+        (JUDGE, AGREEMENT),
+    ),
+    Named(
+        "of coarse holders the one that says most pays",
+        "merge/judge.py",
+        "    found.oppose(owed & ~np.isin(winner, rule.fine)",
+        "    found.oppose(owed & np.zeros_like(owed) & ~np.isin(winner, rule.fine)",
+        (LOSSY,),
+    ),
+    Named(
+        "a value is taken from a member whose cell loses nothing",
+        "merge/judge.py",
+        "return first_of((*owner, *rule.fine), evidence.active & (evidence.agreement == latest))",
+        "return first_of(owner, evidence.active & (evidence.agreement == latest))",
+        (JUDGE, LOSSY),
+    ),
+    Named(
+        "a delta is never applied twice",
+        "engine/record.py",
+        "took_part, (decision.marks[places, at, other], following - waits))",
+        "took_part & ~waits, (decision.marks[places, at, other], following))",
+        (POLICIES,),
+    ),
+    Named(
+        "who went into a value and does not hold it is owed it",
+        "engine/record.py",
+        "took_part, (decision.marks[places, at, other], following - waits))",
+        "took_part, (decision.marks[places, at, other], following))",
+        (POLICIES,),
+    ),
+    Named(
+        "a new row takes no side in a contest",
+        "engine/record.py",
+        "    return np.where(chosen, following, standing)\n",
+        "    return following\n",
+        (POLICIES,),
+    ),
+    Named(
+        "what a union took away stays away",
+        "merge/wordset.py",
+        "            removed = other.base - marks_of_words(other.words, seed)\n",
+        "            removed = frozenset[int]()\n",
+        (POLICIES,),
+    ),
+    Named(
+        "a union is merged once",
+        "engine/ledger.py",
+        "        store.base.save_words(claim.mapping, claim.words)\n",
+        "",
+        (POLICIES,),
+    ),
+    Named(
+        "words survive a crash in the target's ledger",
+        "engine/ledger.py",
+        'for row, member, field, marks in document.get("words", ())',
+        "for row, member, field, marks in ()",
+        (POLICIES,),
+    ),
+    Named(
+        "movements are added to what was agreed on last",
+        "engine/counted.py",
+        "latest = max(cells[\"agreement\"][side] for side in sides)",
+        "latest = min(cells[\"agreement\"][side] for side in sides)",
+        (POLICIES,),
+    ),
+    Named(
+        "a recount is no movement",
+        "engine/counted.py",
+        "        if counts:\n",
+        "        if False:\n",
+        (POLICIES,),
+    ),
+    Named(
+        "no number falls below its floor",
+        "engine/contest.py",
+        "        if shared.adds_up and shared.floor is not None:\n",
+        "        if False:\n",
+        (POLICIES,),
+    ),
+    Named(
+        "a clock's offset is taken off",
+        "engine/newest.py",
+        "    offset = round(clock.offset_s * _SECOND_US)\n",
+        "    offset = 0\n",
+        (POLICIES,),
+    ),
+    Named(
+        "a clock that is far off decides nothing",
+        "engine/newest.py",
+        "    if off:\n",
+        "    if False:\n",
+        (POLICIES,),
+    ),
+    Named(
+        "equal times decide nothing",
+        "engine/newest.py",
+        "        if contested.shared.first not in names:\n            return _EQUAL\n",
+        "        if contested.shared.first not in names:\n            return Won(last, Reason.NEWEST)\n",
+        (POLICIES,),
+    ),
+    Named(
+        "only edits are compared by value",
+        "engine/contest.py",
+        "        sides = contested.rivals_at(at)\n        chosen",
+        "        sides = contested.active_at(at)\n        chosen",
+        (POLICIES,),
+    ),
+    Named(
+        "a new row does not decide what nobody decided",
+        "engine/work.py",
+        "    missing[_undecided(decision, member)] = False\n",
+        "",
+        (POLICIES,),
+    ),
+    Named(
+        "fingerprints are not taken for numbers",
+        "engine/agreed.py",
+        'f"{cell.digest} number" if field.adds_up else cell.digest',
+        "cell.digest",
+        (POLICIES,),
+    ),
+    Named(
+        "edits that agree through the coarser cell are no matter of preference",
+        "engine/decide.py",
+        "np.isin(verdict.reason, [Reason.OWED, Reason.PREFER])",
+        "np.isin(verdict.reason, [Reason.OWED])",
+        (HISTORIES,),
     ),
     Named(
         "an edit beats a delete",

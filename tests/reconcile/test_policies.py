@@ -7,6 +7,7 @@ from lab import codes, writes
 
 from dovetail.engine.partition import Partition
 from dovetail.engine.workspace import utc_now
+from dovetail.errors import Declarations
 from dovetail.systems.connectors.sqlite.connector import Connector
 
 TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT UNIQUE, v {kind}, at TEXT, counted TEXT);"
@@ -441,3 +442,60 @@ def test_a_new_row_does_not_decide_what_nobody_decided(lab):
         assert made.sql("c", "SELECT count(*) FROM t") == [(0,)]
     edit(made, "b", 7)
     assert settles(made, NAMES) == 7
+
+
+def test_movements_add_up_after_a_bulk_load(lab):
+    """The base of many rows is kept together in the state; the numbers are in it."""
+    made = world(lab, DELTA, kind="DECIMAL(12,3)")
+    made.sql(
+        "a",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
+        "INSERT INTO t (k, v) SELECT 'k' || i, i * 1.125 FROM n",
+    )
+    made.migrate()
+    assert made.sql("b", "SELECT count(*) FROM t") == [(900,)]
+    made.sql("a", "UPDATE t SET v = v - 3 WHERE id % 2 = 0")
+    made.sql("b", "UPDATE t SET v = v + 10 WHERE CAST(substr(k, 2) AS INTEGER) % 3 = 0")
+    made.migrate()
+    assert writes(made.migrate()) == 0
+    expected = {f"k{i}": i * 1.125 - 3 * (i % 2 == 0) + 10 * (i % 3 == 0) for i in range(1, 901)}
+    for name in NAMES[:2]:
+        assert dict(made.sql(name, "SELECT k, v FROM t")) == expected
+
+
+def test_a_changed_policy_does_not_take_fingerprints_for_numbers(lab):
+    """What was kept under another rule says nothing about numbers: the field meets as if for the first time."""
+    made = world(lab, "policy: ask")
+    begin(made, 20)
+    mapping = (made.folder / "mappings/thing.yaml").read_text()
+    made.write("mappings/thing.yaml", mapping.replace("policy: ask", DELTA))
+    edit(made, "b", 29)
+    assert settles(made) == 20
+    edit(made, "a", 17)
+    edit(made, "b", 29)
+    assert settles(made) == 26
+
+
+def why(lab, policy, kind="INTEGER", cells=None, member=""):
+    made = world(lab, policy, kind=kind, cells=cells, member=member)
+    with pytest.raises(Declarations) as told:
+        made.migrate()
+    return str(told.value)
+
+
+def test_what_a_policy_asks_of_its_members_is_asked_before_anything_is_read(lab, tmp_path):
+    assert "DV-460" in why(lab, DELTA, kind="TEXT")
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "cells", "member", "code"),
+    [
+        (DELTA, "DECIMAL(12,4)", {"b": '"round(v, 1)"'}, "", "DV-460"),
+        (f"{DELTA}, recount: lost", "INTEGER", None, "", "DV-223"),
+        (UNION, "INTEGER", None, "", "DV-221"),
+        ("policy: newest", "TEXT", None, ", changed: at", "DV-222"),
+        ("policy: newest", "TEXT", None, "", "DV-165"),
+    ],
+)
+def test_a_policy_without_what_it_needs_does_not_load(lab, policy, kind, cells, member, code):
+    assert code in why(lab, policy, kind, cells, member)

@@ -177,9 +177,9 @@ def _take_changes(rule: FieldRule, evidence: Evidence, where: tuple[Flags, Flags
         return
     owned = rows & (count > 0) & evidence.active[rule.owner]
     overrules = owned & ~(changed[rule.owner] & ((count == 1) | same))
-    found.take(overrules, rule.owner, Reason.OWNER)
     found.oppose(overrules, rivals)
     found.winner[owned] = rule.owner
+    found.reason[overrules] = Reason.OWNER
     if rule.divergence_allowed:
         found.take(owned & ~changed[rule.owner] & ~uneven, KEEP, Reason.NOTHING)
 
