@@ -24,6 +24,7 @@ R = "tests/reconcile/"
 W = "tests/worlds/"
 ROOMS = "tests/rooms/"
 CRASH, DELETES, MEMBERS, MERGE = (f"{R}test_{name}.py" for name in ("crash", "deletes", "members", "merge"))
+ROUTING, GONE = f"{R}test_routing.py", f"{R}test_delete_promises.py"
 ORDER, PLAN, PROMISES, HISTORY = (f"{R}test_{name}.py" for name in ("order", "plan", "promises", "simulation"))
 JUDGE, PAIR, GUARD = "tests/laws/test_judge.py", f"{ROOMS}test_pair.py", f"{ROOMS}test_plan.py"
 MARKS, FATES, KEYS, SQL = (f"{ROOMS}test_{name}.py" for name in ("fingerprint", "deletes", "key", "sql"))
@@ -117,7 +118,7 @@ WRITING = [
     Named(
         "updates of different columns do not touch each other's",
         "engine/write.py",
-        "[name for name in names if work.changed[name][rows[0]]]",
+        "[name for name in names if changed[name][rows[0]]]",
         "names",
         (PROMISES,),
     ),
@@ -1325,6 +1326,199 @@ STREAMING = [
     ),
 ]
 
+GOING = [
+    Named(
+        "a member that stands apart takes no part",
+        "engine/apart.py",
+        "    active = present & ~apart\n",
+        "    active = present.copy()\n",
+        (ROUTING,),
+    ),
+    Named(
+        "a row that belongs again meets anew",
+        "engine/apart.py",
+        "    decision.apart[waiting] = False\n",
+        "",
+        (ROUTING,),
+    ),
+    Named(
+        "a row that was left and is deleted there is nothing to anybody",
+        "engine/apart.py",
+        "    decision.survey.vanished[lost] = False\n",
+        "",
+        (ROUTING,),
+    ),
+    Named(
+        "a wish in conflict is not judged",
+        "engine/apart.py",
+        '    for name in ("", *wants.names):\n        judged[contested.get(name, [])] = False\n',
+        "",
+        (ROUTING,),
+    ),
+    Named(
+        "a row that vanishes where it is not wanted is no delete",
+        "engine/fate.py",
+        "(hard & ~unwanted) | (soft & was_agreed)",
+        "hard | (soft & was_agreed)",
+        (ROUTING,),
+    ),
+    Named(
+        "a row that is deleted softly when it is first met is asked about",
+        "engine/fate.py",
+        "_contest(decision, first, ",
+        "(lambda *_: None)(decision, first, ",
+        (GONE,),
+    ),
+    Named(
+        "what was created again beats a delete",
+        "engine/fate.py",
+        "edited | np.isin(places, again)",
+        "edited",
+        (GONE,),
+    ),
+    Named(
+        "an edited row that cannot be created again is detached",
+        "engine/fate.py",
+        "decision.parting[side] |= here & ~stands[side]",
+        "pass",
+        (GONE,),
+    ),
+    Named(
+        "a row leaves only when another home holds it",
+        "engine/fate.py",
+        "leaving = here & unwanted & home &",
+        "leaving = here & unwanted &",
+        (ROUTING,),
+    ),
+    Named(
+        "a row that was never agreed on is not removed where it does not belong",
+        "engine/fate.py",
+        "removed = leaving[side] & ~survey.fresh & is_removed",
+        "removed = leaving[side] & is_removed",
+        (ROUTING,),
+    ),
+    Named(
+        "what a former member alone knew counts no more",
+        "engine/fate.py",
+        "        _take_away(decision, side, leaving[side])\n",
+        "",
+        (ROUTING,),
+    ),
+    Named(
+        "a detached row is remembered",
+        "engine/quiet.py",
+        "            store.detached.add(name, member, survey.numbers[parting])\n",
+        "",
+        (GONE, ROUTING),
+    ),
+    Named(
+        "a detached row loses its link",
+        "engine/quiet.py",
+        " | (parting & ~stands)",
+        "",
+        (GONE,),
+    ),
+    Named(
+        "a row that is gone at one member only keeps its other links",
+        "engine/deliver.py",
+        "ended = last[survey.index[at, last] == ABSENT] if at != side else places",
+        "ended = places",
+        (GONE,),
+    ),
+    Named(
+        "a row is removed only after what is to be written elsewhere was",
+        "engine/write.py",
+        "        left = self.decision.held\n",
+        "        left = np.zeros(len(self.survey), dtype=np.bool_)\n",
+        (ROUTING,),
+    ),
+    Named(
+        "a softly deleted row is guarded as a whole",
+        "engine/write.py",
+        "guarded = own if turn is Turn.RETIRE else ",
+        "guarded = ",
+        (GONE,),
+    ),
+    Named(
+        "what `gone` does not see is not written",
+        "engine/write.py",
+        "            good &= self._is_turned(part, after, work, turn)\n",
+        "",
+        (GONE,),
+    ),
+    Named(
+        "children are deleted before their parents",
+        "engine/reconcile.py",
+        "for writer in reversed(writers):",
+        "for writer in writers:",
+        (f"{R}test_delete_order.py",),
+    ),
+    Named(
+        "a row that a look-up finds was not deleted",
+        "engine/reconcile.py",
+        "            look_for_vanished(surveys[-1], around.links, self.workspace)\n",
+        "",
+        (GONE,),
+    ),
+    Named(
+        "an emptied dataset deletes nothing",
+        "engine/whole.py",
+        "        hold_emptied(decision, reconcile.workspace, allowed=allowed)\n",
+        "        pass\n",
+        (GONE,),
+    ),
+    Named(
+        "an emptied dataset deletes nothing in a running sync",
+        "engine/sync.py",
+        "        hold_emptied(decision, self.workspace, allowed=self.allowed)\n",
+        "",
+        (GONE,),
+    ),
+    Named("many deletes wait", "plan/guard.py", "if blast.deletes > deletes_max:", "if False:", (GONE,)),
+    Named(
+        "a delete is not carried on by SQLite",
+        "systems/connectors/sqlite/write.py",
+        "while dependants and positions:",
+        "while False:",
+        (f"{R}test_delete_order.py",),
+    ),
+    Named(
+        "unique values are released before they are taken",
+        "systems/sql/untangle.py",
+        "        if len(left) == len(waiting):\n            break\n",
+        "        break\n",
+        (f"{R}test_unique.py",),
+    ),
+    Named(
+        "a circle of unique values goes through parked ones",
+        "systems/sql/untangle.py",
+        "    while len(waiting) > 1:\n",
+        "    while False:\n",
+        (f"{R}test_unique.py",),
+    ),
+    Named(
+        "rows that wait for each other are written together",
+        "engine/tangle.py",
+        "        found[moves] |= takes | gives\n",
+        "        pass\n",
+        (f"{R}test_unique.py",),
+    ),
+    Named(
+        "a field that no other member gives is left to the system",
+        "mapping/settle.py",
+        "cell if _is_given(cell, mapping) else replace(cell, creates=())",
+        "cell",
+        (ROUTING,),
+    ),
+    Named(
+        "rows that may not belong are not met scope by scope",
+        "engine/loadable.py",
+        "if member.wants is not None or member.gone is not None:",
+        "if False:",
+        (f"{R}test_stream.py",),
+    ),
+]
+
 MOVING = [
     Named(
         "rows in doubt are not poured",
@@ -1615,6 +1809,6 @@ ORDERING = [
 
 NAMED: tuple[Named, ...] = (
     *WRITING, *STREAM, *PUTTING, *AGREEING, *DECIDING, *PLANNING, *MERGING, *PAIRING, *REMEMBERING, *SPEAKING,
-    *STREAMING, *MOVING, *ORDERING,
+    *STREAMING, *GOING, *MOVING, *ORDERING,
 )  # fmt: skip
 """All of them."""

@@ -505,6 +505,8 @@ NOT_MET = {
     "the first meeting is the other's": ({"v": ", first: right"}, "not always taken from left"),
     "an edit elsewhere stays": ({"v": ", elsewhere: keep"}, "not always taken from left"),
     "two natural keys": ({"thing": MEET.replace("match: code", "match: {any: [code, n]}")}, "one natural key"),
+    "a row may not belong": ({"thing": MEET.replace("dataset: b", "dataset: b, wants: n > 2")}, "may not belong there"),
+    "a row may be deleted softly": ({"thing": MEET.replace("dataset: b", "dataset: b, gone: n < 0")}, "deleted softly"),
     "the natural key is not the key": ({"thing": MEET.replace("match: code", "match: n")}, "is not the key of right"),
 }
 

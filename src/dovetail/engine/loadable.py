@@ -147,6 +147,9 @@ def why_not_met(way: Loadable, target: Source) -> str:
     The giving member's values must win wherever they differ, or values would flow back to it; and a row that only the
     filled member holds must be nothing to the giving one."""
     mapping, giver, taker = way.mapping.mapping, way.giver, way.taker
+    for member in (giver, taker):
+        if member.wants is not None or member.gone is not None:
+            return f"rows of {member.name} may not belong there, or be deleted softly"
     if giver.receives and giver.member.creates != "never":
         return f"rows of {taker.name} may have to be created at {giver.name}"
     for shared in mapping.fields:
