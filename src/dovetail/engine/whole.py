@@ -26,15 +26,17 @@ def carry_out(
     plan: Plan | None = None,
     streams: bool = True,
     follow_up: Callable[[Summary, Pass], None] | None = None,
+    within: str = "",
 ) -> Summary:
-    """Carry a pass out, all of it or as far as a plan shows it; `follow_up` sees what had moved since.
+    """Carry a pass out, all of it or as far as a plan shows it; `follow_up` sees what had moved since. It is a run of
+    its own, unless it is part of one that goes on (`within`).
 
     Raises `GateClosed` before the first write when more existing rows would change than the guard, or `allowed`,
     permits."""
     started = time.monotonic()
     workspace = reconcile.workspace
     store = workspace.store
-    run = store.runs.start(command, workspace.project.digest, workspace.project.environment)
+    run = within or store.runs.start(command, workspace.project.digest, workspace.project.environment)
     summary = Summary(command=command, run=run)
     try:
         recovered = reconcile.recover()
@@ -65,7 +67,8 @@ def carry_out(
         raise
     finally:
         summary.seconds = time.monotonic() - started
-        store.runs.finish(run, ok=summary.ok, summary=summary.document())
+        if not within:
+            store.runs.finish(run, ok=summary.ok, summary=summary.document())
     return summary
 
 
