@@ -166,7 +166,7 @@ class Sync:
         reconcile.guard, reconcile.pingpong = self.guard, self.pingpong
         reconcile.onlookers = [self.guard, self.pingpong]
         try:
-            summary = carry_out(reconcile, "sync", allowed=self.allowed)
+            summary = carry_out(reconcile, "sync", allowed=self.allowed, within=self._run)
         finally:
             self._stale |= set(names)
             self.reconcile.standing.refresh()

@@ -54,10 +54,7 @@ def carry_out(
         if plan is not None:
             for name in reconcile.order:
                 store.changed.forget(name)
-        account(summary, looked.decisions, looked.written)
-        _add_loaded(summary, looked, reconcile)
-        for decision in looked.decisions:
-            record(store, run, decision, looked.written[decision.survey.mapping.name])
+        _account(summary, looked, reconcile)
         if follow_up is not None and looked.moved:
             follow_up(summary, looked)
         if recovered:
@@ -70,6 +67,15 @@ def carry_out(
         if not within:
             store.runs.finish(run, ok=summary.ok, summary=summary.document())
     return summary
+
+
+def _account(summary: Summary, looked: Pass, reconcile: Reconcile) -> None:
+    """Count what became of the rows, and bring quarantine and conflicts up to date."""
+    account(summary, looked.decisions, looked.written)
+    _add_loaded(summary, looked, reconcile)
+    for decision in looked.decisions:
+        written = looked.written[decision.survey.mapping.name]
+        record(reconcile.workspace.store, summary.run, decision, written)
 
 
 def _add_loaded(summary: Summary, looked: Pass, reconcile: Reconcile) -> None:
