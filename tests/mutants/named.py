@@ -682,8 +682,8 @@ MERGING = [
     Named(
         "movements are added to what was agreed on last",
         "engine/counted.py",
-        "latest = max(cells[\"agreement\"][side] for side in sides)",
-        "latest = min(cells[\"agreement\"][side] for side in sides)",
+        'latest = max(cells["agreement"][side] for side in sides)',
+        'latest = min(cells["agreement"][side] for side in sides)',
         (POLICIES,),
     ),
     Named(

@@ -136,6 +136,8 @@ def _meet(rule: FieldRule, evidence: Evidence, rows: Flags, found: _Finding) -> 
     found.contest(differ, evidence.active)
     decided = first_of(rule.order, evidence.active, only=rule.order)
     found.take(differ & (decided >= 0), decided, Reason.FIRST)
+    if rule.owner is not None and rule.owner != rule.first:
+        found.reason[differ & (decided == rule.owner)] = Reason.OWNER
 
 
 def _continue(rule: FieldRule, evidence: Evidence, rows: Flags, found: _Finding) -> None:
