@@ -19,6 +19,7 @@ from dovetail.engine.gone import hold_emptied
 from dovetail.engine.guard import RollingGuard, closed
 from dovetail.engine.inbox import SCOPE_KEYS, Inbox, Taken
 from dovetail.engine.links import Links
+from dovetail.engine.onlooker import Onlooker
 from dovetail.engine.pingpong import PingPong
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.reconcile import Reconcile
@@ -63,6 +64,7 @@ class Sync:
         self._seed, self._installation = workspace.store.meta.seed, workspace.store.meta.installation
         self.pingpong = PingPong(workspace.store, workspace.clock, self._seed)
         self.guard = RollingGuard(workspace.store, workspace.clock, allowed=allowed)
+        self.onlookers: list[Onlooker] = [self.guard, self.pingpong]
         self._renew()
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
@@ -164,7 +166,7 @@ class Sync:
         marks = {name: self._inbox.marks(name, self._members[name]) for name in names}
         reconcile = self._reconcile(names, self.reconcile.mappings)
         reconcile.guard, reconcile.pingpong = self.guard, self.pingpong
-        reconcile.onlookers = [self.guard, self.pingpong]
+        reconcile.onlookers = self.onlookers
         try:
             summary = carry_out(reconcile, "sync", allowed=self.allowed, within=self._run)
         finally:
@@ -370,9 +372,7 @@ class Sync:
 
     def _desk(self, around: Surroundings) -> Desk:
         store = self.workspace.store
-        return Desk(
-            store, self._installation, self._run, around.seed, tidied=TIDIED, onlookers=[self.guard, self.pingpong]
-        )
+        return Desk(store, self._installation, self._run, around.seed, tidied=TIDIED, onlookers=self.onlookers)
 
     def _acknowledge(self) -> None:
         """Let the feeds forget what they told, once nothing of it is in our memory alone."""

@@ -108,7 +108,12 @@ SYSTEM = Keys(
     (
         Key("connector", NAME, "The connector that speaks to it, such as `sqlite` or `postgres`.", required=True),
         Key("timezone", TEXT, "The zone of date-times that carry none, such as `Europe/Berlin`."),
-        Key("rate", TEXT, "The most rows that a running sync writes there, such as `100/s`, `600/m` or `5000/h`."),
+        Key(
+            "rate",
+            TEXT,
+            "The most rows that a running sync writes there, such as `100/s`, `600/m` or `5000/h`. "
+            "A first look over all rows is not held to it; what it writes is made up for.",
+        ),
         Key("queries", _table(_ref("query")), "Named queries, read like datasets; they are never written."),
     ),
     others=Key(

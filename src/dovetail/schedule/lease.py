@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from uuid import uuid4
 
 from dovetail.errors import StateFault
 from dovetail.state.leases import Lease, Leases
+from dovetail.state.store import Store
 
 TTL_S = 10.0
 """Seconds after which a lease that was not renewed belongs to nobody."""
@@ -180,6 +182,20 @@ class Tenancy:
         finally:
             stop.set()
             thread.join()
+
+
+@contextmanager
+def seized(store: Store, names: Collection[str]) -> Iterator[None]:
+    """Let a person's command work on mappings until the end of the block; a running sync leaves them, and comes back
+    afterwards."""
+    tenancy = Tenancy(store.leases, this_process(), clock=time.monotonic)
+    tenancy.seize(names)
+    with tenancy.kept():
+        try:
+            yield
+        finally:
+            with suppress(StateFault):
+                tenancy.leave_all()
 
 
 def is_alive(pid: int) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+from dovetail.engine.decision import Chunk, Decision, Work
+from dovetail.engine.onlooker import Places
 
 
 class Bucket:
@@ -37,6 +40,19 @@ class Bucket:
         now = self._clock()
         self._rows = min(self.burst, self._rows + max(0.0, now - self._at) * self.rate_s)
         self._at = now
+
+
+class Metered:
+    """Takes what is written at each system out of its bucket, as an engine's onlooker."""
+
+    def __init__(self, buckets: Mapping[str, Bucket]) -> None:
+        self._buckets = buckets
+
+    def wrote(self, decision: Decision, work: Work, chunk: Chunk, places: Places) -> None:
+        """Rows were written at the member of the work."""
+        bucket = self._buckets.get(decision.survey.sides[work.side].member.member.system)
+        if bucket is not None:
+            bucket.take(len(places))
 
 
 def pause_s(failures: int, *, first_s: float, cap_s: float, share: float) -> float:

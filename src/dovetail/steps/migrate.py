@@ -15,6 +15,7 @@ from dovetail.errors import PlanMoved
 from dovetail.model.finding import Finding
 from dovetail.model.run import Summary
 from dovetail.plan.manifest import read_plan
+from dovetail.schedule.lease import seized
 from dovetail.steps.plan import write_file
 
 
@@ -81,7 +82,8 @@ def _execute(
     def follow_up(summary: Summary, looked: Pass) -> None:
         _follow_up(workspace, summary, looked)
 
-    summary = carry_out(reconcile, command, allowed=allowed, plan=plan, streams=streams, follow_up=follow_up)
+    with seized(workspace.store, reconcile.order):
+        summary = carry_out(reconcile, command, allowed=allowed, plan=plan, streams=streams, follow_up=follow_up)
     forget_old(workspace)
     return summary
 

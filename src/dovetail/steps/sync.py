@@ -15,6 +15,8 @@ from dovetail.errors import DovetailError
 from dovetail.model.run import Summary
 from dovetail.schedule.assemble import assemble, buckets
 from dovetail.schedule.clock import Time
+from dovetail.schedule.lease import seized
+from dovetail.schedule.pace import Metered
 
 TURNS_MAX = 1_000
 """Turns at most in one pass; what keeps changing is left to the next."""
@@ -36,9 +38,10 @@ def sync_once(
     failed: dict[str, DovetailError] = {}
     summary = Summary("sync", "")
     try:
-        for name in engine.order:
-            _join(engine, name, failed)
-        _until_quiet(engine, summary, failed)
+        with seized(workspace.store, engine.order):
+            for name in engine.order:
+                _join(engine, name, failed)
+            _until_quiet(engine, summary, failed)
     finally:
         engine.close()
         summary.seconds = time.monotonic() - started
@@ -89,9 +92,9 @@ def sync(
 
     engine = Sync(workspace, only=only, allowed=allowed, progress=progress, told=hear)
     clock = Time()
-    loop = assemble(
-        engine, workspace.store, workspace.project, paces=buckets(workspace.project, clock.now_s), clock=clock
-    )
+    paces = buckets(workspace.project, clock.now_s)
+    engine.onlookers.append(Metered(paces))
+    loop = assemble(engine, workspace.store, workspace.project, paces=paces, clock=clock)
     try:
         loop.run(stop)
     finally:
