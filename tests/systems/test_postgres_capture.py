@@ -39,6 +39,11 @@ CREATE TABLE parted_b PARTITION OF parted FOR VALUES IN ('b');
 CREATE TABLE mixed (id int, part text, v text, PRIMARY KEY (part, id)) PARTITION BY LIST (part);
 CREATE TABLE mixed_a PARTITION OF mixed FOR VALUES IN ('a');
 ALTER TABLE mixed_a REPLICA IDENTITY FULL;
+CREATE TABLE uneven (id int, part text, v text, w text NOT NULL DEFAULT '', PRIMARY KEY (part, id)) PARTITION BY LIST (part);
+CREATE TABLE uneven_a PARTITION OF uneven FOR VALUES IN ('a');
+CREATE TABLE uneven_b PARTITION OF uneven FOR VALUES IN ('b');
+CREATE UNIQUE INDEX uneven_w ON uneven_b (part, id, w);
+ALTER TABLE uneven_b REPLICA IDENTITY USING INDEX uneven_w;
 CREATE TABLE "odd ""t"" {queue} $$" ("the ""key"" {source}" int PRIMARY KEY, v text);
 """
 WRITES = (
@@ -71,6 +76,9 @@ WRITES = (
     ("parted", "UPDATE parted SET part = 'b'", {"a|1", "b|1"}),
     ("parted", "UPDATE parted_b SET v = 'x'", {"b|1"}),
     ("parted", "DELETE FROM parted", {"b|1"}),
+    ("uneven", "INSERT INTO uneven VALUES (1, 'a'), (2, 'b')", {"a|1", "b|2"}),
+    ("uneven", "UPDATE uneven SET v = 'x'", {"a|1", "b|2"}),
+    ("uneven", "DELETE FROM uneven", {"a|1", "b|2"}),
     ("mixed", "INSERT INTO mixed VALUES (1, 'a')", {"a|1"}),
     ("mixed", "UPDATE mixed SET v = 'x'", {"a|1"}),
     ("mixed", "DELETE FROM mixed_a", {"a|1"}),
@@ -312,12 +320,14 @@ def test_who_may_only_write_the_table_writes_it(place: Place, postgres_server: S
     place.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
     place.capture()
     name = f"clerk{random.getrandbits(40)}"
+    place.run(f"GRANT TEMPORARY ON DATABASE {psycopg.conninfo.conninfo_to_dict(place.url)['dbname']} TO PUBLIC")
     place.run(f"CREATE ROLE {name} LOGIN PASSWORD 'c'; GRANT USAGE ON SCHEMA public TO {name}")
     place.run(f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON t TO {name}")
     try:
         url = postgres_server.url(psycopg.conninfo.conninfo_to_dict(place.url)["dbname"], user=name, password="c")
         with psycopg.connect(url, autocommit=True) as clerk:
-            clerk.execute("SET search_path = pg_temp")
+            clerk.execute("CREATE TEMP TABLE pg_attribute (n int); CREATE TEMP TABLE dovetail_new (n int)")
+            clerk.execute("SET search_path = pg_temp, pg_catalog")
             clerk.execute("INSERT INTO public.t VALUES (1)")
             clerk.execute("UPDATE public.t SET v = 'x'")
             clerk.execute("DELETE FROM public.t")

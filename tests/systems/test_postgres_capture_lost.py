@@ -229,8 +229,13 @@ def test_the_log_is_given_up_beyond_its_bound(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(FeedLost):
             found.told()
         assert found.capture() == {"t", "u"}
+        found.run("INSERT INTO t VALUES (7)")
+        found.run("INSERT INTO t VALUES (8)")
+        for _ in range(3):
+            found.connector.await_changes(FEED, 0.3)
+            first = found.connector.noticed(FEED, rows=1)
+        found.connector.acknowledge(FEED, first.cursor)
         started = time.monotonic()
-        found.connector.await_changes(FEED, 0.01)
         own.stop()
         assert time.monotonic() - started < 5.0, "a reader holds up the server's end"
         own.start()
@@ -255,13 +260,27 @@ def test_what_is_read_and_quiet_need_not_be_kept(slot: Watched) -> None:
     assert kept[-1] < 3 * 2_000_000, kept
 
 
+def test_what_waits_is_not_let_go(slot: Watched) -> None:
+    """Signs of life, while something waits to be acknowledged, let the server forget nothing of it."""
+    slot.run("CREATE TABLE noise (n text)")
+    slot.run("INSERT INTO t VALUES (1)")
+    assert slot.connector.noticed(FEED, rows=10).cursor is not None
+    for _ in range(5):
+        slot.run("INSERT INTO noise VALUES ('x')")
+        slot.connector.await_changes(FEED, 0.3)
+    slot.rest()
+    assert slot.told() == ({"t": {"1"}}, set())
+
+
 def test_a_stuck_reader_is_ended(slot: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_stream, "PATIENCE_S", 0.3)
     slot.connector.await_changes(FEED, 0.01)
     slot.run("INSERT INTO t VALUES (1)")
     second = Connector(url=slot.url, capture_by="slot", timeout_s=20)
+    started = time.monotonic()
     noticed = second.noticed(FEED, rows=10)
     assert texts([noticed.keys["t"].column("id")]) == ["1"]
+    assert time.monotonic() - started < 8.0, "it is waited for until the server gives it up"
     second.acknowledge(FEED, noticed.cursor)
     second.close()
     with pytest.raises(DovetailError):

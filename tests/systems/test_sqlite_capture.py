@@ -19,7 +19,7 @@ from dovetail.systems.connectors.sqlite.capture import Capture
 
 FEED = "dovetail_tried"
 TABLES = """
-CREATE TABLE person (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, name TEXT COLLATE NOCASE, v TEXT);
+CREATE TABLE person (id INTEGER PRIMARY KEY, mail TEXT UNIQUE, name TEXT, v TEXT);
 CREATE UNIQUE INDEX person_name ON person (name COLLATE NOCASE);
 CREATE TABLE line (no INTEGER, place TEXT, v TEXT, PRIMARY KEY (place, no)) WITHOUT ROWID;
 CREATE TABLE word (word TEXT PRIMARY KEY, v TEXT);
