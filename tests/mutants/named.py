@@ -1337,7 +1337,7 @@ GOING = [
     Named(
         "a row that belongs again meets anew",
         "engine/apart.py",
-        "    decision.apart[waiting] = False\n",
+        "    decision.active[waiting] = True\n",
         "",
         (ROUTING,),
     ),

@@ -446,6 +446,60 @@ def test_a_row_that_was_edited_in_the_last_moment_is_not_deleted_softly(lab, way
     assert standing(made, "left") == standing(made, "right") == {"x": "late"}
 
 
+def test_a_plan_shows_what_becomes_of_softly_deleted_rows_and_is_carried_out_so(lab):
+    made = project(lab, rules="left: soft, right: soft", extra={"left": WITH_REVIVE, "right": WITH_REVIVE})
+    fill(made, "x", "y", "z")
+    made.migrate(for_sync=True)
+    made.sql("left", "UPDATE thing SET hidden = 1 WHERE n <> 'z'")
+    made.migrate()
+    made.sql("left", "UPDATE thing SET hidden = 0 WHERE n = 'x'")
+    made.sql("right", "UPDATE thing SET hidden = 1 WHERE n = 'z'")
+    planned = made.plan().summary.mappings["thing"]
+    assert (planned.updated, planned.deleted) == (1, 1)
+    assert [finding.message for finding in made.verify().findings] == [
+        "gone elsewhere, still here",
+        "deleted softly here, and there elsewhere",
+    ]
+    applied = made.apply().mappings["thing"]
+    assert (applied.updated, applied.deleted) == (1, 1)
+    assert standing(made, "left") == standing(made, "right") == {"x": "same"}
+    assert made.verify().ok
+
+
+def test_a_plan_leaves_out_a_row_that_was_deleted_again_since(lab):
+    made = project(lab, rules="left: soft, right: soft", extra={"left": WITH_REVIVE, "right": WITH_REVIVE})
+    fill(made, "x", "z")
+    made.migrate(for_sync=True)
+    made.sql("left", "UPDATE thing SET hidden = 1 WHERE n = 'x'")
+    made.migrate()
+    made.sql("left", "UPDATE thing SET hidden = 0, v = 'back' WHERE n = 'x'")
+    made.plan()
+    made.sql("left", "UPDATE thing SET hidden = 1, v = 'gone again' WHERE n = 'x'")
+    made.apply()
+    assert standing(made, "right") == {"z": "same"}
+
+
+def test_what_a_check_says_of_a_row_does_not_keep_it(lab):
+    """The check came later than the row."""
+    made = project(lab, rules=BOTH)
+    fill(made, "x", "y")
+    made.migrate()
+    text = (made.folder / "mappings/thing.yaml").read_text()
+    made.write("mappings/thing.yaml", text.replace("{prefer: left}", "{prefer: left}, check: {length: [1, 3]}"))
+    made.sql("right", "DELETE FROM thing WHERE n = 'x'")
+    assert len(made.migrate().findings) == 1
+    assert standing(made, "left") == {"y": "same"}
+
+
+def test_a_plan_tells_of_an_emptied_dataset(lab):
+    made = project(lab, rules=BOTH)
+    fill(made, "x", "y", "z")
+    made.migrate()
+    made.sql("left", "DELETE FROM thing")
+    (reason,) = made.plan().held
+    assert "left holds no row of thing at all any more; 3 rows" in reason
+
+
 # ---------------------------------------------------------------------------------------------------- detach
 
 APART = "left: detach, right: detach"

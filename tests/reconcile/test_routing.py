@@ -352,3 +352,33 @@ def test_apart_rows_are_told_by_the_state(lab):
     made.migrate()
     with open_workspace(made.folder, variables={}) as workspace:
         assert workspace.store.detached.among("product", DEPOTS, [1]).tolist() == [[True], [False], [False]]
+
+
+@WAYS
+def test_what_cannot_be_read_where_a_row_was_left_holds_nothing(lab, way):
+    made = project(lab)
+    stock(made, ("a", "N"))
+    with passes(made, way) as run:
+        run.catch_up()
+        move(made, "a", "S")
+        run.catch_up()
+        made.sql("north", "UPDATE item SET label = CAST(x'ff' AS TEXT)")
+        made.sql("shop", "UPDATE product SET title = 'later'")
+        assert run.catch_up().findings == []
+        assert made.sql("south", "SELECT label FROM item") == [("later",)]
+
+
+@WAYS
+def test_what_was_left_may_be_deleted_while_the_row_moves_back(lab, way):
+    made = project(lab)
+    stock(made, ("a", "N"), ("b", "N"))
+    with passes(made, way) as run:
+        run.catch_up()
+        move(made, "a", "S")
+        run.catch_up()
+        made.sql("north", "DELETE FROM item WHERE code = 'a'")
+        move(made, "a", "N")
+        run.catch_up()
+        assert total(made).keys() == {"a", "b"}
+        assert held(made)["north"] == {"a": "the a", "b": "the b"}
+        assert writes(run.catch_up()) == 0

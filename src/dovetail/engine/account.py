@@ -76,7 +76,7 @@ def _applied(decision: Decision, written: Written | None) -> Iterator[tuple[str,
         yield from (("created", written.created), ("deleted", written.deleted), ("updated", written.updated))
         return
     survey = decision.survey
-    for outcome, attribute in (("created", "creates"), ("deleted", "deletes"), ("updated", "updates")):
+    for outcome, attribute in (("created", "creates"), ("deleted", "deletes"), ("updated", "touched")):
         yield (
             outcome,
             _flags(
@@ -109,7 +109,7 @@ def _member_count(decision: Decision, side: int, written: Written | None) -> Mem
         return MemberCount(counts[name, Verb.CREATE], counts[name, Verb.UPDATE], counts[name, Verb.DELETE])
     for work in decision.work:
         if work.side == side:
-            return MemberCount(len(work.creates), len(work.updates), len(work.deletes))
+            return MemberCount(len(work.creates), len(work.touched), len(work.deletes))
     return MemberCount()
 
 

@@ -33,12 +33,24 @@ def taking_part(survey: Survey, present: Flags, apart: Flags) -> tuple[Flags, Fl
 
 
 def drop_lost(decision: Decision) -> None:
-    """A row that is gone at a member which stood apart is nothing to it any more, not even that."""
+    """What cannot be read at a member that stands apart holds no row; and a row that is gone there is nothing to it any
+    more, not even that."""
+    survey, names = decision.survey, [rows.member.name for rows in decision.survey.sides]
+    for place in [place for place in survey.problems if decision.apart[:, place].any()]:
+        survey.problems[place] = [
+            one for one in survey.problems[place] if not _is_of(decision, place, one.member, names)
+        ]
+        if not survey.problems[place]:
+            del survey.problems[place]
     lost = decision.apart & decision.survey.vanished
     decision.survey.vanished[lost] = False
     decision.apart[lost] = False
     decision.unlinked |= lost
     decision.rejoined |= lost
+
+
+def _is_of(decision: Decision, place: int, member: str, names: list[str]) -> bool:
+    return member in names and bool(decision.apart[names.index(member), place])
 
 
 def rejoin(decision: Decision, around: Surroundings, contested: dict[str, Places]) -> bool:

@@ -56,7 +56,7 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
     doubt_fields(decision, around, contested)
     settle_contests(decision, contested, around)
     fates = settle_fates(decision, around, decreed)
-    to_check = np.flatnonzero(active.any(axis=0) & ~filtered & ~decision.held)
+    to_check = np.flatnonzero((active & ~fates.doomed).any(axis=0) & ~filtered & ~decision.held)
     check_rows(survey, decision.origins, to_check, around.lookup, decision.settled)
     _note_held(decision, around.links)
     for side in range(len(survey.sides)):

@@ -65,6 +65,11 @@ class Work:
     changed: dict[str, Flags] = field(default_factory=dict)
     fed: Bindings[str, frozenset[str]] = field(default_factory=dict)
 
+    @property
+    def touched(self) -> Places:
+        """The rows that stand there and are changed, in order."""
+        return np.union1d(self.updates, self.revived) if len(self.revived) else self.updates
+
     def leave_out(self, rows: Flags) -> None:
         """Do nothing for these shared rows (flags by place)."""
         keep = ~rows[self.updates]

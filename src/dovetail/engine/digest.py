@@ -29,7 +29,7 @@ def planned_rows(decision: Decision) -> Iterator[PlannedRow]:
 
 def written_places(decision: Decision) -> Places:
     """The shared rows that would be written anywhere, in order."""
-    parts = [part for work in decision.work for part in (work.creates, work.updates, work.deletes)]
+    parts = [part for work in decision.work for part in (work.creates, work.touched, work.deletes)]
     return np.unique(np.concatenate(parts)) if parts else np.array([], dtype=np.int64)
 
 
@@ -52,7 +52,8 @@ def _action_digests(decision: Decision, places: Places) -> list[xxh3_128]:
     at_place = {int(place): at for at, place in enumerate(places)}
     for work in decision.work:
         member = decision.survey.sides[work.side].member.name
-        for verb, rows in (("create", work.creates), ("update", work.updates), ("delete", work.deletes)):
+        told = (("create", work.creates), ("update", work.updates), ("delete", work.deletes), ("revive", work.revived))
+        for verb, rows in told:
             for place in rows:
                 digests[at_place[int(place)]].update(f"{member}:{verb};".encode())
         _digest_creates(decision, work, digests, at_place)

@@ -104,7 +104,7 @@ def _as_before(undone: Admitted, decision: Decision) -> tuple[Admitted, Sequence
         return Admitted(decision, np.unique(places[found])), ()
     asked = before.survey.index[:, undone.places] != ABSENT
     for work in before.work:
-        asked[work.side] &= ~np.isin(undone.places, np.concatenate([work.creates, work.updates, work.deletes]))
+        asked[work.side] &= ~np.isin(undone.places, np.concatenate([work.creates, work.touched, work.deletes]))
     was = read_digests(before, undone.places, asked)
     now = read_digests(decision, places, asked & found)
     same = np.array([one.digest() == other.digest() for one, other in zip(was, now, strict=True)], dtype=np.bool_)

@@ -106,7 +106,7 @@ def guard_reasons(decisions: Sequence[Decision], *, allowed: int | None = None) 
             blast = Blast(
                 mapping=decision.survey.mapping.name,
                 member=rows.member.name,
-                updates=len(work.updates),
+                updates=len(work.touched),
                 deletes=len(work.deletes),
                 existing=len(rows) if decision.standing is None else decision.standing[rows.member.name],
             )

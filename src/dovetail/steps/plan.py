@@ -13,6 +13,7 @@ from dovetail.engine.account import account, key_parts
 from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Decision, Work
 from dovetail.engine.digest import planned_rows
+from dovetail.engine.gone import emptied
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import shared_column
 from dovetail.engine.reconcile import Pass, Reconcile
@@ -68,7 +69,8 @@ def plan(
     write_file(workspace, summary, looked.decisions, target)
     summary.plan = str(target)
     summary.seconds = time.monotonic() - started
-    planned = Planned(summary, held=guard_reasons(looked.decisions), looked=looked)
+    held = [*guard_reasons(looked.decisions), *(why for one in looked.decisions for why in emptied(one, workspace))]
+    planned = Planned(summary, held=held, looked=looked)
     planned.samples = [sample for decision in looked.decisions for sample in samples(decision)]
     return planned
 

@@ -24,7 +24,7 @@ def _of(workspace: Workspace, decision: Decision, work: Work) -> list[str]:
     if not isinstance(connector, SupportsStatements):
         return []
     said = []
-    created = [*(name for cell in member.cells for name, _ in cell.writes), *(fill.column for fill in member.fills)]
+    created = [*(name for cell in member.cells for name, _ in cell.creates), *(fill.column for fill in member.fills)]
     if len(work.creates):
         text = connector.statement(member.dataset, Verb.CREATE, list(dict.fromkeys(created)), [])
         said.append(f"-- {decision.survey.mapping.name}: {len(work.creates)} rows into {member.name}\n{text};")
@@ -36,6 +36,7 @@ def _of(workspace: Workspace, decision: Decision, work: Work) -> list[str]:
         text = connector.statement(member.dataset, Verb.UPDATE, columns, columns)
         said.append(f"-- {decision.survey.mapping.name}: {rows} rows of {member.name}\n{text};")
     if len(work.deletes):
-        text = connector.statement(member.dataset, Verb.DELETE, [], member.columns)
+        verb = Verb.UPDATE if member.remove else Verb.DELETE
+        text = connector.statement(member.dataset, verb, [name for name, _ in member.remove], member.columns)
         said.append(f"-- {decision.survey.mapping.name}: {len(work.deletes)} rows gone from {member.name}\n{text};")
     return said

@@ -147,10 +147,12 @@ def _unequal(decision: Decision, work: Work) -> Iterator[Finding]:
 
 def _doomed(decision: Decision, work: Work) -> Iterator[Finding]:
     survey = decision.survey
-    for place in work.deletes.tolist():
+    told = [(place, "gone elsewhere, still here") for place in work.deletes.tolist()]
+    told += [(place, "deleted softly here, and there elsewhere") for place in work.revived.tolist()]
+    for place, message in told:
         yield Finding(
             code="DV-462",
-            message="gone elsewhere, still here",
+            message=message,
             mapping=survey.mapping.name,
             member=survey.sides[work.side].member.name,
             key=key_parts(survey, work.side, place),
