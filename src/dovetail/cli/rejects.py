@@ -65,13 +65,22 @@ def _retry(frame: Frame, numbers: tuple[int, ...], mapping: str | None) -> int:
     return FOUND if any(count.quarantined + count.conflicts for _, count in result) else DONE
 
 
-@command("status", short_help="The last runs, linked rows, rejects and conflicts of each mapping.")
-def status_command(frame: Frame) -> int:
-    """The last runs, and for each mapping its linked rows, open rejects and open conflicts."""
+@command("status", short_help="What is linked, works and waits: runs, rejects, conflicts, holds.")
+@click.option("--accept", multiple=True, metavar="MAPPING", help="Agree with its datasets as a system changed them.")
+@click.option(
+    "--trust", multiple=True, metavar="MAPPING", help="Let its rules decide again after something was put back."
+)
+def status_command(frame: Frame, accept: tuple[str, ...], trust: tuple[str, ...]) -> int:
+    """The last runs; for each mapping its linked rows, open rejects and open conflicts; which processes work on which
+    mappings, and which of them wait, why, and what can be done. `--accept` goes on with datasets that a system's owner
+    changed; `--trust` lets the declared rules decide again about a mapping after a system, or the state, was put back
+    from a backup."""
     from dovetail.cli import show
-    from dovetail.steps.status import status
+    from dovetail.steps import status as steps
 
     with frame.workspace() as workspace:
-        document = status(workspace)
+        steps.accept(workspace, accept)
+        steps.trust(workspace, trust)
+        document = steps.status(workspace)
     frame.answer(document, lambda: show.status(document, show.console()))
     return DONE

@@ -145,6 +145,13 @@ def status(document: Mapping[str, object], out: Console) -> None:
             run["run"], run["command"], run["started"].replace("T", " ").replace("+00:00", " UTC"), ended[run["ok"]]
         )
     out.print(runs if runs.row_count else "nothing has been run yet")
+    for one in list(document["working"]):  # type: ignore[call-overload]
+        out.print(f"{one['process']} works on {', '.join(one['mappings'])}", highlight=False, soft_wrap=True)
+    for one in list(document["waits"]):  # type: ignore[call-overload]
+        until = f" until {one['until']}" if one["until"] else ""
+        out.print(f"{one['mapping']} waits{until} ({one['kind']}): {one['reason']}", style="yellow", soft_wrap=True)
+        if one["next"]:
+            out.print(f"  {one['next']}", highlight=False, soft_wrap=True)
     for partition in list(document["interrupted"]):  # type: ignore[call-overload]
         out.print(f"interrupted: {partition}; the next run takes it up", style="yellow", highlight=False)
 

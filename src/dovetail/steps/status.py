@@ -8,11 +8,12 @@ from dovetail.engine.standing import Standing
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import UnknownName
 from dovetail.model.mapping import Mapping
+from dovetail.schedule.lease import read_holder
 
 
 def status(workspace: Workspace) -> dict[str, object]:
-    """The last runs, and for each mapping its linked rows, open rejects, open conflicts and waiting keys; one JSON
-    document."""
+    """The last runs, for each mapping its linked rows, open rejects and open conflicts, who works on which mappings,
+    and which of them wait and why; one JSON document."""
     store = workspace.store
     rejects, conflicts = store.rejects.counts(), store.conflicts.counts()
     return {
@@ -29,6 +30,18 @@ def status(workspace: Workspace) -> dict[str, object]:
             }
             for mapping in workspace.project.mappings
         },
+        "working": _working(workspace),
+        "waits": [
+            {
+                "mapping": one.mapping,
+                "kind": one.kind,
+                "reason": one.reason,
+                "next": one.hint,
+                "since": one.since.isoformat(timespec="seconds"),
+                "until": one.until.isoformat(timespec="seconds") if one.until else None,
+            }
+            for one in store.holds.list()
+        ],
         "interrupted": list(store.intents.partitions()),
         "runs": [
             {
@@ -41,6 +54,15 @@ def status(workspace: Workspace) -> dict[str, object]:
             for run in store.runs.last(10)
         ],
     }
+
+
+def _working(workspace: Workspace) -> list[dict[str, object]]:
+    """The processes that work on mappings, as far as their leases last."""
+    found: dict[str, list[str]] = {}
+    for lease in workspace.store.leases.list():
+        if lease.holder and lease.until > workspace.clock():
+            found.setdefault(lease.holder, []).append(lease.partition)
+    return [{"process": read_holder(holder).words, "mappings": names} for holder, names in found.items()]
 
 
 def trust(workspace: Workspace, names: Sequence[str]) -> None:
