@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import getpass
 import sys
 from collections.abc import Sequence
@@ -10,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.cli.frame import DONE, FOUND, Frame, command
+from dovetail.cli.frame import DONE, FOUND, Frame, age, command
 
 if TYPE_CHECKING:
     from dovetail.engine.workspace import Workspace
     from dovetail.state.conflicts import Conflict, Sought
     from dovetail.steps.conflicts import Outcome
-
-_AGES = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 @command("conflicts", short_help="What no rule could settle: list, show N, resolve N --take MEMBER.")
@@ -44,7 +41,7 @@ def conflicts_command(frame: Frame, action: str, numbers: tuple[int, ...], **opt
     from dovetail.steps import conflicts
 
     with frame.workspace() as workspace:
-        before = workspace.clock() - _age(options["age"]) if options["age"] else None
+        before = workspace.clock() - age(options["age"]) if options["age"] else None
         sought = Sought(options["mapping"], options["member"], options["field"], options["code"], before)
         if action == "show":
             return _show(frame, workspace, numbers)
@@ -132,13 +129,6 @@ def _closing(ordered: int, possible: Sequence[Outcome]) -> str:
     if ordered:
         return f"{ordered:,} settled; a running sync takes that up at once, else: dovetail sync --once"
     return "nothing was settled" + ("; give --yes to do it" if possible else "")
-
-
-def _age(text: str) -> dt.timedelta:
-    number, unit = text[:-1], text[-1:]
-    if not number.isdigit() or unit not in _AGES:
-        _misused(f"{text!r} is no age; write 30m, 12h, 2d or 1w")
-    return dt.timedelta(seconds=int(number) * _AGES[unit])
 
 
 def _misused(words: str) -> None:

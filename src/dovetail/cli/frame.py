@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import gc
 import os
@@ -18,6 +19,8 @@ from dovetail.cli import fault
 
 if TYPE_CHECKING:
     from dovetail.engine.workspace import Workspace
+
+_AGES = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 DONE = 0
 FOUND = 1
@@ -48,6 +51,19 @@ class Frame:
             fault.emit(document)
         else:
             text()
+
+
+def age(text: str) -> dt.timedelta:
+    """A time that went by, as a person writes it.
+
+    >>> age("90m")
+    datetime.timedelta(seconds=5400)
+    """
+    number, unit = text[:-1], text[-1:]
+    if not number.isdigit() or unit not in _AGES:
+        message = f"{text!r} is no age; write 30m, 12h, 2d or 1w"
+        raise click.UsageError(message)
+    return dt.timedelta(seconds=int(number) * _AGES[unit])
 
 
 def collecting() -> None:

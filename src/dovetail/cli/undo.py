@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dovetail.cli.frame import DONE, FOUND, Frame, command
+from dovetail.cli.frame import DONE, FOUND, Frame, age, command
 
 if TYPE_CHECKING:
     from dovetail.engine.undo import Undoing
-    from dovetail.engine.workspace import Workspace
 
 SHOWN_MAX = 20
 """Lines at most of each kind."""
@@ -25,6 +24,7 @@ SHOWN_MAX = 20
 @click.option(
     "--run", default="", metavar="RUN", help="Of a row: the run whose writes are taken back (default: the last)."
 )
+@click.option("--since", default="", metavar="AGE", help="Of a run: only what it wrote in this time: 10m, 2h, 1d.")
 @click.option(
     "--allow", "allowed", type=int, default=None, metavar="ROWS", help="Permit so many existing rows to change."
 )
@@ -39,8 +39,15 @@ def undo_command(frame: Frame, what: str, words: tuple[str, ...], **options: Any
 
     if options["run"] and not words:
         raise click.UsageError("--run goes with a row: dovetail undo MEMBER.MAPPING KEY --run RUN")
+    if options["since"] and words:
+        raise click.UsageError("--since goes with a run: dovetail undo RUN --since 10m")
+    since = age(options["since"]) if options["since"] else None
     with frame.workspace() as workspace, shown(quiet=frame.as_json) as progress:
-        undoing = _weighed(workspace, what, words, (options["run"], options["name"] or getpass.getuser()))
+        by = options["name"] or getpass.getuser()
+        if words:
+            undoing = undo.undo_row(workspace, what, words, run=options["run"], by=by)
+        else:
+            undoing = undo.undo_run(workspace, what, since=workspace.clock() - since if since else None, by=by)
         if not frame.as_json:
             planned(undo.document(undoing), show.console())
         summary = None
@@ -49,15 +56,6 @@ def undo_command(frame: Frame, what: str, words: tuple[str, ...], **options: Any
     document = undo.document(undoing, summary)
     frame.answer(document, lambda: _closing(undoing, summary))
     return FOUND if undoing.left or (undoing.back and summary is None) else DONE
-
-
-def _weighed(workspace: Workspace, what: str, words: Sequence[str], given: tuple[str, str]) -> Undoing:
-    from dovetail.steps import undo
-
-    run, by = given
-    if not words:
-        return undo.undo_run(workspace, what, by=by)
-    return undo.undo_row(workspace, what, words, run=run, by=by)
 
 
 def _agrees(frame: Frame, undoing: Undoing) -> bool:

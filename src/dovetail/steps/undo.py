@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
 
@@ -29,12 +30,14 @@ ROWS_MAX = 20_000
 """Rows at most that are looked at together."""
 
 
-def undo_run(workspace: Workspace, run: str, *, by: str = "") -> Undoing:
-    """What taking a whole run back would do."""
+def undo_run(workspace: Workspace, run: str, *, since: dt.datetime | None = None, by: str = "") -> Undoing:
+    """What taking a whole run back would do, or what it wrote since then."""
     store = workspace.store
     told = store.journal.of_run(run)
     if not told and store.runs.get(run) is None:
         raise UnknownName(f"there is no run {run!r}", hint="dovetail status lists the last ones", code="DV-475")
+    if since is not None:
+        told = tuple(one for one in told if one.at >= since)
     return weigh(workspace, compile_all(workspace), told, Wanted(run, by))
 
 
