@@ -41,7 +41,11 @@ RANGES = (
     (700, 799, "Installation"),
 )
 
-SPOKEN = {"DV-440": "Members changed a field to different values, and no rule could settle it"}
+SPOKEN = {
+    "DV-440": "Members changed a field to different values, and no rule could settle it",
+    "DV-463": "The edits of a number together go below its floor: more was taken than there is",
+    "DV-464": "The clock of a system is off, so that `newest` decides nothing, or took it into account",
+}
 """Words for codes whose message is put together elsewhere."""
 
 
