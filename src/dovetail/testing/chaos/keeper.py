@@ -21,7 +21,7 @@ KILLED = -signal.SIGKILL
 RESTART_S = 1.0
 """Seconds until a command that failed is started again."""
 
-AIM_S = 2.0
+AIM_S = 8.0
 """Seconds in which an aimed kill waits for its place; then it strikes anyway."""
 
 _POLL_S = 0.0005

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dovetail.engine.open import open_workspace
 from dovetail.errors import DovetailError, Overdue
 from dovetail.testing.chaos.judge import Promise, Stands, Verdict, judge, stands
 from dovetail.testing.chaos.keeper import Keeper
+from dovetail.testing.chaos.memory import check_memory
 from dovetail.testing.chaos.people import PROBE, People
 from dovetail.testing.chaos.place import Place
 from dovetail.testing.chaos.scene import Field, Kind
@@ -164,7 +164,7 @@ class Trial:
         if verified and ended.is_done:
             compared = self.program.run("verify")
             verdict.check(Promise.CONVERGENCE, f"verify ended with {compared.code}", holds=compared.code == ended.code)
-        self._check_memory(verdict)
+        check_memory(verdict, self.program, self.kinds, self.record, self.stands())
         outcome.verdict, outcome.seconds = verdict, time.monotonic() - self._began_s
         return outcome
 
@@ -196,39 +196,7 @@ class Trial:
         for words in [words for keeper in self.keepers for words in keeper.toll.tracebacks]:
             verdict.harm(Promise.OTHERS_GO_ON, f"an unknown error: {words}")
 
-    def _check_memory(self, verdict: Verdict) -> None:
-        """What the state knows must link exactly the rows that belong together, each once, with nothing open."""
-        program, standing = self.program, self.stands()
-        with open_workspace(program.folder, environment=program.environment, variables=program.variables) as workspace:
-            store = workspace.store
-            verdict.check(Promise.CONSERVATION, "intents are still open", holds=not store.intents.partitions())
-            for kind in self.kinds:
-                names = list(standing[kind.name])
-                links = {member: store.crossref.load(kind.mapping, member).to_pydict() for member in names}
-                _check_links(verdict, kind, links, standing)
-
 
 def _probe(declared: Field, number: int) -> object:
     """A value for a field of a row that is typed to see when it arrives."""
     return number * 10 if declared.is_number else number % 9 if declared.is_sum else f"probe {number}"
-
-
-def _check_links(verdict: Verdict, kind: Kind, links: dict[str, dict[str, list[object]]], standing: Stands) -> None:
-    linked: dict[object, dict[str, str]] = {}
-    for member, columns in links.items():
-        double = len(columns["key"]) - len(set(columns["key"]))
-        verdict.check(Promise.ONE_TO_ONE, f"{kind.name}: {double} keys of {member} linked twice", holds=double == 0)
-        for row, key in zip(columns["row"], columns["key"], strict=True):
-            linked.setdefault(row, {})[member] = str(key)
-    belong: dict[str | None, dict[str, str]] = {}
-    for member, rows in standing[kind.name].items():
-        for key, values in rows:
-            belong.setdefault(values[kind.known_by], {})[member] = key
-    wanted, found = _as_set(belong.values()), _as_set(linked.values())
-    for words, pairs in (("not linked", wanted - found), ("linked", found - wanted)):
-        for pair in pairs:
-            verdict.harm(Promise.ONE_TO_ONE, f"{kind.name}: {words}: {sorted(pair)}")
-
-
-def _as_set(pairs: Iterable[dict[str, str]]) -> set[frozenset[tuple[str, str]]]:
-    return {frozenset(pair.items()) for pair in pairs}
