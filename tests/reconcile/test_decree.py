@@ -171,3 +171,38 @@ def test_an_order_that_could_not_be_written_stays_until_it_is(lab, monkeypatch):
     made.migrate()
     assert decrees(made) == [("lapsed", "left changed since")]
     assert state_of(made)[0][0] == "moved"
+
+
+def test_an_oversold_number_is_what_a_person_says(lab):
+    """Both sides sold the same pieces: no sum is right, and what somebody counts is agreed on by both."""
+    made = lab(
+        {
+            "left": "CREATE TABLE a (id INTEGER PRIMARY KEY, n TEXT, q INTEGER);",
+            "right": "CREATE TABLE b (no INTEGER PRIMARY KEY, n TEXT UNIQUE, q INTEGER);",
+        },
+        {
+            "thing": """
+            members: {left: {dataset: a}, right: {dataset: b}}
+            match: n
+            fields:
+              n: {left: n, right: n, owner: left}
+              q: {left: q, right: q, policy: delta, floor: 0, first: left}
+            guard: {rows: 100000, share: 100%}
+            """
+        },
+    )
+    made.sql("left", "INSERT INTO a VALUES (1, 'x', 5)")
+    made.migrate(for_sync=True)
+    made.sql("left", "UPDATE a SET q = 1")
+    made.sql("right", "UPDATE b SET q = 1")
+    made.migrate()
+    assert made.conflicts() == [("thing", "q")]
+    assert settle(made, text="2") == 1
+    made.migrate()
+    assert made.sql("left", "SELECT q FROM a") == made.sql("right", "SELECT q FROM b") == [(2,)]
+    assert made.conflicts() == []
+    assert writes(made.migrate()) == 0
+    made.sql("left", "UPDATE a SET q = q + 3")
+    made.sql("right", "UPDATE b SET q = q - 1")
+    made.migrate()
+    assert made.sql("left", "SELECT q FROM a") == made.sql("right", "SELECT q FROM b") == [(4,)]
