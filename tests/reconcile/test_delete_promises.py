@@ -323,6 +323,75 @@ def test_a_row_that_was_deleted_in_the_last_moment_is_no_error(lab, way, monkeyp
     assert standing(made, "left") == standing(made, "right") == {"y": "same"}
 
 
+@WAYS
+def test_a_row_that_was_changed_in_the_last_moment_before_it_went_is_gone(lab, way, monkeypatch):
+    """Our update meets a row that was deleted a moment ago."""
+    made = project(lab, rules=BOTH)
+    fill(made, "x", "y")
+    with passes(made, way) as run:
+        run.catch_up()
+        made.sql("left", "UPDATE thing SET v = 'edited' WHERE n = 'x'")
+        honest, told = Partition.write, []
+
+        def late(self, dataset, change, *rest):
+            if not told:
+                told.append(made.sql("right", "DELETE FROM thing WHERE n = 'x'"))
+            return honest(self, dataset, change, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Partition, "write", late)
+            run.catch_up()
+        assert told
+        run.catch_up()
+        assert standing(made, "left") == standing(made, "right") == {"x": "edited", "y": "same"}
+        assert writes(run.catch_up()) == 0
+
+
+@WAYS
+def test_everything_may_happen_to_one_row_between_two_passes(lab, way):
+    made = project(lab, rules=BOTH)
+    fill(made, "y")
+    with passes(made, way) as run:
+        run.catch_up()
+        for v in ("first", "second"):
+            made.sql("left", "INSERT INTO thing (id, n, v) VALUES (40, 'x', ?)", v)
+            made.sql("left", "UPDATE thing SET v = v || '!' WHERE id = 40")
+            made.sql("left", "DELETE FROM thing WHERE id = 40")
+        assert writes(run.catch_up()) == 0
+        made.sql("left", "INSERT INTO thing (id, n, v) VALUES (40, 'x', 'third')")
+        made.sql("left", "UPDATE thing SET v = v || '!' WHERE id = 40")
+        run.catch_up()
+        assert standing(made, "right") == {"x": "third!", "y": "same"}
+
+
+@WAYS
+def test_a_delete_of_a_row_that_was_never_here_is_nothing(lab, way):
+    made = project(lab, rules=BOTH, extra={"right": ", wants: v <> 'mine'"})
+    made.sql("left", "INSERT INTO thing (n, v) VALUES ('x', 'mine'), ('y', 'same')")
+    with passes(made, way) as run:
+        run.catch_up()
+        assert standing(made, "right") == {"y": "same"}
+        made.sql("left", "DELETE FROM thing WHERE n = 'x'")
+        assert run.catch_up().findings == []
+        assert standing(made, "right") == {"y": "same"}
+        assert writes(run.catch_up()) == 0
+
+
+@WAYS
+def test_rows_outside_a_filter_are_no_conflicts(lab, way):
+    made = project(lab, rules=BOTH, extra={"left": ", where: hidden = 0"}, v="policy: ask")
+    fill(made, "x", "y")
+    with passes(made, way) as run:
+        run.catch_up()
+        made.sql("left", "UPDATE thing SET hidden = 1, v = 'left' WHERE n = 'x'")
+        made.sql("right", "UPDATE thing SET v = 'right' WHERE n = 'x'")
+        assert run.catch_up().findings == []
+        assert open_conflicts(made) == set()
+        made.sql("right", "DELETE FROM thing WHERE n = 'x'")
+        assert writes(run.catch_up()) == 0
+        assert made.sql("left", "SELECT n FROM thing ORDER BY n") == [("x",), ("y",)]
+
+
 def test_very_many_deletes_in_one_run(lab):
     made = project(lab, rules=BOTH)
     made.sql(

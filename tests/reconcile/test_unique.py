@@ -120,3 +120,23 @@ def test_no_row_is_removed_to_make_room(lab):
     give(made, n0="Z")
     assert "DV-441" in codes(made.migrate())
     assert slots(made) == {"mine": "Z", "n0": "A", "n1": "B"}
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "index", ["ON thing (lower(slot))", "ON thing (slot) WHERE slot IS NOT NULL"], ids=["function", "partial"]
+)
+def test_a_swap_under_an_index_that_the_catalog_does_not_tell_loses_nothing(lab, way, index):
+    """What cannot be parked stays as it is, in quarantine, until the values are free."""
+    table = NULLABLE.replace(" UNIQUE", "") + f"CREATE UNIQUE INDEX one {index};"
+    made = project(lab, table, "A", "B", None, None)
+    made.sql("left", "DROP INDEX one")
+    with passes(made, way) as run:
+        run.catch_up()
+        give(made, n0="B", n1="A")
+        assert codes(run.catch_up()) == ["DV-441", "DV-441"]
+        assert slots(made) == {"n0": "A", "n1": "B", "n2": None, "n3": None}
+        give(made, n0="B", n1="C")
+        made.migrate(for_sync=True)
+        made.migrate(for_sync=True)
+        assert slots(made) == slots(made, "left")
