@@ -18,6 +18,8 @@ from dovetail.merge.judge import KEEP
 from dovetail.model.mapping import DeleteRule
 
 _NOBODY: dict[int, Fate] = {}
+_SHARED = 2
+"""Members that know a field at least, for it to be shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ def _vanish(decision: Decision, fates: Fates, unwanted: Flags, decreed: Bindings
         if verdict is not Fate.CREATE_AGAIN and verdict is not Fate.LEAVE:
             fates.barred[:, places] = True
         if verdict is Fate.DELETE:
-            _doom(decision, fates, places)
+            unsure = _never_agreed(decision, places)
+            _doom(decision, fates, places[~unsure])
+            _contest(decision, places[unsure], "the row is gone at one member, and nothing was ever agreed on about it")
         elif verdict is Fate.FORGET:
             is_news = hard[:, places].any(axis=0) | was_agreed[places]
             decision.forgotten += places[is_news].tolist()
@@ -111,6 +115,24 @@ def _kept(decision: Decision, places: npt.NDArray[np.int64]) -> Flags:
     again = [place for place, side in survey.attached if decision.active[side, place]]
     kept: Flags = edited | np.isin(places, again)
     return kept
+
+
+def _never_agreed(decision: Decision, places: npt.NDArray[np.int64]) -> Flags:
+    """Of which of these rows it cannot be told whether somebody edited them elsewhere: a field that others may set too
+    was never agreed on there. Where no base is kept, no rule asks for it."""
+    survey, mapping = decision.survey, decision.survey.mapping.mapping
+    unsure = np.zeros(len(places), dtype=np.bool_)
+    if not decision.agreed.is_kept:
+        return unsure
+    for at, field in enumerate(mapping.fields):
+        knows = [rows.member.cell(field.name) is not None for rows in survey.sides]
+        if sum(knows) < _SHARED or field.value is not None:
+            continue
+        for side, rows in enumerate(survey.sides):
+            if knows[side] and field.owner in (None, rows.member.name):
+                agreement = decision.agreed.cells["agreement"][places, at, side]
+                unsure |= decision.active[side, places] & (agreement == 0)
+    return unsure
 
 
 def _doom(decision: Decision, fates: Fates, places: npt.NDArray[np.int64]) -> None:
