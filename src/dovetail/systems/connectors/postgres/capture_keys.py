@@ -33,6 +33,8 @@ def _as_read(written: pa.Array, column: Column) -> pa.Array:
     """The texts that reading would select, from those of the type's own output."""
     texts = written.cast(pa.string())
     stored = column.stored
+    if stored.kind is Kind.INTEGER:
+        return texts.cast(pa.int64())
     if stored.base == "bpchar":
         return pc.utf8_rtrim(texts, " ")
     if stored.kind is Kind.BYTES:

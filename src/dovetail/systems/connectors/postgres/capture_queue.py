@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,7 +32,7 @@ from dovetail.systems.connectors.postgres.carry import carry
 from dovetail.systems.connectors.postgres.faults import translated
 from dovetail.systems.connectors.postgres.names import Names
 from dovetail.systems.connectors.postgres.session import Session
-from dovetail.systems.connectors.postgres.stored import columns
+from dovetail.systems.connectors.postgres.stored import Column, columns
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.quote import identifier, table
 
@@ -58,8 +59,12 @@ SELECT obj_description(c.oid, 'pg_class'), pg_relation_size(c.oid), to_regclass(
 FROM pg_class c WHERE c.oid = to_regclass($1)
 """
 _SPILLED = "SELECT is_called FROM {spilled}"
-_SNAPSHOT = "SELECT pg_current_snapshot()::text"
-_READ = "SELECT id, place, version::xid, reason{parts} FROM {queue} ORDER BY id LIMIT {rows}"
+_READ = """
+SELECT NULL::bigint AS id, NULL::bigint, is_called::text, pg_current_snapshot()::text{blanks} FROM {spilled} UNION ALL
+(SELECT id, place, version::xid::text, reason{parts} FROM {queue} ORDER BY id LIMIT {rows})
+"""
+"""First whether changes were not noted, and which transactions are seen; then what was noted."""
+
 _FORGET = "DELETE FROM {queue} WHERE id <= $1 AND pg_visible_in_snapshot(version, $2::pg_snapshot)"
 _NEW = "SELECT EXISTS (SELECT FROM {queue} WHERE id > $1 OR NOT pg_visible_in_snapshot(version, $2::pg_snapshot))"
 _IS_LISTENED = "SELECT current_setting('max_prepared_transactions') = '0'"
@@ -101,6 +106,8 @@ class _Reading:
     checked: float
     given: str = f"0 {_NOTHING}"
     changed: float = field(default_factory=time.monotonic)
+    stored: dict[str, dict[str, Column]] = field(default_factory=dict)
+    is_listened: bool | None = None
 
 
 class Queues:
@@ -164,16 +171,19 @@ class Queues:
     def noticed(self, session: Session, feed: str, base: str, rows: int) -> Noticed:
         """The oldest rows of the queue that this snapshot sees."""
         reading = self._reading(session, feed, base)
-        with session.reading():
-            snapshot = session.rows(_SNAPSHOT)[0][0]
-            width = max((len(one.key) for one in reading.datasets.values()), default=0)
+        width = max((len(one.key) for one in reading.datasets.values()), default=0)
+        try:
             read = _read(session, base, rows, width)
-            if _is_spilled(session, base, 0, self._bytes_max):
-                raise _lost(base, "changes were not noted")
-            if not read.num_rows:
-                return Noticed({}, {}, None)
-            last = int(read.column("id")[-1].as_py())
-            keys, whole = self._gathered(session, reading, read)
+        except psycopg.errors.UndefinedTable:
+            raise _lost(base, "its queue is gone") from None
+        is_first = pc.is_null(read.column("id"))
+        first, read = read.filter(is_first), read.filter(pc.invert(is_first))
+        if first.column("version")[0].as_py() == "true":
+            raise _lost(base, "changes were not noted")
+        if not read.num_rows:
+            return Noticed({}, {}, None)
+        last, snapshot = read.column("id")[-1].as_py(), first.column("reason")[0].as_py()
+        keys, whole = self._gathered(session, reading, read)
         reading.given = f"{last} {snapshot}"
         return Noticed(keys, whole, reading.given, read.num_rows == rows)
 
@@ -189,9 +199,10 @@ class Queues:
                 whole[name] = told.column("reason")[-1].as_py()
             mine = mine.filter(pc.is_null(mine.column("reason")))
             if mine.num_rows and covered.key:
-                stored = columns(session, self._names.table(name))
+                if name not in reading.stored:
+                    reading.stored[name] = columns(session, self._names.table(name))
                 parts = [mine.column(f"k{at}") for at in range(len(covered.key))]
-                keys[name] = batch(covered.key, stored, parts, mine.column("version"))
+                keys[name] = batch(covered.key, reading.stored[name], parts, mine.column("version"))
         return keys, whole
 
     def acknowledge(self, session: Session, base: str, cursor: str) -> None:
@@ -208,7 +219,9 @@ class Queues:
             if listener is None or is_new:
                 listener = self._listeners[feed] = Session.open(self._address, session.timeout_s, session.schema)
                 listener.rows(f"LISTEN {POSTGRES.sql(identifier(base))}")
-        if not session.rows(_IS_LISTENED)[0][0]:
+        if reading.is_listened is None:
+            reading.is_listened = bool(session.rows(_IS_LISTENED)[0][0])
+        if not reading.is_listened:
             return partial(_looked, listener, reading, base)
         return (lambda _: True) if is_new and _has_new(session, reading, base) else partial(_listened, listener)
 
@@ -298,9 +311,11 @@ def _read(session: Session, base: str, rows: int, width: int) -> pa.RecordBatch:
     """The oldest rows of the queue, all columns as texts."""
     names = ["id", "place", "version", "reason", *(f"k{at}" for at in range(width))]
     sql = _named(session, base, _READ).replace("{rows}", str(int(rows)))
-    sql = sql.replace("{parts}", "".join(f", key[{at + 1}]" for at in range(width)))
+    sql = sql.replace("{blanks}", ", NULL" * width).replace(
+        "{parts}", "".join(f", key[{at + 1}]" for at in range(width))
+    )
     fields = [Field(name, _TEXT) for name in names]
-    parts = session.copy_out(f"COPY ({sql}) TO STDOUT (FORMAT csv)", rows_max=rows + 1, bytes_max=_BYTES_AT_ONCE)
+    parts = session.copy_out(f"COPY ({sql}) TO STDOUT (FORMAT csv)", rows_max=rows + 2, bytes_max=_BYTES_AT_ONCE)
     batches = [carry(part, fields) for part in parts] or [carry(b"", fields)]
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if batches[0].num_rows else batches[0]
 
