@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from dovetail.testing.simulation.cells import same
 from dovetail.testing.simulation.database import Altered, Commit, Database
+from dovetail.testing.simulation.rules import wins
 from dovetail.testing.simulation.strand import NO_EDITS, Death, Strand, Thing, Version
 from dovetail.testing.simulation.world import NOTE, PARENT, TAG, Joined, Shared, World
 
 PEOPLE = "people"
 """The author of what people do."""
-_WORDS = {"new": 0, "paid": 1, "shipped": 2}
 
 
 class Oracle:
@@ -204,13 +204,26 @@ class Oracle:
         for giver, version in givers:
             has_seen = former.sure <= version.seen
             is_news = bool(version.seen - former.sure) or thing.is_distrusted
-            may_win = wins(shared, giver, version.value, member, former.value)
+            may_win = self._may_win(shared, thing, (giver, version), (member, former))
             is_owner = shared.rule.kind == "owner" and shared.rule.members[0] == giver
             if is_owner and shared.rule.elsewhere == "keep" and not is_news:
                 continue
             if has_seen or is_owner or (is_news and may_win):
                 found.append((giver, version))
         return found
+
+    def _may_win(self, shared: Shared, thing: Thing, given: tuple[str, Version], held: tuple[str, Version]) -> bool:
+        """Whether a value, or one that it followed, wins by the declared rule over what stood there."""
+        (giver, version), (member, former) = given, held
+        if wins(shared, giver, version.value, member, former.value):
+            return True
+        return any(
+            one.edit in version.seen - former.sure and wins(shared, other, one.value, member, former.value)
+            for other in shared.spellings
+            if other != member
+            for one in thing.strand(shared.name, other).versions
+            if one.edit
+        )
 
     def _note_overwritten(self, joined: Joined, shared: Shared, member: str, former: Version, one: Altered) -> None:
         if not former.edit:
@@ -370,19 +383,3 @@ class Oracle:
         parents = self.databases[member].rows[self.world.mapping(shared.ref).tables[member]]
         if None not in key and key not in parents and self.databases[member].tables[one.table].is_strict:
             self.wrong(f"dangling: {joined.name} {one.key} at {member} refers to nothing")
-
-
-def wins(shared: Shared, giver: str, given: object, member: str, held: object) -> bool:
-    """Whether a value wins over another one that was typed at the same time, by the declared rule alone."""
-    rule = shared.rule
-    if rule.kind == "owner":
-        return rule.members[0] == giver
-    if rule.kind == "prefer":
-        order = list(rule.members)
-        return giver in order and (member not in order or order.index(giver) < order.index(member))
-    if rule.kind in ("min", "max") and given is not None:
-        if held is None:
-            return True
-        left, right = (_WORDS[str(one)] if rule.words else float(str(one)) for one in (given, held))
-        return left <= right if rule.kind == "min" else left >= right
-    return False

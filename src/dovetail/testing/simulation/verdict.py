@@ -121,8 +121,9 @@ def _standing(joined: Joined, thing: Thing, left: Left, oracle: Oracle) -> list[
         return []
     found = []
     missing = [member for member in joined.tables if member not in thing.keys]
+    is_disputed = any((*place, shared.name) in left.fields for shared in joined.fields)
     is_detached = any(joined.deletes[member] == "detach" for member in missing if member in thing.deaths)
-    if missing and not is_detached and not _waits_for_parent(joined, thing, left, oracle):
+    if missing and not is_detached and not is_disputed and not _waits_for_parent(joined, thing, left, oracle):
         found.append(f"missing: {where} stands at {sorted(thing.keys)} only, and nothing says why")
     for shared in joined.fields:
         agrees = oracle.agrees(shared, thing)
