@@ -212,6 +212,17 @@ def test_a_row_of_others_is_met(loaded):
     assert same(loaded)
 
 
+def test_a_row_that_stood_alone_at_the_target_is_met_by_a_new_row(made):
+    made.map("thing", THING.replace("{dataset: a}", "{dataset: a, creates: never}"))
+    made.sql("right", "INSERT INTO b VALUES ('c99', 'alone', 9)")
+    made.migrate("--plain")
+    made.migrate()
+    add(made, 99, 99)
+    assert made.migrate().count("updated") == 1
+    assert made.sql("right", "SELECT v FROM b WHERE code = 'c99'") == [("v99",)]
+    assert same(made)
+
+
 def test_a_new_row_with_a_natural_key_that_is_taken_is_found_out(loaded):
     loaded.sql("left", "ALTER TABLE a DROP CONSTRAINT a_code_key")
     loaded.migrate()

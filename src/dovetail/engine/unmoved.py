@@ -287,7 +287,7 @@ def _may_meet(way: Loadable, source: Source, keys: pa.Array, store: Store, *, st
     name = way.mapping.name
     if store.crossref.rows(name, way.giver.name, keys).null_count == 0:
         return ""
-    if standing > store.crossref.count(name, member=way.taker.name):
+    if standing > store.crossref.paired(name):
         return f"{way.taker.name} holds rows that are paired with none"
     if way.mapping.mapping.match is not None and unproven(way, is_guarded=isinstance(source, SupportsOrder)):
         return "several rows may have one natural key"
