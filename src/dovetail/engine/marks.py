@@ -69,8 +69,8 @@ def to_one_scale(left: pa.Array, right: pa.Array) -> tuple[pa.Array, pa.Array]:
 
 
 def field_marks(survey: Survey, name: str, seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Fingerprints of a field, a line each member, as each gives it; references by the member's own key. Where several members hold
-    the same values, they are made once."""
+    """Fingerprints of a field, a line each member, as each gives it; references by the member's own key. Where several
+    members hold the same values, they are made once."""
     marks = np.zeros(survey.index.shape, dtype=np.uint64)
     done: list[tuple[Places, pa.Array, npt.NDArray[np.uint64]]] = []
     for side, rows in enumerate(survey.sides):

@@ -86,7 +86,7 @@ def _doubt_us(one: Clock, other: Clock) -> int:
 
 
 def _stamps(contested: Contested, side: int, clock: Clock) -> Stamps:
-    """When each row was changed at a member, in microseconds since 1970 by our clock; `_NO_TIME` where it is not told."""
+    """When each row was changed at a member, in microseconds since 1970 by our clock; `_NO_TIME` where nobody knows."""
     member = contested.survey.sides[side].member
     if member.changed is None:
         return np.full(len(contested), _NO_TIME, dtype=np.int64)

@@ -47,8 +47,8 @@ def _mistakes(field: SharedField, member: CompiledMember, mapping: Mapping) -> I
     if field.adds_up and (cell.type.kind not in _NUMBERS or cell.kind is not Reversibility.LOSSLESS):
         reason = cell.reason or f"it gives {cell.type}"
         yield DeclarationError(
-            f"`policy: delta` adds up what {field.name!r} moves by, and the cell of {member.name!r} is no exact number: "
-            f"{reason}",
+            f"`policy: delta` adds up what {field.name!r} moves by, and the cell of {member.name!r} is no exact "
+            f"number: {reason}",
             where=declared.at,
             code="DV-460",
             hint="write a cell that gives a number and loses nothing, such as a field or a field times a constant",
