@@ -389,8 +389,8 @@ JOURNAL = Keys(
 
 TABLES: Mapping[str, Keys] = {
     "project": PROJECT, "system": SYSTEM, "query": QUERY, "defaults": DEFAULTS, "guard": GUARD, "policy": POLICY,
-    "order": ORDER, "union": UNION, "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL, "match": MATCH,
-    "field": FIELD, "cell": CELL, "window": WINDOW, "journal": JOURNAL,
+    "order": ORDER, "union": UNION, "environment": ENVIRONMENT, "mapping": MAPPING, "member": MEMBER, "fill": FILL,
+    "match": MATCH, "field": FIELD, "cell": CELL, "window": WINDOW, "journal": JOURNAL,
 }  # fmt: skip
 """The tables by the names that shapes refer to."""
 
