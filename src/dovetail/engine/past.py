@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from dovetail.engine.arrays import listed
+from dovetail.engine.decree import same
 from dovetail.engine.rows import see
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import Verb
@@ -90,3 +91,15 @@ def _one_by_one(
         return [{}]
     parts = [seen_before(mapping, member, own.slice(at, 1), [before]) for at, before in enumerate(befores)]
     return [one for part in parts for one in part]
+
+
+def one_of(olds: Mapping[str, object], lost: Sequence[object], member: str) -> str | None:
+    """The member whose former value is put back: the one that was named; else any, where all held the same; else the
+    one whose value lost against another's."""
+    if member in olds:
+        return member
+    names = list(olds)
+    if all(same(olds[name], olds[names[0]]) for name in names[1:]):
+        return names[0]
+    losers = [name for name in names if any(same(olds[name], one) for one in lost)]
+    return losers[0] if losers and all(same(olds[name], olds[losers[0]]) for name in losers[1:]) else None

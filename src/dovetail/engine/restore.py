@@ -18,25 +18,27 @@ from dovetail.systems.protocol import Target
 
 
 def restore(workspace: Workspace, mapping: CompiledMapping, decrees: Sequence[Decree], run: str) -> dict[str, pa.Array]:
-    """Create the rows again that these decrees name, each at its member and under its former number; what the others
-    lack is left to the next look at them. Answers the keys of the rows that stand again, by member.
+    """Create the rows again that these decrees name, or let them stand again where they were deleted softly, each at
+    its member and under its former number; what the others lack is left to the next look at them. Answers the keys of
+    the rows that stand again, by member.
 
     Doing it twice equals once: a row that stands there with these values counts as put back."""
     standing: dict[str, pa.Array] = {}
     for member in mapping.members:
         meant = [decree for decree in decrees if decree.ruling.at == member.name]
         target = workspace.connector(member.member.system)
-        if meant and isinstance(target, Target):
-            keys = _restore_at(workspace, mapping, member, (meant, run))
-            if keys:
-                standing[member.name] = pa.array(keys)
-    return standing
+        for verb in (Verb.CREATE, Verb.UPDATE):
+            some = [decree for decree in meant if _verb(decree) is verb]
+            if some and isinstance(target, Target):
+                keys = pa.array(_restore_at(workspace, mapping, member, (some, run, verb)), pa.string())
+                standing[member.name] = pa.concat_arrays([standing.get(member.name, keys[:0]), keys])
+    return {name: keys for name, keys in standing.items() if len(keys)}
 
 
 def _restore_at(
-    workspace: Workspace, mapping: CompiledMapping, member: CompiledMember, asked: tuple[Sequence[Decree], str]
+    workspace: Workspace, mapping: CompiledMapping, member: CompiledMember, asked: tuple[Sequence[Decree], str, Verb]
 ) -> list[str]:
-    decrees, run = asked
+    decrees, run, verb = asked
     store, name = workspace.store, mapping.name
     target = workspace.connector(member.member.system)
     assert isinstance(target, Target)
@@ -50,13 +52,15 @@ def _restore_at(
     batch = _batch(member, good)
     if not good or batch is None:
         return []
-    carried = Chunked(f"undo {run} {name}.{member.name}", 1)
+    carried = Chunked(f"undo {run} {name}.{member.name} {verb}", 1)
     with store.transaction():
         entries = [_entry(decree, member.name) for decree in good]
         store.journal.append(run, name, entries, carried=carried)
-    receipt = target.apply(replace(member.dataset, key=member.key), Change(Verb.CREATE, batch))
+    expected = _batch(member, good, "was") if verb is Verb.UPDATE else None
+    receipt = target.apply(replace(member.dataset, key=member.key), Change(verb, batch, expected))
     keys = _keys(member, batch, receipt)
     refused = {reject.position: f"{member.name} refused the row: {reject.reason}" for reject in receipt.rejects}
+    refused |= dict.fromkeys(receipt.missed, f"the row changed at {member.name} since")
     with store.transaction():
         done = [at for at in range(len(good)) if at not in refused]
         for at in done:
@@ -81,20 +85,25 @@ def _unfit(workspace: Workspace, mapping: CompiledMapping, member: CompiledMembe
     return "another row stands under its key" if linked[0].as_py() not in (None, decree.ruling.row) else ""
 
 
-def _own(decree: Decree) -> Mapping[str, Any]:
-    own: Mapping[str, Any] = decree.ruling.value["own"]  # type: ignore[index]
-    return own
+def _kept(decree: Decree, part: str = "own") -> Mapping[str, Any]:
+    """What the decree knows of the row: the columns as they were, or (`was`) those of a row that is deleted softly."""
+    kept: Mapping[str, Any] = decree.ruling.value.get(part) or {}  # type: ignore[attr-defined]
+    return kept
 
 
-def _batch(member: CompiledMember, decrees: Sequence[Decree]) -> pa.RecordBatch | None:
+def _verb(decree: Decree) -> Verb:
+    return Verb.UPDATE if _kept(decree, "was") else Verb.CREATE
+
+
+def _batch(member: CompiledMember, decrees: Sequence[Decree], part: str = "own") -> pa.RecordBatch | None:
     """The rows as they were, without what the system computes by itself; `None` where a value has no place any more."""
     names = [name for name in member.columns if (known := member.dataset.field(name)) is None or not known.computed]
     try:
         return pa.RecordBatch.from_pydict(
             {
-                name: pa.array([_own(decree).get(name) for decree in decrees], member.scope[name].arrow())
+                name: pa.array([_kept(decree, part).get(name) for decree in decrees], member.scope[name].arrow())
                 for name in names
-                if any(name in _own(decree) for decree in decrees)
+                if any(name in _kept(decree, part) for decree in decrees)
             }
         )
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, ValueError, TypeError):
@@ -104,7 +113,8 @@ def _batch(member: CompiledMember, decrees: Sequence[Decree]) -> pa.RecordBatch 
 def _entry(decree: Decree, member: str) -> JournalEntry:
     ruling = decree.ruling
     key = str(ruling.value["key"])  # type: ignore[index]
-    return JournalEntry(ruling.row, member, Verb.CREATE, key, after=dict(_own(decree)), rules={"": decree.words})
+    before, after = dict(_kept(decree, "was")) or None, dict(_kept(decree))
+    return JournalEntry(ruling.row, member, _verb(decree), key, before, after, rules={"": decree.words})
 
 
 def _keys(member: CompiledMember, batch: pa.RecordBatch, receipt: Receipt) -> list[str]:

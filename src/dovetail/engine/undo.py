@@ -12,7 +12,7 @@ from dovetail.engine.arrays import listed
 from dovetail.engine.decision import Surroundings
 from dovetail.engine.decree import row_digest, same
 from dovetail.engine.links import Links
-from dovetail.engine.past import Past, net, seen_before
+from dovetail.engine.past import Past, net, one_of, seen_before
 from dovetail.engine.scope import look_at, rows_of_keys
 from dovetail.engine.survey import parent_member
 from dovetail.engine.workspace import Workspace
@@ -132,7 +132,13 @@ class _Weighing:
                     self._weigh_create(row, member, past)
                 elif past.verb is Verb.DELETE and not self.wanted.field:
                     self._weigh_delete(row, member, past, is_there=(row, member) in gone)
-            updates = {member: past for member, past in by_member.items() if past.verb is Verb.UPDATE}
+                elif not self.wanted.field and self._is_retired(row, member, past):
+                    self._weigh_retired(row, member, past)
+            updates = {
+                member: past
+                for member, past in by_member.items()
+                if past.verb is Verb.UPDATE and not self._is_retired(row, member, past)
+            }
             if updates and not any(past.verb is Verb.CREATE for past in by_member.values()):
                 self._weigh_updates(row, updates, old)
 
@@ -228,6 +234,21 @@ class _Weighing:
             ruling = Ruling(row, "", Kind.THERE, {}, value=value, at=member, run=self.wanted.run, by=self.wanted.by)
             self.undoing.back.append(Back(self.mapping.name, keys, ruling, {member: None}, dict(past.before)))
 
+    def _is_retired(self, row: int, member: str, past: Past) -> bool:
+        """Whether the run deleted the row softly, and it is so still."""
+        if past.verb is not Verb.UPDATE or member not in self.members or row not in self.place:
+            return False
+        side = self.members.index(member)
+        compiled, place = self.mapping.members[side], self.place[row]
+        columns = {name for name, _ in compiled.remove}
+        is_gone = bool(self.decision.survey.vanished[side, place] and self.decision.survey.index[side, place] != ABSENT)
+        return is_gone and bool(columns) and set(past.after) - set(compiled.key) <= columns
+
+    def _weigh_retired(self, row: int, member: str, past: Past) -> None:
+        value = {"key": past.key, "own": {name: past.before.get(name) for name in past.after}, "was": dict(past.after)}
+        ruling = Ruling(row, "", Kind.THERE, {}, value=value, at=member, run=self.wanted.run, by=self.wanted.by)
+        self.undoing.back.append(Back(self.mapping.name, self.keys[row], ruling, {member: None}, dict(past.before)))
+
     def _standing_again(self, pasts: Mapping[int, Mapping[str, Past]]) -> set[tuple[int, str]]:
         """The rows that the run deleted, and that stand again under their keys: row and member."""
         found = set()
@@ -308,7 +329,7 @@ class _Weighing:
             self._leave(row, name, "what stood there is not kept")
             return
         lost = [held for past in updates.values() for held in past.losing.get(name, {}).values()]
-        chosen = _one_of(olds, lost, self.wanted.member)
+        chosen = one_of(olds, lost, self.wanted.member)
         if chosen is None:
             told = " and ".join(olds)
             self._leave(row, name, f"{told} held different values before; name one of them, with its key")
@@ -366,15 +387,3 @@ class _Weighing:
         compiled = self.mapping.members[self.members.index(member)]
         cell = compiled.cell(name)
         return compiled.writable and cell is not None and bool(cell.writes)
-
-
-def _one_of(olds: Mapping[str, object], lost: Sequence[object], member: str) -> str | None:
-    """The member whose former value is put back: the one that was named; else any, where all held the same; else the
-    one whose value lost against another's."""
-    if member in olds:
-        return member
-    names = list(olds)
-    if all(same(olds[name], olds[names[0]]) for name in names[1:]):
-        return names[0]
-    losers = [name for name in names if any(same(olds[name], one) for one in lost)]
-    return losers[0] if losers and all(same(olds[name], olds[losers[0]]) for name in losers[1:]) else None
