@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.engine.arrays import flags
+from dovetail.engine.feed import able, covered
 from dovetail.engine.workspace import Workspace
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import VERSION, Feed, Noticed
@@ -62,13 +63,12 @@ class Feeds:
                 self.standing[system] = found
 
     def mend(self, system: str) -> None:
-        """Make a feed anew that lost something; it covers what it covered, as far as that is there, and names it all as
-        what may have changed."""
+        """Make a feed anew that lost something; it covers what the members need, as far as that is there, and names what
+        it may have missed as what may have changed."""
         source = self._workspace.connector(system)
         assert isinstance(source, SupportsCapture)
-        catalog = self._workspace.connector(system).describe()
-        covered = [catalog.dataset(name) for name in self.standing[system].datasets]
-        self.standing[system] = source.capture(self.name, [dataset for dataset in covered if dataset is not None])
+        datasets = covered(self._workspace.project, system, self._workspace.connector(system).describe())
+        self.standing[system] = source.capture(self.name, able(source, datasets))
 
     def covers(self, member: CompiledMember) -> bool:
         """Whether a feed that lost nothing tells of the member's rows."""
@@ -130,7 +130,7 @@ class Feeds:
             written = versions.get(version)
             if written is None:
                 continue
-            at = np.flatnonzero(flags(pc.equal(column, version)))
+            at = np.flatnonzero(flags(pc.equal(column, pa.scalar(version, column.type))))
             some = keys.take(pa.array(at)).dictionary_encode()
             codes = some.indices.to_numpy()
             once = np.bincount(codes)[codes] == 1

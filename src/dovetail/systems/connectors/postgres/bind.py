@@ -27,6 +27,8 @@ _NOUGHTS = r"^(-?\d+)\.0+(E.*)?$|^(-?\d+\.\d*[1-9])0+(E.*)?$"
 
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _Checked = tuple[pa.Array, Mapping[int, str]]
+_QUOTE, _COMMA, _NULL, _NOTHING = (pa.scalar(text, pa.string()) for text in ('"', ",", "NULL", ""))
+"""Of a type of their own: what Arrow must guess, it looks for modules for, each time."""
 
 
 class Values(Mapping[str, pa.Array]):
@@ -105,9 +107,9 @@ def array_literal(column: pa.Array) -> str:
     {"a\"b",NULL,"NULL"}
     """
     escaped = pc.replace_substring(pc.replace_substring(column, "\\", "\\\\"), '"', '\\"')
-    quoted = pc.fill_null(pc.binary_join_element_wise('"', escaped, '"', ""), "NULL")
+    quoted = pc.fill_null(pc.binary_join_element_wise(_QUOTE, escaped, _QUOTE, _NOTHING), _NULL)
     whole = pa.ListArray.from_arrays(pa.array([0, len(quoted)], pa.int32()), quoted)
-    return "{" + str(pc.binary_join(whole, ",")[0].as_py()) + "}"
+    return "{" + str(pc.binary_join(whole, _COMMA)[0].as_py()) + "}"
 
 
 def csv_text(columns: Sequence[pa.Array]) -> pa.Buffer:
@@ -197,7 +199,9 @@ def _strings(array: pa.Array, column: Column) -> _Checked:
     kept, unfit = _found(array, pc.match_substring(array, "\0"), "a text with the character NUL")
     if kind.length is not None:
         kept, more = _found(
-            kept, pc.greater(pc.utf8_length(kept), kind.length), f"longer than {kind.length} characters"
+            kept,
+            pc.greater(pc.utf8_length(kept), pa.scalar(kind.length, pa.int32())),
+            f"longer than {kind.length} characters",
         )
         unfit = {**more, **unfit}
     if column.stored.base == "bpchar":
@@ -232,7 +236,8 @@ def _fine(array: pa.Array, column: Column) -> _Checked:
 
 
 def _outside(numbers: pa.Array, least: int, most: int) -> pa.Array:
-    return pc.or_(pc.less(numbers, least), pc.greater(numbers, most))
+    bounds = [pa.scalar(bound, pa.int64()) for bound in (least, most)]
+    return pc.or_(pc.less(numbers, bounds[0]), pc.greater(numbers, bounds[1]))
 
 
 def _decimal_texts(array: pa.Array, column: Column) -> pa.Array:
