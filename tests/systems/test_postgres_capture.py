@@ -1,4 +1,5 @@
-"""How PostgreSQL notes changes, by its log and by triggers: every kind of table, whoever writes, whenever it commits."""
+"""How PostgreSQL notes changes, by its log and by triggers: every kind of table, whoever writes, whenever it
+commits."""
 
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ CREATE TABLE parted_b PARTITION OF parted FOR VALUES IN ('b');
 CREATE TABLE mixed (id int, part text, v text, PRIMARY KEY (part, id)) PARTITION BY LIST (part);
 CREATE TABLE mixed_a PARTITION OF mixed FOR VALUES IN ('a');
 ALTER TABLE mixed_a REPLICA IDENTITY FULL;
-CREATE TABLE uneven (id int, part text, v text, w text NOT NULL DEFAULT '', PRIMARY KEY (part, id)) PARTITION BY LIST (part);
-CREATE TABLE uneven_a PARTITION OF uneven FOR VALUES IN ('a');
+CREATE TABLE uneven (id int, part text, v text, w text NOT NULL DEFAULT '', PRIMARY KEY (part, id)) PARTITION BY LIST
+(part); CREATE TABLE uneven_a PARTITION OF uneven FOR VALUES IN ('a');
 CREATE TABLE uneven_b PARTITION OF uneven FOR VALUES IN ('b');
 CREATE UNIQUE INDEX uneven_w ON uneven_b (part, id, w);
 ALTER TABLE uneven_b REPLICA IDENTITY USING INDEX uneven_w;
@@ -199,7 +200,8 @@ def test_keys_are_what_reading_gives(place: Place) -> None:
         "g": ("boolean", "true"), "h": ("char(5)", "'ab '"), "i": ("short", "'x  '"), "j": ("bytea", "'\\x00ff5c'"),
         "k": ("uuid", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"), "l": ("date", "'2024-02-29'"),
         "m": ("timestamptz", "'2024-02-29 10:00:00.5+02'"), "n": ("timestamp", "'2024-02-29 10:00'"),
-        "o": ("time", "'10:00:00.25'"), "p": ("mood", "'so so'"), "q": ("interval", "'1 day'"), "r": ("int[]", "'{1,2}'"),
+        "o": ("time", "'10:00:00.25'"), "p": ("mood", "'so so'"), "q": ("interval", "'1 day'"),
+        "r": ("int[]", "'{1,2}'"),
         "s": ("text", "E'a|b\\\\c'"),
     }  # fmt: skip
     fields = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
@@ -439,9 +441,8 @@ def test_many_rows_of_one_transaction(place: Place, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_tables_that_inherit_are_not_noted(place: Place) -> None:
-    place.run(
-        "CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child () INHERITS (parent); CREATE VIEW w AS SELECT 1 AS n"
-    )
+    place.run("CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child () INHERITS (parent)")
+    place.run("CREATE VIEW w AS SELECT 1 AS n")
     found = {one.dataset: one for one in place.connector.visibility(place.datasets())}
     assert (found["parent"].way, found["w"].way) == ("digests", "reading")
     assert "inherit" in found["parent"].reason

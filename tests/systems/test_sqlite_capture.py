@@ -27,15 +27,16 @@ CREATE TABLE child (id INTEGER PRIMARY KEY, person INTEGER REFERENCES person (id
 CREATE TABLE heap (n);
 CREATE TABLE "odd ""t"" {queue} 'x'" ("the ""key"" {d}" INTEGER PRIMARY KEY, v TEXT);
 """
+INTO = "INTO person (id, mail, name) VALUES"
 WRITES = (
-    ("INSERT INTO person (id, mail, name) VALUES (1, 'a', 'ann'), (2, 'b', 'bob'), (3, 'c', 'cy')", {"person": {"1", "2", "3"}}),
+    (f"INSERT {INTO} (1, 'a', 'ann'), (2, 'b', 'bob'), (3, 'c', 'cy')", {"person": {"1", "2", "3"}}),
     ("UPDATE person SET v = 'x' WHERE id = 2", {"person": {"2"}}),
     ("UPDATE person SET id = 4 WHERE id = 3", {"person": {"3", "4"}}),
     ("UPDATE person SET rowid = 5 WHERE id = 4", {"person": {"4", "5"}}),
     ("REPLACE INTO person (id, mail, name) VALUES (9, 'b', 'dan')", {"person": {"2", "9"}}),
     ("REPLACE INTO person (id, mail, name) VALUES (8, 'h', 'ANN')", {"person": {"1", "8"}}),
     ("UPDATE OR REPLACE person SET mail = 'h' WHERE id = 9", {"person": {"8", "9"}}),
-    ("INSERT INTO person (id, mail, name) VALUES (9, 'z', 'z') ON CONFLICT (id) DO UPDATE SET v = 'up'", {"person": {"9"}}),
+    (f"INSERT {INTO} (9, 'z', 'z') ON CONFLICT (id) DO UPDATE SET v = 'up'", {"person": {"9"}}),
     ("INSERT OR IGNORE INTO person (id, mail, name) VALUES (9, 'q', 'q')", {}),
     ("INSERT INTO person (mail, name) VALUES ('n', 'n')", {"person": {"10"}}),
     ("INSERT INTO child VALUES (1, 9), (2, 9)", {"child": {"1", "2"}}),
@@ -45,7 +46,11 @@ WRITES = (
     ("INSERT INTO word VALUES ('Ä', 1), ('', 2); DELETE FROM word WHERE word = ''", {"word": {"Ä", ""}}),
     ("INSERT INTO \"odd \"\"t\"\" {queue} 'x'\" VALUES (5, 'v')", {"odd \"t\" {queue} 'x'": {"5"}}),
     ("BEGIN; INSERT INTO word VALUES ('undone', 1); ROLLBACK", {}),
-    ("BEGIN; SAVEPOINT s; INSERT INTO word VALUES ('part', 1); ROLLBACK TO s; INSERT INTO word VALUES ('kept', 1); COMMIT", {"word": {"kept"}}),
+    (
+        """BEGIN; SAVEPOINT s; INSERT INTO word VALUES ('part', 1); ROLLBACK TO s;
+        INSERT INTO word VALUES ('kept', 1); COMMIT""",
+        {"word": {"kept"}},
+    ),
     ("DELETE FROM word", {"word": {"Ä", "kept"}}),
 )  # fmt: skip
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.option("--make", "does_make", is_flag=True, help="Make or mend what notes changes.")
 @click.option("--drop", "does_drop", is_flag=True, help="Take everything away that was made for it.")
 def capture_command(frame: Frame, systems: tuple[str, ...], does_make: bool, does_drop: bool) -> int:  # noqa: FBT001
-    """How each system (all, or those named) tells which rows change: the way, the datasets, what it keeps for us, how much
-    more it would keep, and whether changes were lost. Without it, sync compares digests of all rows now and then."""
+    """How each system (all, or those named) tells which rows change: the way, the datasets, what it keeps for us,
+    how much more it would keep, and whether changes were lost. Without it, sync compares digests of all rows now and
+    then."""
     from dovetail.cli import show
     from dovetail.steps import capture
 

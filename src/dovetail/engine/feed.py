@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
 from dovetail.model.catalog import Catalog, Dataset
 from dovetail.model.mapping import Project
+from dovetail.systems.protocol import SupportsCapture
+
+NOTED = ("slot", "triggers")
+"""Ways in which a system notes changes."""
 
 _NAME_MAX = 18
 _DIGEST_BYTES = 5
@@ -40,3 +45,9 @@ def covered(project: Project, system: str, catalog: Catalog) -> tuple[Dataset, .
                     keys.setdefault(name, []).extend(member.key if name == member.dataset else ())
     found = [(catalog.dataset(name), key) for name, key in sorted(keys.items())]
     return tuple(replace(one, key=tuple(dict.fromkeys(key)) or one.key) for one, key in found if one is not None)
+
+
+def able(source: SupportsCapture, datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Those of the datasets whose changes the system can note."""
+    ways = {one.dataset: one.way for one in source.visibility(datasets)}
+    return [one for one in datasets if ways.get(one.name) in NOTED]

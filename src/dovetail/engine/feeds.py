@@ -63,8 +63,8 @@ class Feeds:
                 self.standing[system] = found
 
     def mend(self, system: str) -> None:
-        """Make a feed anew that lost something; it covers what the members need, as far as that is there, and names what
-        it may have missed as what may have changed."""
+        """Make a feed anew that lost something; it covers what the members need, as far as that is there, and names
+        what it may have missed as what may have changed."""
         source = self._workspace.connector(system)
         assert isinstance(source, SupportsCapture)
         datasets = covered(self._workspace.project, system, self._workspace.connector(system).describe())

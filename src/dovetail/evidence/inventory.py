@@ -38,7 +38,8 @@ def _dataset(system: SystemAnalysis, dataset: Dataset, largest: int) -> str:
         f'<details class=dataset id="{anchor(system.name, dataset.name)}" data-words="{escape(words)}"><summary>'
         f"<span><b>{escape(dataset.name)}</b>{kind}{mark}</span><span class=size>{rows}<span>{size}</span></span>"
         f"<span class=soft>{len(dataset.fields)}</span><span class=soft>{_ties(dataset)}</span></summary>"
-        f"<div class=inside>{_told(dataset, profile)}{_seen(system, dataset)}{_fields(system, dataset, profile)}</div></details>"
+        f"<div class=inside>{_told(dataset, profile)}{_seen(system, dataset)}"
+        f"{_fields(system, dataset, profile)}</div></details>"
     )
 
 

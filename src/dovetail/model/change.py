@@ -104,7 +104,7 @@ class Noticed:
     `keys` holds, by dataset, the parts of the rows' keys; a row that was changed twice is named twice, and an update of
     a key names the old and the new one. The column `VERSION` may say which transaction it was. `whole` names the
     datasets of which every row may have changed, with the reason. `cursor` is to be acknowledged once all that is dealt
-    with; `None` where there was nothing new. `more` is true where the feed holds more than was asked for."""
+    with; `None` where there was nothing new. `more` is true where the feed may hold more than it gave."""
 
     keys: Mapping[str, pa.RecordBatch]
     whole: Mapping[str, str]

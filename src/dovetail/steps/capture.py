@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dovetail.engine.feed import covered, feed_name
+from dovetail.engine.feed import NOTED, able, covered, feed_name
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import UnknownName
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Feed, Visibility
 from dovetail.systems.protocol import SupportsCapture
-
-NOTED = ("slot", "triggers")
-"""Ways in which a system notes changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +18,11 @@ class Captured:
     """How the changes of one system come to be known.
 
     `feed` is what it notes, `None` where it notes nothing; `visibility` says how the changes of each dataset could be
-    noted; `able` is false where its connector cannot note any."""
+    noted."""
 
     system: str
     feed: Feed | None
     visibility: tuple[Visibility, ...]
-    able: bool = True
 
     @property
     def uncovered(self) -> tuple[Visibility, ...]:
@@ -53,9 +49,7 @@ def make(workspace: Workspace, systems: Sequence[str] = ()) -> list[Captured]:
     for name in _named(workspace, systems):
         source = workspace.connector(name)
         if isinstance(source, SupportsCapture):
-            datasets = _datasets(workspace, name)
-            able = {one.dataset for one in source.visibility(datasets) if one.way in NOTED}
-            noted = [one for one in datasets if one.name in able]
+            noted = able(source, _datasets(workspace, name))
             if noted:
                 source.capture(_feed(workspace), noted)
         found.append(_standing(workspace, name))
@@ -101,9 +95,7 @@ def _standing(workspace: Workspace, name: str) -> Captured:
     if not isinstance(source, SupportsCapture):
         words = "its connector notes no changes"
         datasets = _datasets(workspace, name)
-        return Captured(
-            name, None, tuple(Visibility(one.name, "reading", reason=words) for one in datasets), able=False
-        )
+        return Captured(name, None, tuple(Visibility(one.name, "reading", reason=words) for one in datasets))
     visibility = tuple(source.visibility(_datasets(workspace, name)))
     return Captured(name, source.feed(_feed(workspace)), visibility)
 

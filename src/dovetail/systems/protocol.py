@@ -126,9 +126,11 @@ class SupportsCapture(Protocol):
 
     def capture(self, feed: str, datasets: Sequence[Dataset]) -> Feed:
         """Make the feed cover exactly these datasets, and mend what it lacks. Once this returns, no change that is
-        committed later goes unnoticed; what was noted before and not yet acknowledged stays.
+        committed later goes unnoticed; what was noted before and not yet acknowledged stays. Datasets that are noted
+        from now on, or whose changes may have been missed, are told once as `whole`.
 
-        `Refused` where it cannot be made without making the application's own writes fail."""
+        `SystemFault` (DV-360) where it cannot be made without making the application's own writes fail, or without
+        rights that the hint grants."""
         ...
 
     def feed(self, feed: str) -> Feed | None:
@@ -140,8 +142,11 @@ class SupportsCapture(Protocol):
         ...
 
     def noticed(self, feed: str, *, rows: int) -> Noticed:
-        """What was noted and not acknowledged, the oldest first, about `rows` changes at most (whole transactions);
-        the same again when asked again. A change that commits late is seen late, and never missed."""
+        """What was noted and not acknowledged, the oldest first, about `rows` changes at most; the same again when
+        asked again, and more. A change that commits late is seen late, and never missed. Without a cursor: nothing that
+        was committed before is on its way either.
+
+        `FeedLost` where changes may have gone unnoticed: capturing again mends it."""
         ...
 
     def acknowledge(self, feed: str, cursor: str) -> None:

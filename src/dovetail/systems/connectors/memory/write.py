@@ -20,7 +20,8 @@ Row = dict[str, object]
 
 
 class Write:
-    """One change, row by row; `touched` and `gone` are the keys that it wrote and deleted. `is_again` counts what stands there already as applied."""
+    """One change, row by row; `touched` and `gone` are the keys that it wrote and deleted. `is_again` counts what
+    stands there already as applied."""
 
     def __init__(self, dataset: Dataset, rows: dict[Key, Row], *, drawn: dict[str, int], is_again: bool) -> None:
         self.dataset = dataset

@@ -1,8 +1,8 @@
 """A feed that triggers fill: a queue in the database itself, of which exactly what was seen is deleted.
 
 A transaction that commits late puts its rows below others that were read already; so it is remembered which
-transactions a reading saw, and never only how far it went. Where the queue grows over its bound, or a trigger cannot note
-what changed, a sequence is drawn from, which no rollback and no snapshot hides: the feed counts as lost.
+transactions a reading saw, and never only how far it went. Where the queue grows over its bound, or a trigger cannot
+note what changed, a sequence is drawn from, which no rollback and no snapshot hides: the feed counts as lost.
 """
 
 from __future__ import annotations
@@ -132,8 +132,9 @@ class Queues:
     def make(self, session: Session, base: str, tables: Mapping[str, Table]) -> None:
         """Cover exactly those tables; of what was not noted until now, all rows may have changed.
 
-        Each table's triggers are made in a transaction of their own, so that none holds one table and waits for another.
-        What is not done yet stands in the comment without a digest: broken off at any place, the next call goes on."""
+        Each table's triggers are made in a transaction of their own, so that none holds one table and waits for
+        another. What is not done yet stands in the comment without a digest: broken off at any place, the next call
+        goes on."""
         known = standing(session, self._names, base, self._bytes_max) or Standing(base)
         is_lost = known.is_spilled
         owed = [name for name, of in tables.items() if is_lost or not _is_as_made(known, name, of)]

@@ -1,7 +1,8 @@
 """A feed that reads the log: a slot, and a publication of the same name that publishes nothing but keys.
 
-What the feed covers stands in the publication's comment, with a digest of everything on which the log's telling depends;
-so a feed that was changed behind our back, or that was never finished, is known as such. All statements can be repeated.
+What the feed covers stands in the publication's comment, with a digest of everything on which the log's telling
+depends; so a feed that was changed behind our back, or that was never finished, is known as such. All statements can
+be repeated.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The log of a PostgreSQL database as it is written: a replication connection that is told of each commit at once.
 
-The server decodes its log once for a connection that stays, while a function that peeks decodes it again for every call.
-Nothing is acknowledged but what `acknowledge` is told. The server is told what has arrived, but not that it may be
-forgotten; so it need not wait for us when it shuts down.
+The server decodes its log once for a connection that stays, while a function that peeks decodes it again for every
+call. Nothing is acknowledged but what `acknowledge` is told. The server is told what has arrived, but not that it
+may be forgotten; so it need not wait for us when it shuts down.
 """
 
 from __future__ import annotations

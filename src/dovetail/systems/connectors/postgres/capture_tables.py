@@ -19,11 +19,14 @@ _TABLES = """
 WITH wanted (place, schema, name) AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[])),
 found AS (
   SELECT w.place, c.oid, c.relkind, c.relowner, c.relpersistence
-  FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
+  FROM wanted w JOIN pg_namespace n ON n.nspname = w.schema
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
 ),
 stores AS (
-  SELECT f.oid AS root, s.oid, s.relkind, s.relpersistence, s.relreplident, format('%I.%I', n.nspname, s.relname) AS place
-  FROM found f JOIN pg_class s ON s.oid = f.oid OR f.relkind = 'p' AND s.oid IN (SELECT relid FROM pg_partition_tree(f.oid))
+  SELECT f.oid AS root, s.oid, s.relkind, s.relpersistence, s.relreplident,
+         format('%I.%I', n.nspname, s.relname) AS place
+  FROM found f
+  JOIN pg_class s ON s.oid = f.oid OR f.relkind = 'p' AND s.oid IN (SELECT relid FROM pg_partition_tree(f.oid))
   JOIN pg_namespace n ON n.oid = s.relnamespace
 )
 SELECT f.place, f.oid::int8, f.relkind, o.rolname, pg_has_role(f.relowner, 'USAGE'),
@@ -36,7 +39,8 @@ SELECT f.place, f.oid::int8, f.relkind, o.rolname, pg_has_role(f.relowner, 'USAG
           WHERE i.indrelid = s.oid AND k.place <= i.indnkeyatts AND i.indisvalid AND i.indimmediate
             AND CASE s.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END))
           ORDER BY s.oid) FROM stores s WHERE s.root = f.oid),
-       (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_array(a.attnum, a.attgenerated, a.atttypid::int8, a.atttypmod)), '{}')
+       (SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_array(
+                 a.attnum, a.attgenerated, a.atttypid::int8, a.atttypmod)), '{}')
         FROM pg_attribute a WHERE a.attrelid = f.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM found f JOIN pg_roles o ON o.oid = f.relowner
 """
@@ -147,8 +151,8 @@ def look(session: Session, names: Names, datasets: Sequence[Dataset]) -> dict[st
 
 
 def called(session: Session, names: Names, feed: str) -> str:
-    """What begins the names of all that is made for a feed: slots of all databases stand in one list, and two systems may
-    be two schemas of one database."""
+    """What begins the names of all that is made for a feed: slots of all databases stand in one list, and two
+    systems may be two schemas of one database."""
     told = f"{session.rows(_DATABASE)[0][0]} {names.schemas!r} {feed}"
     digest = blake2b(told.encode(), digest_size=_NAME_BYTES).hexdigest()
     return f"{OURS}{feed.removeprefix(OURS)[:_NAME_MAX]}_{digest}"

@@ -1,8 +1,8 @@
 """Triggers that note the keys of changed rows: one function a table, and a trigger for each kind of statement.
 
-The application's writes never fail because of them: the function has its owner's rights and a search path of its own, and
-looks before it notes whether the table's columns, and the place where it notes, are still as they were when it was
-made. Where they are not, it says that changes went unnoticed, and nothing else.
+The application's writes never fail because of them: the function has its owner's rights and a search path of its
+own, and looks before it notes whether the table's columns, and the place where it notes, are still as they were when
+it was made. Where they are not, it says that changes went unnoticed, and nothing else.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ SET search_path = pg_catalog, pg_temp{settings} AS {body}
 _BODY = """
 DECLARE noted bigint := 1;
 BEGIN
-  IF (SELECT count(*) FROM pg_attribute WHERE attrelid = TG_RELID AND NOT attisdropped AND attname = ANY ({parts})) <> {count}
+  IF (SELECT count(*) FROM pg_attribute
+      WHERE attrelid = TG_RELID AND NOT attisdropped AND attname = ANY ({parts})) <> {count}
      OR NOT ({ready}) THEN
     {missed}
   ELSIF TG_OP = 'TRUNCATE' THEN
@@ -75,7 +76,8 @@ WHERE n.nspname = $1 AND starts_with(p.proname, $2)
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How a trigger notes: statements of PL/pgSQL, in which `{oid}` is the table's number, `{source}` the rows' keys."""
+    """How a trigger notes: statements of PL/pgSQL, in which `{oid}` is the table's number, `{source}` the rows'
+    keys."""
 
     rows: str
     whole: str

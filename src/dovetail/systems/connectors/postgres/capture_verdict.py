@@ -18,7 +18,8 @@ OLDEST = 140_000
 """The version of the server from which on changes can be noted."""
 
 _ACCOUNT = """
-SELECT current_setting('server_version_num')::int, current_setting('wal_level'), pg_is_in_recovery(), current_user::text,
+SELECT current_setting('server_version_num')::int, current_setting('wal_level'), pg_is_in_recovery(),
+current_user::text,
        rolreplication OR rolsuper, has_database_privilege(current_database(), 'CREATE'), current_database()::text,
        current_setting('max_replication_slots')::int - (
          SELECT count(*) FROM pg_replication_slots WHERE NOT starts_with(slot_name, 'dovetail_'))::int,

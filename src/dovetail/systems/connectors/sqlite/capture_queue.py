@@ -1,4 +1,5 @@
-"""The queue of a feed in a SQLite file: what was noted, what the feed covers, and whether it is still as it was made."""
+"""The queue of a feed in a SQLite file: what was noted, what the feed covers, and whether it is still as it was
+made."""
 
 from __future__ import annotations
 
@@ -142,8 +143,8 @@ def forget(connection: sqlite3.Connection, of: Queue, last: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What one of our own transactions notes: it has a name, by which a feed tells it. `last` are the newest rows of the
-    queues before it."""
+    """What one of our own transactions notes: it has a name, by which a feed tells it. `last` are the newest rows of
+    the queues before it."""
 
     name: str
     last: dict[Queue, int]

@@ -1,4 +1,5 @@
-"""The triggers of a feed: they put the key of every row that changes into a queue, in the application's own transaction.
+"""The triggers of a feed: they put the key of every row that changes into a queue, in the application's own
+transaction.
 
 SQLite removes the row in the way of `REPLACE` without a delete trigger (unless the application asks for it), so the
 rows that hold a unique value are noted before it is taken. Beyond a number of waiting changes a trigger notes once
@@ -142,7 +143,8 @@ def make_tables(connection: sqlite3.Connection, of: Queue, width: int) -> None:
     """The two tables where they are missing, wide enough for keys of so many parts."""
     name, covered = _place(of.name), _place(of.covered)
     connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {name} (id INTEGER PRIMARY KEY, dataset TEXT, reason TEXT, seen INTEGER, version TEXT)"
+        f"CREATE TABLE IF NOT EXISTS {name} "
+        "(id INTEGER PRIMARY KEY, dataset TEXT, reason TEXT, seen INTEGER, version TEXT)"
     )
     connection.execute(f"CREATE TABLE IF NOT EXISTS {covered} (dataset TEXT PRIMARY KEY, parts TEXT NOT NULL)")
     index = _sql(identifier(f"{of.name}_whole"))
