@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,13 @@ from dovetail.engine.loadable import Loadable
 from dovetail.engine.unmoved import Sight
 from dovetail.model.key import decode
 from dovetail.model.run import OUTCOMES, MappingCount
+from dovetail.state.store import Store
+
+
+def was_broken_off(store: Store, mapping: str, members: Sequence[str]) -> bool:
+    """Whether a load of the mapping was begun and not ended: the next one goes on behind the last row dealt with."""
+    loads = [store.loads.get(mapping, member) for member in members]
+    return any(load is not None and load.is_open for load in loads)
 
 
 @dataclass(slots=True)

@@ -8,9 +8,12 @@ waits, the mapping is believed again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from dovetail.engine.decision import Decision, Flags, Surroundings
+from dovetail.engine.partition import Partition
 from dovetail.engine.put import Places
 from dovetail.engine.rows import Problem
 from dovetail.identity.pair import ABSENT
@@ -18,6 +21,8 @@ from dovetail.merge.reason import Reason
 from dovetail.model.mapping import SharedField
 from dovetail.state.store import Store
 
+BEAT_S = 60.0
+"""Seconds in which something may be agreed on without a target's ledger knowing that time went by."""
 RESTORED = "restored"
 """The kind of hold that says so; nothing waits for it but what it is about."""
 DIFFERS = "DV-485"
@@ -31,6 +36,23 @@ _TOLD = (Reason.OWNED_VALUE, Reason.DECREE)
 _HINT = (
     "look: dovetail conflicts, dovetail rejects; then let the declared rules settle the rest: dovetail status --trust"
 )
+
+
+class Heart:
+    """Lets targets hold how far we are, of which something was read since the last write to them. Without it an old
+    backup of a system that nobody writes to would not be known as one."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def beat(self, partitions: Iterable[Partition], now: float, *, at_once: bool = False) -> None:
+        """Something was agreed on; a target that does not know for `BEAT_S` is told. `at_once`: whichever does not
+        know."""
+        for partition in partitions:
+            if not partition.is_behind:
+                partition.is_behind, self._since[partition.name] = not at_once, now
+            elif at_once or not 0 <= now - self._since[partition.name] < BEAT_S:
+                partition.beat()
 
 
 class Standing:

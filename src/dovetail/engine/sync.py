@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from dovetail.engine.attempt import patience
+from dovetail.engine.begun import was_broken_off
 from dovetail.engine.census import Census
 from dovetail.engine.deal import Deal, freed
 from dovetail.engine.decision import Surroundings
@@ -24,6 +25,7 @@ from dovetail.engine.pingpong import PingPong
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.scope import look_at
+from dovetail.engine.standing import Heart
 from dovetail.engine.turn import Turn, absorb, include
 from dovetail.engine.whole import carry_out
 from dovetail.engine.workspace import Workspace
@@ -36,8 +38,6 @@ RETRY_S = 300.0
 """Seconds after which rows in quarantine are looked at again, where nothing was written meanwhile."""
 TIDIED = 32
 """Chunks after which a target's ledger is tidied; entries that the state knows are passed over."""
-BEAT_S = 60.0
-"""Seconds in which something may be agreed on without a target's ledger knowing that time went by."""
 PATIENCE_S = 2.0
 """Seconds in which a failed piece of work is tried again before its mapping waits, and the others go on."""
 
@@ -68,7 +68,7 @@ class Sync:
         self._renew()
         self._inbox = Inbox(workspace.store)
         self._cursors: dict[str, str] = {}
-        self._behind: dict[str, float] = {}
+        self._heart = Heart()
         self._retries: dict[str, float] = {}
         self._run = ""
         self._joined = Summary("sync", "")
@@ -164,6 +164,7 @@ class Sync:
             for census in self._censuses_of(name):
                 census.look()
         marks = {name: self._inbox.marks(name, self._members[name]) for name in names}
+        broken = [name for name in names if was_broken_off(self.workspace.store, name, self._members[name])]
         reconcile = self._reconcile(names, self.reconcile.mappings)
         reconcile.guard, reconcile.pingpong = self.guard, self.pingpong
         reconcile.onlookers = self.onlookers
@@ -177,6 +178,8 @@ class Sync:
             queue.move(Cursor(f"joined {name}", self._declared))
             for member, mark in marks[name].items():
                 queue.done_all(name, member, mark)
+            if name in broken:  # what it had read before it broke off may have changed since
+                queue.mark_all(name, self._members[name][0], "a load that had broken off was brought to its end")
         return summary
 
     def _censuses_of(self, name: str) -> Iterable[Census]:
@@ -353,15 +356,8 @@ class Sync:
             store.queue.push(name, member, store.rejects.keys(name, member))
 
     def _beat(self, name: str, *, at_once: bool = False) -> None:
-        """Let the targets of a mapping hold how far we are, to whom nothing was written for a while."""
-        now = self.workspace.clock().timestamp()
-        for (mapping, _), partition in self.reconcile.partitions.items():
-            if mapping != name or (at_once and not partition.is_behind):
-                continue
-            if not partition.is_behind:
-                partition.is_behind, self._behind[partition.name] = True, now
-            elif at_once or not 0 <= now - self._behind[partition.name] < BEAT_S:
-                partition.beat()
+        partitions = [one for (mapping, _), one in self.reconcile.partitions.items() if mapping == name]
+        self._heart.beat(partitions, self.workspace.clock().timestamp(), at_once=at_once)
 
     def _failed(self, turn: Turn, name: str, taken: Taken | None, error: DovetailError) -> None:
         """Let a mapping wait. What became of its last write is found out when its partitions are taken over again."""
