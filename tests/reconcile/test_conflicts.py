@@ -113,3 +113,20 @@ def test_an_open_conflict_is_never_forgotten_however_old(some):
     some.write("dovetail.yaml", f"{text}\njournal: {{keep: 1ms}}\n")
     some.migrate()
     assert len(found(some)) == 4
+
+
+def test_who_changed_a_field_and_when(some):
+    some.map(
+        "person",
+        (some.folder / "mappings" / "person.yaml")
+        .read_text()
+        .split("\n", 1)[1]
+        .replace("left: {dataset: person}", "left: {dataset: person, changed: at}"),
+    )
+    some.sql("left", "ALTER TABLE person ADD COLUMN at TIMESTAMP")
+    some.sql("left", "UPDATE person SET at = '2026-11-21 10:30:00'")
+    with open_workspace(some.folder, variables={}) as workspace:
+        document = conflicts.shown_document(conflicts.show(workspace, 1))
+    assert document["sides"]["left"]["changed"] == "2026-11-21 10:30:00"
+    assert document["sides"]["right"]["written"]["run"] == document["base"]["run"]
+    assert "written" not in document["sides"]["left"]

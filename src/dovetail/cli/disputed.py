@@ -94,6 +94,10 @@ def details(documents: Sequence[Mapping[str, Any]], out: Console) -> None:
         out.print(f"next: dovetail conflicts resolve {open_ones[0]} --take MEMBER, or --value VALUE", highlight=False)
 
 
+def _when(at: str) -> str:
+    return at[:19].replace("T", " ")
+
+
 def _runs(document: Mapping[str, Any]) -> str:
     first, last = document["first_run"], document["last_run"]
     return f"run {first}" if first == last else f"{document['times']} runs, {first} to {last}"
@@ -117,6 +121,8 @@ def _side(side: Mapping[str, Any]) -> Text:
         told = Text.assemble(told, ", by now ", now)
     if side.get("changed"):
         told.append(f", changed {side['changed']}", style="dim")
+    elif side.get("written"):
+        told.append(f", changed there after {_when(side['written']['at'])}", style="dim")
     return told
 
 

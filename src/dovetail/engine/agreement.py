@@ -12,6 +12,7 @@ from dovetail.engine.arrays import value_at
 from dovetail.engine.glance import Seen
 from dovetail.engine.rows import see
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
+from dovetail.state.journal import Journaled
 from dovetail.state.store import Store
 
 
@@ -42,6 +43,17 @@ def last_agreed(store: Store, mapping: CompiledMapping, row: int, field: str, no
         if is_known:
             return Kept(value, member.name, told.run, told.at)
     return None
+
+
+def last_written(store: Store, mapping: CompiledMapping, row: int, field: str) -> dict[str, Journaled]:
+    """The newest write of a field to each member: whatever stands there instead came later, from its own users."""
+    cells = {member.name: member.cell(field) for member in mapping.members}
+    found: dict[str, Journaled] = {}
+    for told in store.journal.history(mapping.name, row):
+        cell, written = cells.get(told.entry.member), told.entry.after
+        if cell is not None and written is not None and {name for name, _ in cell.writes} & written.keys():
+            found.setdefault(told.entry.member, told)
+    return found
 
 
 def shared_value(

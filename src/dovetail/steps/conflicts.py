@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 import pyarrow as pa
 
-from dovetail.engine.agreement import Kept, last_agreed
+from dovetail.engine.agreement import Kept, last_agreed, last_written
 from dovetail.engine.decree import row_digest
 from dovetail.engine.glance import Seen, compiled, glance
 from dovetail.engine.workspace import Workspace
@@ -21,17 +21,19 @@ from dovetail.model.type import Kind as TypeKind
 from dovetail.model.type import Type
 from dovetail.state.conflicts import Conflict, Sought
 from dovetail.state.decrees import Decree, Kind, Ruling
+from dovetail.state.journal import Journaled
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A conflict with all that is known of it: the declared rule, what was last agreed on, what each member holds right
-    now (empty where nobody asked), and what was ordered about it."""
+    now (empty where nobody could ask), when each was written last, and what was ordered about it."""
 
     conflict: Conflict
     rule: str
     base: Kept | None = None
     now: Mapping[str, Seen] = field(default_factory=dict)
+    written: Mapping[str, Journaled] = field(default_factory=dict)
     decrees: Sequence[Decree] = ()
 
 
@@ -86,8 +88,11 @@ def show(workspace: Workspace, number: int) -> Shown:
     except DovetailError:  # what the state knows is told where a system is away, too
         return Shown(conflict, rule, decrees=decrees)
     now = glance(workspace, mapping, dispute.keys)
-    base = last_agreed(workspace.store, mapping, dispute.row, dispute.field, now) if dispute.row is not None else None
-    return Shown(conflict, rule, base, now, decrees)
+    if dispute.row is None:
+        return Shown(conflict, rule, now=now, decrees=decrees)
+    base = last_agreed(workspace.store, mapping, dispute.row, dispute.field, now)
+    written = last_written(workspace.store, mapping, dispute.row, dispute.field)
+    return Shown(conflict, rule, base, now, written, decrees)
 
 
 def rule_of(shared: SharedField) -> str:
@@ -239,14 +244,16 @@ def shown_document(shown: Shown) -> dict[str, object]:
 
 
 def _now(shown: Shown, member: str) -> dict[str, object]:
+    told = shown.written.get(member)
+    written: dict[str, object] = {"written": {"run": told.run, "at": _iso(told.at)}} if told is not None else {}
     seen = shown.now.get(member)
     if seen is None:
-        return {}
+        return written
     if seen.fault:
-        return {"fault": seen.fault}
+        return written | {"fault": seen.fault}
     field = shown.conflict.dispute.field
     held = seen.shared.get(field) if field else (dict(seen.shared) if seen.is_there else None)
-    return {"now": held, "changed": seen.changed}
+    return written | {"now": held, "changed": seen.changed}
 
 
 def decree_document(decree: Decree) -> dict[str, object]:
