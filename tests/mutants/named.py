@@ -31,7 +31,7 @@ MARKS, FATES, KEYS, SQL = (f"{ROOMS}test_{name}.py" for name in ("fingerprint", 
 COLUMNS, LINKS = f"{ROOMS}test_pair_columns.py", f"{ROOMS}test_links.py"
 AGREEMENT, POLICIES, LOSSY = (f"{R}test_{name}.py" for name in ("agreement", "policies", "lossy"))
 HISTORIES = "tests/laws/test_merge_histories.py"
-ORDERED, UNDONE, RECORDED, TOLD = (f"{R}test_{name}.py" for name in ("decree", "undo", "undo_soak", "why"))
+ORDERED, UNDONE, TOLD = (f"{R}test_{name}.py" for name in ("decree", "undo", "why"))
 LOAD, BASED, UNMOVED = f"{R}test_stream.py", f"{ROOMS}test_based.py", f"{W}test_unmoved.py"
 SEALED, ROWS, HELD, WORK, STORE = (
     f"{ROOMS}test_state_{name}.py" for name in ("sealed", "rows", "quarantine", "work", "store")
@@ -1740,7 +1740,7 @@ ORDERING = [
         "engine/undo.py",
         "is_still = self._is_as_written(side, row, updates[member], written[member])",
         "is_still = True",
-        (UNDONE, RECORDED),
+        (UNDONE,),
     ),
     Named(
         "what was edited since at another member is not undone",
@@ -1768,7 +1768,7 @@ ORDERING = [
         "engine/restore.py",
         "            store.crossref.link(name, member.name, [row], [keys[at]])\n",
         "",
-        (UNDONE, RECORDED),
+        (UNDONE,),
     ),
     Named(
         "what a system makes of a value is no edit",
