@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from dovetail.engine.open import open_workspace
 from dovetail.engine.partition import Partition
 from dovetail.state.conflicts import Sought
 from dovetail.steps import conflicts
 from lab import writes
+from test_crash import Crash, dies
 from test_deletes import left, right
 from test_deletes import project as things
 from test_merge import both, project, state_of
+from test_undo_more import three, values
 
 
 def contested(lab):
@@ -206,3 +209,38 @@ def test_an_oversold_number_is_what_a_person_says(lab):
     made.sql("right", "UPDATE b SET q = q - 1")
     made.migrate()
     assert made.sql("left", "SELECT q FROM a") == made.sql("right", "SELECT q FROM b") == [(4,)]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_order_survives_a_crash_between_two_members(lab, monkeypatch, after):
+    made = three(lab, "policy: ask")
+    for system, table in (("one", "a"), ("two", "b"), ("three", "c")):
+        made.sql(system, f"UPDATE {table} SET v = ?", system)
+    made.migrate()
+    assert settle(made, text="agreed") == 1
+    with monkeypatch.context() as patch:
+        dies(patch, Partition, "confirm", after=after)
+        with pytest.raises(Crash):
+            made.migrate()
+    assert sum(rows == [("agreed",)] for rows in values(made)) == 1
+    made.migrate()
+    assert values(made) == [[("agreed",)]] * 3
+    assert made.conflicts() == []
+    assert decrees(made, "thing") == [("done", "all members hold it")]
+    assert writes(made.migrate()) == 0
+
+
+def test_an_order_is_held_by_a_member_as_its_cell_shows_it(lab, monkeypatch):
+    """The right rewrites what it is sent. After a crash it holds neither what was seen nor the ordered words, and yet
+    nobody moved."""
+    made = contested(lab)
+    made.sql(
+        "right",
+        "CREATE TRIGGER cut AFTER UPDATE OF label ON contact WHEN length(NEW.label) > 3 "
+        "BEGIN UPDATE contact SET label = substr(NEW.label, 1, 3) WHERE no = NEW.no; END",
+    )
+    settle(made, text="longer")
+    made.migrate()
+    assert decrees(made) == [("done", "all members hold it")]
+    assert state_of(made) == [("longer", "1"), ("lon", "1")]
+    assert writes(made.migrate()) == 0
