@@ -36,6 +36,7 @@ from dovetail.errors import DeclarationError, Declarations, UnknownName
 from dovetail.mapping.arrive import unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
+from dovetail.mapping.ring import rings
 from dovetail.merge.deletes import CARRIED
 from dovetail.model.mapping import Mapping
 from dovetail.plan.guard import Blast
@@ -78,6 +79,7 @@ class Reconcile:
         self.clocks = Clocks(workspace)
         self.mappings = dict(mappings) if mappings is not None else compile_all(workspace)
         mistakes = [mistake for mapping in self.mappings.values() for mistake in unwritable(mapping)]
+        mistakes += rings(self.mappings.values())
         if mistakes:
             raise Declarations(mistakes)
         chosen = set(only) or set(self.mappings)
