@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from dovetail.engine.open import open_workspace
+from dovetail.engine.partition import Partition
 from dovetail.engine.past import net
 from dovetail.errors import GateClosed, UnknownName
 from dovetail.model.change import Verb
 from dovetail.state.journal import JournalEntry
 from dovetail.steps import undo
 from lab import writes
+from test_crash import Crash, dies
 from test_deletes import LEFT, RIGHT
 from test_merge import both, project, state_of
 
@@ -72,7 +74,7 @@ def test_what_was_edited_since_is_told_and_left_alone(lab):
     assert left_alone(undoing) == [("name", "it changed at left since")]
     assert state_of(made) == [("mine", "1"), ("mine", "1")]
     assert writes(made.migrate()) == 0
-    assert left_alone(take_back(made, made.run)) == [("name", "it changed at right since"), ("phone", "it changed at left since")]
+    assert left_alone(take_back(made, made.run)) == [("name", "it changed at right since")], "the phone is back already"
 
 
 def test_an_undo_is_a_run_that_can_be_undone(lab):
@@ -181,7 +183,7 @@ def test_a_row_that_somebody_typed_again_is_not_doubled(lab):
     run = made.migrate().run
     made.sql("right", "INSERT INTO b (no, n, v) VALUES (1, 'x', 'typed')")
     undoing = take_back(made, run)
-    assert left_alone(undoing) == [("", "a row stands at right under its key again")]
+    assert left_alone(undoing) == [("", "another row stands at right under its key")]
     made.migrate()
     assert rows(made) == ([("x", "typed"), ("y", "2")], [("x", "typed"), ("y", "2")])
 
@@ -245,3 +247,20 @@ def test_several_writes_of_one_run_go_back_to_the_first():
     assert list(past) == ["right"]
     assert (past["right"].before, past["right"].after) == ({"label": "a", "tel": "1"}, {"label": "c"})
     assert past["right"].losing == {"name": {"left": "x"}}
+
+
+def test_an_undo_that_was_broken_off_is_given_again(lab, monkeypatch):
+    made = things(lab)
+    made.sql("left", "DELETE FROM a WHERE id = 1")
+    made.sql("right", "UPDATE b SET v = 'new' WHERE n = 'y'")
+    run = made.migrate().run
+    with monkeypatch.context() as patch:
+        dies(patch, Partition, "confirm", after=True)
+        with pytest.raises(Crash):
+            take_back(made, run)
+    assert rows(made) == ([("y", "2")], [("y", "new")])
+    assert left_alone(take_back(made, run)) == []
+    assert rows(made) == ([("x", "1"), ("y", "2")], [("x", "1"), ("y", "2")])
+    undoing = take_back(made, run)
+    assert (undoing.back, undoing.left) == ([], [])
+    assert writes(made.migrate()) == 0

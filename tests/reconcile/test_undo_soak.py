@@ -82,7 +82,7 @@ def expected(now: State, before: State, after: State) -> tuple[State, set[tuple[
         for n in after[side].keys() - before[side].keys():
             if now[side].get(n) == after[side][n]:
                 then[side].pop(n)
-            else:
+            elif n in now[side]:
                 left.add((n, ""))
         for n in before[side].keys() - after[side].keys():
             then[side][n] = dict(before[side][n])
@@ -91,8 +91,11 @@ def expected(now: State, before: State, after: State) -> tuple[State, set[tuple[
             for field in FIELDS:
                 if before[side][n][field] == after[side][n][field]:
                     continue
+                old = before[side][n][field]
                 if n not in now[side]:
                     left.add((n, ""))
+                elif all(now[there][n][field] == old for there in now if n in now[there]):
+                    continue
                 elif now[side][n][field] != after[side][n][field]:
                     left.add((n, field))
                 else:

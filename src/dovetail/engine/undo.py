@@ -191,8 +191,7 @@ class _Weighing:
         """A row that the run created at a member: it can go there, as long as nobody edited it."""
         side = self.members.index(member) if member in self.members else ABSENT
         if side == ABSENT or side not in self._holders(row):
-            self._leave(row, "", f"the row is gone at {member} by now")
-            return
+            return  # it is gone already
         if past.after:
             key = self.mapping.members[side].key  # a row that was put back may have drawn another
             is_still = self._is_as_written(side, row, past, [name for name in past.after if name not in key])
@@ -224,8 +223,10 @@ class _Weighing:
 
     def _weigh_delete(self, row: int, member: str, past: Past, *, is_there: bool) -> None:
         """A row that the run deleted at a member: it can be there again, unless it is."""
+        if is_there and self.keys.get(row, {}).get(member) == past.key:
+            return  # it stands again already
         if is_there:
-            self._leave(row, "", f"a row stands at {member} under its key again")
+            self._leave(row, "", f"another row stands at {member} under its key")
         elif not past.before:
             self._leave(row, "", f"what stood at {member} is not kept")
         else:
@@ -320,21 +321,25 @@ class _Weighing:
         before: tuple[Mapping[str, Past], Mapping[tuple[int, str], Mapping[str, object]]],
     ) -> None:
         updates, old = before
-        moved = self._moved(row, name, written, updates)
-        if moved:
-            self._leave(row, name, f"it changed at {' and '.join(moved)} since")
-            return
+        now = {self.members[side]: self._value(side, "shared", name, row) for side in self._holders(row, name)}
         olds = {member: old[row, member][name] for member in written if name in old.get((row, member), {})}
         if len(olds) < len(written):
             self._leave(row, name, "what stood there is not kept")
             return
         lost = [held for past in updates.values() for held in past.losing.get(name, {}).values()]
         chosen = one_of(olds, lost, self.wanted.member)
+        back = [member for member, held in now.items() if chosen is not None and same(held, olds[chosen])]
+        if len(back) == len(now):
+            return  # it is as it was already
+        moved = [member for member in self._moved(row, name, written, updates) if member not in back]
+        if moved:
+            self._leave(row, name, f"it changed at {' and '.join(moved)} since")
+            return
         if chosen is None:
             told = " and ".join(olds)
             self._leave(row, name, f"{told} held different values before; name one of them, with its key")
             return
-        self._put_back(row, name, chosen, olds[chosen])
+        self._put_back(row, name, (chosen, olds[chosen]), now)
 
     def _moved(
         self, row: int, name: str, written: Mapping[str, tuple[str, ...]], updates: Mapping[str, Past]
@@ -357,8 +362,8 @@ class _Weighing:
                 moved.append(member)
         return moved
 
-    def _put_back(self, row: int, name: str, member: str, value: object) -> None:
-        now = {self.members[side]: self._value(side, "shared", name, row) for side in self._holders(row, name)}
+    def _put_back(self, row: int, name: str, chosen: tuple[str, object], now: Mapping[str, object]) -> None:
+        member, value = chosen
         shared = self.mapping.mapping.field(name)
         then = value
         if shared is not None and shared.ref is not None and shared.by is None and value is not None:
@@ -367,8 +372,6 @@ class _Weighing:
                 self._leave(row, name, f"the {shared.ref} that it referred to is not known any more")
                 return
             value = number
-        elif all(same(held, value) for held in now.values()):
-            return
         stuck = [held for held in now if not self._can_be_written(held, name) and not same(now[held], value)]
         if stuck:
             self._leave(row, name, f"{' and '.join(stuck)} cannot be written")
