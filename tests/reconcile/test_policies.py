@@ -499,3 +499,15 @@ def test_what_a_policy_asks_of_its_members_is_asked_before_anything_is_read(lab,
 )
 def test_a_policy_without_what_it_needs_does_not_load(lab, policy, kind, cells, member, code):
     assert code in why(lab, policy, kind, cells, member)
+
+
+def test_a_word_that_came_by_a_union_can_be_taken_away_before_the_other_has_it(lab, monkeypatch):
+    """`a` was written and the process died; `b`, which wrote the word, went into the union and is still owed it."""
+    made = world(lab, UNION, kind="TEXT")
+    begin(made, "red, blue")
+    edit(made, "a", "red, black")
+    edit(made, "b", "red, blue, white")
+    broken_off(made, monkeypatch, 1, is_committed=True)
+    assert values(made)[0] == "red, black, white"
+    edit(made, "a", "red, black")
+    assert settles(made) == "red, black"
