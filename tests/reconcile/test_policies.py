@@ -497,7 +497,7 @@ def test_what_a_policy_asks_of_its_members_is_asked_before_anything_is_read(lab,
         ("policy: newest", "TEXT", None, "", "DV-165"),
     ],
 )
-def test_a_policy_without_what_it_needs_does_not_load(lab, policy, kind, cells, member, code):
+def test_a_policy_without_what_it_needs_does_not_load(lab, policy, kind, *, cells, member, code):
     assert code in why(lab, policy, kind, cells, member)
 
 
