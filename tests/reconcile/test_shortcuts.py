@@ -49,7 +49,7 @@ class Walker:
         self.judged = []
         self.seeds = []
         self.judge_fields, self.nobody_meets, self.alone = decide._judge_fields, decide._nobody_meets, decide._alone
-        self.marks_after, self.marks = record._marks_after, marks._marks
+        self.marks_after, self.marks = record._marks_after, marks.field_marks
         self.shared_column, self.pair_naturals = put.shared_column, natural.pair_naturals
 
     def judging(self, decision, seed):
@@ -121,7 +121,7 @@ def walked(monkeypatch):
     monkeypatch.setattr(decide, "_nobody_meets", walker.meeting)
     monkeypatch.setattr(decide, "_alone", walker.standing_alone)
     monkeypatch.setattr(record, "_marks_after", walker.marked_after)
-    monkeypatch.setattr(marks, "_marks", walker.marked)
+    monkeypatch.setattr(marks, "field_marks", walker.marked)
     monkeypatch.setattr(put, "shared_column", walker.column)
     monkeypatch.setattr("dovetail.engine.survey.pair_naturals", walker.paired)
     return walker.ways

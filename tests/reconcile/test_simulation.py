@@ -31,22 +31,27 @@ class Sheets:
     def __init__(self):
         self.sides = {"left": {}, "right": {}}
         self.base = {}
-        self.seen = dict.fromkeys(("conflict", "both", "deleted", "revived", "created", "put back"), 0)
+        self.typed_anew = set()
+        self.seen = dict.fromkeys(("conflict", "both", "deleted", "revived", "created", "put back", "unsure"), 0)
 
     def sync(self):
         for key in {*self.sides["left"], *self.sides["right"], *self.base}:
             left, right = self.sides["left"].get(key), self.sides["right"].get(key)
-            base = self.base.get(key)
+            base = None if key in self.typed_anew else self.base.get(key)
             if left and right:
                 self.meet(key, left, right)
             elif left or right:
                 self.one_side(key, left, right, base)
             else:
                 self.base.pop(key, None)
+        self.typed_anew.clear()
 
     def one_side(self, key, left, right, base):
         if right and base is not None:
             edited = any(base.get(field) is not None and right[field] != base[field] for field in ("p", "q"))
+            if not edited and any(field not in base for field in ("p", "q")):
+                self.seen["unsure"] += 1  # nobody can say whether that was an edit: a person is asked
+                return
             if not edited:
                 self.seen["deleted"] += 1
                 del self.sides["right"][key], self.base[key]
@@ -88,6 +93,8 @@ def edit(made, sheets, dice):
         values = {field: f"{dice.randrange(3)}" for field in FIELDS}
         made.sql(side, "INSERT INTO t (n, o, p, q) VALUES (?, ?, ?, ?)", key, *values.values())
         rows[key] = values
+        if side == "right":
+            sheets.typed_anew.add(key)
     elif dice.random() < 0.2:
         made.sql(side, "DELETE FROM t WHERE n = ?", key)
         del rows[key]
