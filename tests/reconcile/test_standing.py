@@ -255,7 +255,8 @@ def test_a_person_lets_the_rules_decide(world):
     world.sync()
     assert world.held() == []
     assert world.rows("shop")[1][0] == "v", "prefer: crm"
-    assert [code for code, _, _ in world.conflicts()] == ["DV-440"], "`ask` asks"
+    gone = [("DV-440", "", 101), ("DV-440", "", 102)]
+    assert world.conflicts() == [*gone, ("DV-440", "w", 3)], "`ask` asks, and nothing was agreed on about what is gone"
     assert 5 in world.rows("shop"), "a row that stands at one side meets the other for the first time"
 
 

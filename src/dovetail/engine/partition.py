@@ -11,13 +11,21 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from dovetail.engine.ledger import Bulk, Claim, confirm, read_claim, stamped, unstamped
-from dovetail.errors import Fenced, Refused
+from dovetail.errors import Fenced, Refused, SystemFault
 from dovetail.failpoints import Point, failpoint
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.state.journal import Chunked
 from dovetail.state.store import Store
-from dovetail.systems.protocol import Locks, SupportsReserve, SupportsTransaction, Takes, Target, Transaction
+from dovetail.systems.protocol import (
+    Locks,
+    SupportsLastChunk,
+    SupportsReserve,
+    SupportsTransaction,
+    Takes,
+    Target,
+    Transaction,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,22 @@ class Partition:
             if self._epoch != former + 1:
                 raise self._fenced()
         self._take_over()
+
+    def verify(self) -> None:
+        """Raise where the target does not hold what we last wrote there any more: it was put back from a backup since
+        we took the partition over."""
+        target = self.target
+        if isinstance(target, SupportsLastChunk):
+            last = target.last_chunk(self.name)
+        elif isinstance(target, SupportsTransaction):
+            last = max((entry.chunk for entry in target.ledger(self.name)), default=0)
+        else:
+            return
+        if last < self._known:
+            words = "the system does not hold what was last written there: it was put back from a backup"
+            raise SystemFault(
+                words, where=self.name, hint="nothing to do: all of its rows are looked at", code="DV-488"
+            )
 
     def knows(self, chunk: int) -> bool:
         """Whether the state knows that the target holds that chunk of ours."""

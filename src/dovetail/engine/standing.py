@@ -8,7 +8,8 @@ waits, the mapping is believed again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,22 @@ _TOLD = (Reason.OWNED_VALUE, Reason.DECREE)
 _HINT = (
     "look: dovetail conflicts, dovetail rejects; then let the declared rules settle the rest: dovetail status --trust"
 )
+
+
+def verify(decision: Decision, partitions: Mapping[tuple[str, str], Partition]) -> None:
+    """Raise where rows whose values count, or that are gone, were read of a system that was put back from a backup
+    meanwhile: what was decided by them is not believed."""
+    survey = decision.survey
+    if not any(len(work.creates) + len(work.updates) + len(work.deletes) + len(work.revived) for work in decision.work):
+        return
+    created = np.concatenate([work.creates for work in decision.work])
+    counts = [*decision.sources.values(), *(origins[created] for origins in decision.origins.values())]
+    made = any((sources >= len(survey.sides)).any() for sources in counts)
+    for side, rows in enumerate(survey.sides):
+        partition = partitions.get((survey.mapping.name, rows.member.name))
+        gives = made or survey.vanished[side].any() or any((sources == side).any() for sources in counts)
+        if partition is not None and gives:
+            partition.verify()
 
 
 class Heart:
@@ -135,6 +152,9 @@ def doubt_rows(decision: Decision, around: Surroundings) -> None:
     if not around.doubted(survey.mapping.name):
         return
     unbased = np.asarray(~decision.first_agreement.any(axis=1))
+    for at, contest in enumerate(decision.contests):
+        if not contest.field and unbased[contest.place]:
+            decision.contests[at] = replace(contest, code=GONE)
     for work in decision.work:
         member = survey.sides[work.side].member.name
         since = "a system or the state was put back from a backup since the last agreement"

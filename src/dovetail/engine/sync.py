@@ -25,7 +25,7 @@ from dovetail.engine.pingpong import PingPong
 from dovetail.engine.progress import Progress, Silent
 from dovetail.engine.reconcile import Reconcile
 from dovetail.engine.scope import look_at
-from dovetail.engine.standing import Heart
+from dovetail.engine.standing import Heart, verify
 from dovetail.engine.turn import Turn, absorb, include
 from dovetail.engine.whole import carry_out
 from dovetail.engine.workspace import Workspace
@@ -308,6 +308,7 @@ class Sync:
         """What is to be done about these keys; raises `GateClosed` where the guard holds it."""
         decision = look_at(self.reconcile.mappings[name], taken.keys, around, self.workspace)
         hold_emptied(decision, self.workspace, allowed=self.allowed)
+        verify(decision, self.reconcile.partitions)
         self.pingpong.hold(decision)
         reasons = self.guard.holds(decision)
         if reasons:

@@ -249,6 +249,15 @@ class SupportsTransaction(Protocol):
 
 
 @runtime_checkable
+class SupportsLastChunk(Protocol):
+    """Can tell cheaply how far its ledger is; otherwise all of it is read."""
+
+    def last_chunk(self, partition: str) -> int:
+        """The number of the last entry of a partition; 0 where there is none."""
+        ...
+
+
+@runtime_checkable
 class SupportsStatements(Protocol):
     """Can show the statement that a change becomes."""
 

@@ -86,6 +86,13 @@ def entries(dialect: Dialect, schema: str | None = None) -> exp.Select:
     return query.order_by(column(_CHUNK, ledger))
 
 
+def last(dialect: Dialect, schema: str | None = None) -> exp.Select:
+    """The number of the last entry of a partition (1), null where there is none."""
+    ledger = table(LEDGER.name, schema)
+    greatest = exp.Max(this=column(_CHUNK, ledger))
+    return exp.select(greatest).from_(ledger).where(_same(ledger, _PARTITION, dialect.parameter(1)))
+
+
 def forget(dialect: Dialect, schema: str | None = None) -> exp.Delete:
     """Remove the entries of a partition (1) up to and with a chunk (2)."""
     ledger = table(LEDGER.name, schema)

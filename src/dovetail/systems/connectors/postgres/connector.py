@@ -239,6 +239,11 @@ class Connector:
                 return ()
             return [LedgerEntry(*row) for row in session.rows(ledger.entries(POSTGRES, session.schema), [partition])]
 
+    def last_chunk(self, partition: str) -> int:
+        """The number of the last entry of a partition."""
+        with self._sessions.lend(ledger.LEDGER.name) as session:
+            return fence.last_chunk(session, partition)
+
     def forget(self, partition: str, chunk: int) -> None:
         """Remove the entries up to and with `chunk`."""
         with self._sessions.lend(ledger.LEDGER.name) as session, session.writing():

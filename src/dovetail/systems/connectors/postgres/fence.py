@@ -112,6 +112,16 @@ def is_there(session: Session, dataset: Dataset) -> bool:
     return bool(session.rows(_IS_THERE, [POSTGRES.sql(table(dataset.name, session.schema))])[0][0])
 
 
+def last_chunk(session: Session, partition: str) -> int:
+    """The number of the last entry of a partition, 0 where there is none."""
+    try:
+        rows = session.rows(ledger.last(POSTGRES, session.schema), [partition])
+    except psycopg.errors.UndefinedTable:
+        session.rest()
+        return 0
+    return int(rows[0][0] or 0)
+
+
 def make(session: Session) -> None:
     """Make fence and ledger where they are missing."""
     if is_there(session, ledger.FENCE) and is_there(session, ledger.LEDGER):

@@ -206,6 +206,14 @@ class Connector:
                 for row in connection.execute(SQLITE.sql(ledger.entries(SQLITE, "main")), (partition,))
             ]
 
+    def last_chunk(self, partition: str) -> int:
+        """The number of the last entry of a partition."""
+        with self._sessions.lend(ledger.LEDGER.name) as session, session.reading() as connection:
+            if not _has(connection, ledger.LEDGER):
+                return 0
+            ((last,),) = connection.execute(SQLITE.sql(ledger.last(SQLITE, "main")), (partition,))
+            return int(last or 0)
+
     def forget(self, partition: str, chunk: int) -> None:
         """Remove the entries up to and with `chunk`."""
         with self._sessions.lend(ledger.LEDGER.name) as session, session.writing() as connection:
