@@ -205,10 +205,12 @@ def _with_agreed(evidence: Evidence, changed: Flags, uneven: Flags) -> Flags:
 
 
 def _agreed_by(rule: FieldRule, evidence: Evidence) -> npt.NDArray[np.int8]:
-    """The member that holds what was last agreed on: of several the owner, else one whose cell loses nothing."""
+    """The member that holds what was last agreed on: of several the owner, else one whose cell loses nothing, those
+    first that are preferred; a system may make less of a value than its cell would."""
     owner = () if rule.owner is None else (rule.owner,)
+    preferred = tuple(one for one in rule.prefer if one in rule.fine)
     latest = np.where(evidence.active, evidence.agreement, 0).max(axis=0)
-    return first_of((*owner, *rule.fine), evidence.active & (evidence.agreement == latest))
+    return first_of((*owner, *preferred, *rule.fine), evidence.active & (evidence.agreement == latest))
 
 
 def _alike(marks: npt.NDArray[np.generic], members: Flags) -> Flags:
