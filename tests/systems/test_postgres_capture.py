@@ -215,6 +215,43 @@ def test_keys_are_what_reading_gives(place: Place) -> None:
     assert place.told() == ({"wide": set(texts(read.columns))}, {})
 
 
+def test_a_long_key_that_stays_as_it_is(place: Place) -> None:
+    """Stored apart from its row, it is not sent again with an update."""
+    place.run("CREATE TABLE t (id text PRIMARY KEY, v text); ALTER TABLE t ALTER COLUMN id SET STORAGE EXTERNAL")
+    place.run("CREATE TABLE u (a text, b int, v text, PRIMARY KEY (b, a))")
+    place.run("ALTER TABLE u ALTER COLUMN a SET STORAGE EXTERNAL")
+    place.capture()
+    long = "x" * 2_400
+    place.run(f"INSERT INTO t VALUES ('{long}', 'v'); INSERT INTO u VALUES ('{long}', 1, 'v')")
+    place.told()
+    place.run("UPDATE t SET v = 'w'; UPDATE u SET v = 'w'")
+    assert place.told() == ({"t": {long}, "u": {f"1|{long}"}}, {})
+    place.run("UPDATE u SET b = 2")
+    assert place.told() == ({"u": {f"1|{long}", f"2|{long}"}}, {})
+
+
+def test_a_feed_that_somebody_else_extends_while_it_is_read(place: Place) -> None:
+    for name in "tuw":
+        place.run(f"CREATE TABLE {name} (id int PRIMARY KEY)")
+    place.capture("t")
+    place.run("INSERT INTO t VALUES (1)")
+    assert place.told() == ({"t": {"1"}}, {})
+    other = place.another()
+    other.capture(FEED, place.datasets("t", "u"))
+    place.run("INSERT INTO u VALUES (2); INSERT INTO t VALUES (3)")
+    keys, whole = place.told()
+    assert ("u" in whole, keys["t"]) == (True, {"3"})
+    place.run("INSERT INTO u VALUES (4)")
+    assert place.told() == ({"u": {"4"}}, {})
+    if place.way == "slot":
+        (name,) = place.application.execute("SELECT pubname FROM pg_publication").fetchone()
+        place.run(f"ALTER PUBLICATION {name} ADD TABLE w")
+        place.run("INSERT INTO w VALUES (5); INSERT INTO t VALUES (6)")
+        assert place.told()[0] == {"t": {"6"}}
+        place.run("INSERT INTO w VALUES (7); INSERT INTO t VALUES (8)")
+        assert place.told()[0] == {"t": {"8"}}
+
+
 def test_a_late_commit_is_told_late_and_not_missed(place: Place) -> None:
     place.run("CREATE TABLE t (id int PRIMARY KEY)")
     place.capture()

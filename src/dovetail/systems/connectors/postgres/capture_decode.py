@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import TypeAlias
@@ -51,7 +51,9 @@ class Decoder:
 
     `wanted` names the parts of each table's key; `prefix` is that of our own messages in the log."""
 
-    def __init__(self, wanted: Mapping[int, tuple[str, ...]], prefix: str) -> None:
+    def __init__(
+        self, wanted: Mapping[int, tuple[str, ...]], prefix: str, ignored: AbstractSet[int] = frozenset()
+    ) -> None:
         self.done: deque[Told] = deque()
         self.waiting = 0
         """What the transactions in `done` weigh."""
@@ -60,8 +62,9 @@ class Decoder:
         self.marks: set[str] = set()
         """The marks that we ourselves put into the log, and that have come."""
         self.unknown: set[int] = set()
-        """Tables that are published and not wanted."""
+        """Tables of which something came, and that are neither wanted nor among the `ignored`."""
         self._wanted = wanted
+        self._ignored = ignored
         self._prefix = prefix
         self._places: dict[int, tuple[int, ...] | None] = {}
         self._now = Told(0, "")
@@ -89,7 +92,7 @@ class Decoder:
         told = self._now
         told.end = _COMMIT.unpack_from(message, _AT)[2]
         self.is_within = False
-        if told.keys or told.whole:
+        if told.keys or told.whole or self.unknown:
             self.done.append(told)
             self.waiting += told.weight
 
@@ -117,7 +120,7 @@ class Decoder:
     def _all(self, relation: int, reason: str) -> None:
         """All rows of a table may have changed."""
         if relation not in self._wanted:
-            self.unknown.add(relation)
+            self._strange(relation)
             return
         self._now.whole[relation] = reason
         self._now.keys.pop(relation, None)
@@ -126,7 +129,7 @@ class Decoder:
         relation = _NUMBER.unpack_from(message, _AT)[0]
         parts = self._wanted.get(relation)
         if parts is None:
-            self.unknown.add(relation)
+            self._strange(relation)
             return
         at = message.index(0, message.index(0, _AT + 4) + 1) + 2
         count = _SHORT.unpack_from(message, at)[0]
@@ -138,6 +141,11 @@ class Decoder:
             at = end + 9
         is_whole = bool(parts) and set(parts) <= set(names)
         self._places[relation] = tuple(names.index(part) for part in parts) if is_whole else None
+
+    def _strange(self, relation: int) -> None:
+        """Somebody else may have extended the feed: nothing is let go until that was looked up."""
+        if relation not in self._ignored:
+            self.unknown.add(relation)
 
     def _own(self, message: bytes) -> None:
         """A message of ours: a mark, tables of which all rows may have changed, or the key of one row."""

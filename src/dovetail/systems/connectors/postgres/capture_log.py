@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 
 import psycopg
@@ -58,16 +58,18 @@ class Log:
         """What has come; where nothing has, it is made sure that nothing is on its way."""
         reading = self._open(session, feed, slot)
         try:
+            reading.stream.pump(rows)
+            if reading.stream.decoder.unknown:
+                self._end(feed, reading)
+                reading = self._open(session, feed, slot, ignored=reading.stream.decoder.unknown)
             return self._noticed(session, reading, rows)
         except psycopg.Error as error:
-            self.close(feed)
+            self._end(feed, reading)
             raise _gone(error, slot) or error from error
 
     def _noticed(self, session: Session, reading: _Reading, rows: int) -> Noticed:
         self._check(session, reading)
-        stream = reading.stream
-        stream.pump(rows)
-        is_all = False
+        stream, is_all = reading.stream, False
         told, more = stream.first(rows)
         if not told:
             is_all = stream.settle(session, rows)
@@ -87,7 +89,7 @@ class Log:
         try:
             reading.stream.acknowledge(lsn(cursor))
         except psycopg.Error:
-            self.close(feed)
+            self._end(feed, reading)
             raise
 
     def waiting(self, session: Session, feed: str, slot: str) -> Callable[[float], bool]:
@@ -99,10 +101,17 @@ class Log:
                 try:
                     return reading.stream.wait(timeout_s)
                 except psycopg.Error as error:
-                    self.close(feed)
+                    self._end(feed, reading)
                     raise _gone(error, slot) or error from error
 
         return wait
+
+    def _end(self, feed: str, reading: _Reading) -> None:
+        """End one reading of a feed, and none that was begun since."""
+        with self._lock:
+            if self._readings.get(feed) is reading:
+                del self._readings[feed]
+        reading.stream.close()
 
     def close(self, feed: str | None = None) -> None:
         """End the reading of a feed, or of all."""
@@ -111,7 +120,7 @@ class Log:
         for reading in ended:
             reading.stream.close()
 
-    def _open(self, session: Session, feed: str, slot: str) -> _Reading:
+    def _open(self, session: Session, feed: str, slot: str, *, ignored: AbstractSet[int] = frozenset()) -> _Reading:
         with self._lock:
             if feed in self._readings:
                 return self._readings[feed]
@@ -125,7 +134,7 @@ class Log:
                 datasets[covered.oid] = (name, covered.key, stored)
             wanted = {oid: key for oid, (_, key, _) in datasets.items()}
             try:
-                stream = open_stream(self._address, session, slot, publication=slot, wanted=wanted)
+                stream = open_stream(self._address, session, slot, wanted=wanted, ignored=ignored)
             except psycopg.Error as error:
                 raise _gone(error, slot) or error from error
             self._readings[feed] = _Reading(slot, stream, datasets)

@@ -184,6 +184,10 @@ class Queues:
         if not read.num_rows:
             return Noticed({}, {}, None)
         last, snapshot = read.column("id")[-1].as_py(), first.column("reason")[0].as_py()
+        places = set(map(int, pc.unique(read.column("place")).to_pylist()))
+        if not places <= {one.oid for one in reading.datasets.values()}:  # somebody else may have extended the feed
+            reading.checked = 0.0
+            reading = self._reading(session, feed, base)
         keys, whole = self._gathered(session, reading, read)
         reading.given = f"{last} {snapshot}"
         return Noticed(keys, whole, reading.given, read.num_rows == rows)

@@ -12,7 +12,7 @@ import secrets
 import select
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from struct import Struct
 from typing import Any
 
@@ -180,14 +180,14 @@ class Stream:
 
 
 def open_stream(
-    address: Address, session: Session, slot: str, *, publication: str, wanted: Mapping[int, tuple[str, ...]]
+    address: Address, session: Session, slot: str, *, wanted: Mapping[int, tuple[str, ...]], ignored: AbstractSet[int]
 ) -> Stream:
-    """A reader of a slot. Another reader is waited for, then ended."""
+    """A reader of a slot and of the publication of the same name. Another reader is waited for, then ended."""
     limit = time.monotonic() + min(PATIENCE_S, session.timeout_s / 3)
     while True:
         connection = _connect(address, session.timeout_s)
         try:
-            _start(connection, slot, publication)
+            _start(connection, slot)
         except psycopg.Error as error:
             connection.close()
             if error.sqlstate != _IN_USE:
@@ -197,7 +197,7 @@ def open_stream(
                 limit = time.monotonic() + PATIENCE_S
             time.sleep(0.02)
         else:
-            return Stream(connection, Decoder(wanted, slot), slot)
+            return Stream(connection, Decoder(wanted, slot, ignored), slot)
 
 
 def end_reader(session: Session, slot: str) -> None:
@@ -219,9 +219,9 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _start(connection: Watched, slot: str, publication: str) -> None:
+def _start(connection: Watched, slot: str) -> None:
     """Begin behind what was acknowledged."""
-    named = POSTGRES.sql(exp.Literal.string(POSTGRES.sql(identifier(publication))))
+    named = POSTGRES.sql(exp.Literal.string(POSTGRES.sql(identifier(slot))))
     command = f"START_REPLICATION SLOT {POSTGRES.sql(identifier(slot))} LOGICAL 0/0 "
     command += f"(proto_version '1', publication_names {named}, messages 'true')"
     connection.pgconn.send_query(command.encode())
