@@ -633,7 +633,7 @@ MERGING = [
     Named(
         "a value is taken from a member whose cell loses nothing",
         "merge/judge.py",
-        "return first_of((*owner, *rule.fine), evidence.active & (evidence.agreement == latest))",
+        "return first_of((*owner, *preferred, *rule.fine), evidence.active & (evidence.agreement == latest))",
         "return first_of(owner, evidence.active & (evidence.agreement == latest))",
         (JUDGE, LOSSY),
     ),
