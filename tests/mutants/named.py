@@ -288,15 +288,15 @@ AGREEING = [
     Named(
         "a base made by another cell is not believed",
         "engine/agreed.py",
-        "then is not None and then == _digest(today, field, member)",
-        "then is not None",
+        "if then == _digest(today, field, member):",
+        "if True:",
         (PROMISES,),
     ),
     Named(
         "a field that is new in the mapping meets for the first time",
         "engine/agreed.py",
-        "if then is not None and then ==",
-        "if then ==",
+        "                if then is None:\n                    continue\n",
+        "",
         (PROMISES,),
     ),
     Named(
