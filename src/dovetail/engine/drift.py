@@ -31,8 +31,12 @@ LOOK_S = 60.0
 ALIKE_MAX = 0.2
 """The part of sampled rows that must still be as they were, or their dataset was put in another's place."""
 
-CHOICE, STOP, SAFE = "DV-481", "DV-482", "DV-483"
-"""A change that needs a choice, one that stops the mapping, one that was taken in."""
+CHOICE = "DV-481"
+"""A system's owner changed a dataset in a way that needs a choice; its mapping waits."""
+STOP = "DV-482"
+"""A system's owner changed a dataset so that its mapping cannot go on."""
+SAFE = "DV-483"
+"""A system's owner changed a dataset in a way that was taken in."""
 
 
 @dataclass(frozen=True, slots=True)

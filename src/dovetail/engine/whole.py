@@ -12,6 +12,7 @@ from dovetail.engine.gone import hold_emptied
 from dovetail.engine.passes import fold, hold_what_waits
 from dovetail.engine.quarantine import record
 from dovetail.engine.reconcile import Pass, Reconcile
+from dovetail.engine.standing import verify
 from dovetail.errors import GateClosed
 from dovetail.model.finding import Finding
 from dovetail.model.run import Summary
@@ -45,6 +46,8 @@ def carry_out(
         elif plan is None:
             reconcile.paths = dict.fromkeys(reconcile.order, "whole: a plain run was asked for")
         looked = reconcile.look()
+        for decision in looked.decisions:
+            verify(decision, reconcile.partitions)
         if reconcile.pingpong is not None:
             for decision in looked.decisions:
                 reconcile.pingpong.hold(decision)
