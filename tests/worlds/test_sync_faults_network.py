@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import shutil
+import socket
+import ssl
+import threading
 import time
 
 import faulty
-import psycopg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -114,7 +116,7 @@ def certificate(folder, name, *, days, host="localhost"):
     """A key and a certificate that signs itself; with `days` below zero it has expired."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    until = dt.datetime.fromtimestamp(time.time(), dt.UTC) + dt.timedelta(days=days)  # noqa: TID251 - certificates live by the clock
     signed = (
         x509.CertificateBuilder()
         .subject_name(named)
@@ -133,35 +135,75 @@ def certificate(folder, name, *, days, host="localhost"):
     return folder / f"{name}.key", folder / f"{name}.crt"
 
 
-def serve(own, key, signed):
-    """Let the server speak TLS with that certificate from now on."""
-    for source, name in ((key, "server.key"), (signed, "server.crt")):
-        shutil.copy(source, own.folder / name)
-        (own.folder / name).chmod(0o600)
-        shutil.chown(own.folder / name, own.folder.owner(), own.folder.group())
-    with psycopg.connect(own.url(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET ssl = on")
-        connection.execute("SELECT pg_reload_conf()")
-    time.sleep(0.3)
+class Front:
+    """Speaks TLS as PostgreSQL does, before a server that does not."""
+
+    def __init__(self, port):
+        self.port_behind = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def port(self):
+        return self.listener.getsockname()[1]
+
+    def show(self, key, signed):
+        """Let clients see that certificate from now on."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(signed, key)
+
+    def close(self):
+        self.listener.close()
+
+    def _listen(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        with contextlib.suppress(OSError):
+            assert client.recv(8)[4:] == bytes([4, 210, 22, 47])  # the request for TLS
+            client.sendall(b"S")
+            client = self.context.wrap_socket(client, server_side=True)
+            server = socket.create_connection(("127.0.0.1", self.port_behind))
+            threading.Thread(target=self._carry, args=(server, client), daemon=True).start()
+            self._carry(client, server)
+
+    def _carry(self, source, target):
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65_536):
+                target.sendall(piece)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
 
-def test_f27_a_certificate_that_expired_or_names_another_host(own, database, tmp_path, fault, edits):
+@pytest.fixture
+def front(own):
+    made = Front(own.port)
+    yield made
+    made.close()
+
+
+def test_f27_a_certificate_that_expired_or_names_another_host(front, database, tmp_path, fault, edits):
     made = World(tmp_path / "project", {"left": str(tmp_path / "left.db"), "right": database()}, timeout_s=5)
     trial = faulty.trial(made, tmp_path / "trial")
     good, expired = (certificate(tmp_path, name, days=days) for name, days in (("good", 30), ("expired", -1)))
     foreign = certificate(tmp_path, "foreign", days=30, host="elsewhere.example")
-    url = made.places["right"].replace("127.0.0.1", "localhost")
+    url = made.places["right"].replace(f"127.0.0.1:{front.port_behind}", f"localhost:{front.port}")
     refused = []
 
     def trust(which):
         faulty.through(trial, made, right=f"{url}?sslmode=verify-full&sslrootcert={which[1]}")
 
-    serve(own, *good)
+    front.show(*good)
     trust(good)
     trial.begin()
     trial.wait_for(edits // 4)
     for which in (expired, foreign):
-        serve(own, *which)
+        front.show(*which)
         trust(which)
         trial.keeper.running.kill()
         stood = made.sql("right", "SELECT count(*) FROM customer WHERE label LIKE 'person left%'")
@@ -170,7 +212,7 @@ def test_f27_a_certificate_that_expired_or_names_another_host(own, database, tmp
         refused += ended.errors
         assert ended.code == 4, ended
         assert made.sql("right", "SELECT count(*) FROM customer WHERE label LIKE 'person left%'") == stood
-    serve(own, *good)
+    front.show(*good)
     trust(good)
     seconds = trial.recovery()
     words = faulty.judged(trial.finish(), trial)
