@@ -30,7 +30,6 @@ JUDGE, PAIR, GUARD = "tests/laws/test_judge.py", f"{ROOMS}test_pair.py", f"{ROOM
 MARKS, FATES, KEYS, SQL = (f"{ROOMS}test_{name}.py" for name in ("fingerprint", "deletes", "key", "sql"))
 COLUMNS, LINKS = f"{ROOMS}test_pair_columns.py", f"{ROOMS}test_links.py"
 AGREEMENT, POLICIES, LOSSY = (f"{R}test_{name}.py" for name in ("agreement", "policies", "lossy"))
-HISTORIES = "tests/laws/test_merge_histories.py"
 ORDERED, UNDONE, TOLD = (f"{R}test_{name}.py" for name in ("decree", "undo", "why"))
 LOAD, BASED, UNMOVED = f"{R}test_stream.py", f"{ROOMS}test_based.py", f"{W}test_unmoved.py"
 SEALED, ROWS, HELD, WORK, STORE = (
@@ -747,7 +746,7 @@ MERGING = [
         "engine/decide.py",
         "np.isin(verdict.reason, [Reason.OWED, Reason.PREFER])",
         "np.isin(verdict.reason, [Reason.OWED])",
-        (HISTORIES,),
+        (LOSSY,),
     ),
     Named(
         "an edit beats a delete",

@@ -126,10 +126,11 @@ def test_the_finest_value_is_the_one_that_is_owed(lab, how, monkeypatch):
         ("date_trunc('second', v)", "TIMESTAMP", "2026-03-01 10:00:00.250000", "2026-03-01 10:00:00"),
     ],
 )
-def test_the_same_value_through_the_coarser_cell_is_settled(lab, cell, kind, left, right):
+@pytest.mark.parametrize("policy", ["policy: ask", "policy: {prefer: [b, a]}", "policy: max"])
+def test_the_same_value_through_the_coarser_cell_is_settled(lab, policy, *, cell, kind, left, right):
     """Both sides were edited, each to what the other sees as its own value: no conflict, and nothing is written."""
     made = world(lab, ["v", cell], kind)
-    mapping = (made.folder / "mappings/thing.yaml").read_text().replace("policy: {prefer: [a, b]}", "policy: ask")
+    mapping = (made.folder / "mappings/thing.yaml").read_text().replace("policy: {prefer: [a, b]}", policy)
     made.write("mappings/thing.yaml", mapping)
     made.sql("a", "INSERT INTO t (k, v) VALUES ('x', NULL)")
     quiet(made)
