@@ -182,3 +182,24 @@ def test_a_child_whose_parent_is_refused_waits_with_it(orders: Live) -> None:
     orders.settle()
     assert orders.sql("depot", "SELECT * FROM move") == [("1", "e", 2)]
     assert orders.workspace.store.rejects.counts() == {}
+
+
+def test_what_one_mapping_writes_is_heard_by_another_of_the_same_rows(live: Live) -> None:
+    live.sql("depot", "ALTER TABLE item ADD COLUMN word TEXT")
+    live.sql("shop", "CREATE TABLE list (code TEXT PRIMARY KEY, word TEXT)")
+    live.map(
+        "words",
+        """
+        members: {shop: {dataset: list}, depot: {dataset: item, set: {price: {value: "0", when: create}}}}
+        match: code
+        fields:
+          code: {shop: code, depot: code, owner: depot}
+          word: {shop: word, depot: word, policy: {prefer: shop}}
+        deletes: {shop: restore, depot: propagate}
+        guard: {rows: 1000, share: 100%}
+        """,
+    )
+    live.settle()
+    live.sell(("z", "Zest", 100, 1))
+    live.settle()
+    assert live.sql("shop", "SELECT code FROM list") == [("z",)]

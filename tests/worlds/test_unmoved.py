@@ -285,7 +285,7 @@ def test_what_others_do_while_we_write_is_seen_by_the_next_run(loaded, monkeypat
     assert same(loaded)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(reconcile, "look_again"), (Writer, "write")])
+@pytest.mark.parametrize(("owner", "name"), [(reconcile, "look_again"), (Writer, "fill")])
 def test_what_moves_while_we_look_is_seen_at_last(loaded, monkeypatch, owner, name):
     """The digest that is kept is that of the values which were read."""
     loaded.sql("left", "UPDATE a SET v = 'new' WHERE id = 3")

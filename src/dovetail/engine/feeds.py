@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,7 +44,7 @@ class Feeds:
         for mapping in mappings:
             for member in mapping.members:
                 self._members.setdefault(member.member.system, []).append((mapping.name, member))
-        self._own: dict[tuple[str, str], OrderedDict[str, list[pa.Array]]] = {}
+        self._own: dict[tuple[str, str, str], OrderedDict[str, list[pa.Array]]] = {}
         self.standing: dict[str, Feed] = {}
 
     def adopt(self, mapping: CompiledMapping) -> None:
@@ -84,9 +84,9 @@ class Feeds:
             return (member.dataset.name,)
         return tuple(query.watches) or ("",)
 
-    def wrote(self, member: CompiledMember, version: str, keys: pa.Array) -> None:
-        """Remember a write of ours: its transaction left these rows as we know them."""
-        place = (member.member.system, member.dataset.name)
+    def wrote(self, mapping: str, member: CompiledMember, version: str, keys: pa.Array) -> None:
+        """Remember a write of ours: its transaction left these rows as the mapping knows them; others must look."""
+        place = (mapping, member.member.system, member.dataset.name)
         versions = self._own.setdefault(place, OrderedDict())
         versions.setdefault(version, []).append(keys)
         while len(versions) > OWN_MAX:
@@ -112,34 +112,35 @@ class Feeds:
                 if dataset != member.dataset.name or not set(member.key) <= set(batch.schema.names):
                     told.whole[place] = f"{dataset} changed"
                     continue
-                keys = self._others(system, dataset, batch, encode([batch.column(part) for part in member.key]))
+                own: Mapping[str, list[pa.Array]] = self._own.get((mapping, system, dataset), {})
+                keys = _others(own, batch, encode([batch.column(part) for part in member.key]))
                 if len(keys):
                     known = told.keys.get(place, _NOTHING)
                     told.keys[place] = pa.concat_arrays([known, keys]).unique()
         return told
-
-    def _others(self, system: str, dataset: str, batch: pa.RecordBatch, keys: pa.Array) -> pa.Array:
-        """The keys of changes that are not our own: a row that one of our transactions changed once, and that we wrote
-        in it, stands as we left it."""
-        versions = self._own.get((system, dataset))
-        if not versions or VERSION not in batch.schema.names:
-            return keys
-        column = batch.column(VERSION)
-        ours = np.zeros(batch.num_rows, dtype=np.bool_)
-        for version in pc.unique(column).to_pylist():
-            written = versions.get(version)
-            if written is None:
-                continue
-            at = np.flatnonzero(flags(pc.equal(column, pa.scalar(version, column.type))))
-            some = keys.take(pa.array(at)).dictionary_encode()
-            codes = some.indices.to_numpy()
-            once = np.bincount(codes)[codes] == 1
-            known = flags(pc.is_in(some.cast(pa.string()), value_set=pa.concat_arrays(written)))
-            ours[at[once & known]] = True
-        return keys.filter(pa.array(~ours)) if ours.any() else keys
 
     def acknowledge(self, system: str, cursor: str) -> None:
         """Let the feed forget what was dealt with."""
         source = self._workspace.connector(system)
         assert isinstance(source, SupportsCapture)
         source.acknowledge(self.name, cursor)
+
+
+def _others(versions: Mapping[str, list[pa.Array]], batch: pa.RecordBatch, keys: pa.Array) -> pa.Array:
+    """The keys of changes that are not our own: a row that one of our transactions changed once, and that we wrote in
+    it, stands as we left it."""
+    if not versions or VERSION not in batch.schema.names:
+        return keys
+    column = batch.column(VERSION)
+    ours = np.zeros(batch.num_rows, dtype=np.bool_)
+    for version in pc.unique(column).to_pylist():
+        written = versions.get(version)
+        if written is None:
+            continue
+        at = np.flatnonzero(flags(pc.equal(column, pa.scalar(version, column.type))))
+        some = keys.take(pa.array(at)).dictionary_encode()
+        codes = some.indices.to_numpy()
+        once = np.bincount(codes)[codes] == 1
+        known = flags(pc.is_in(some.cast(pa.string()), value_set=pa.concat_arrays(written)))
+        ours[at[once & known]] = True
+    return keys.filter(pa.array(~ours)) if ours.any() else keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from dovetail.engine.attempt import patience
 from dovetail.engine.begun import was_broken_off
@@ -319,7 +320,7 @@ class Sync:
             self._desk(around),
             partitions=self.reconcile.partitions,
             progress=self.progress,
-            heard=self.feeds.wrote,
+            heard=partial(self.feeds.wrote, name),
         )
 
     def _end(self, turn: Turn, taken: Taken, deal: Deal) -> None:
