@@ -20,7 +20,8 @@ OLDEST = 140_000
 _ACCOUNT = """
 SELECT current_setting('server_version_num')::int, current_setting('wal_level'), pg_is_in_recovery(),
 current_user::text,
-       rolreplication OR rolsuper OR coalesce(pg_has_role(to_regrole('rds_replication'), 'MEMBER'), false), has_database_privilege(current_database(), 'CREATE'), current_database()::text,
+       rolreplication OR rolsuper OR coalesce(pg_has_role(to_regrole('rds_replication'), 'MEMBER'), false),
+       has_database_privilege(current_database(), 'CREATE'), current_database()::text,
        current_setting('max_replication_slots')::int - (
          SELECT count(*) FROM pg_replication_slots WHERE NOT starts_with(slot_name, 'dovetail_'))::int,
        current_setting('max_wal_senders')::int, current_setting('max_slot_wal_keep_size'),
