@@ -72,11 +72,6 @@ class Writer:
         self.heard = heard
         self.written = Written(nothing.copy(), nothing.copy(), nothing.copy())
 
-    def write(self, work: Work, partition: Partition) -> None:
-        """Create, then update, then delete at one member."""
-        self.fill(work, partition)
-        self.remove(work, partition)
-
     def fill(self, work: Work, partition: Partition) -> None:
         """Create, then update at one member."""
         total = len(work.creates) + len(work.updates) + len(work.revived)
