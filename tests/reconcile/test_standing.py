@@ -306,3 +306,21 @@ def test_two_states_that_write_to_one_system_take_notice(world):
     world.put_back("state")
     world.sync()
     assert world.conflicts() == [(DIFFERS, "v", 3)]
+
+
+def test_no_row_is_given_up_because_a_system_was_put_back(world):
+    """The rule is to detach, and the rows are only missing in the backup."""
+    text = (world.made.folder / "mappings/thing.yaml").read_text()
+    world.made.write("mappings/thing.yaml", text.replace("propagate", "detach"))
+    world.sync()
+    world.backup("crm")
+    world.made.sql("shop", "INSERT INTO t VALUES (101, 'v', 'w', 'p')")
+    world.sync()
+    assert 101 in world.rows("crm")
+    world.put_back("crm")
+    world.sync()
+    world.sync()
+    assert (101 in world.rows("crm"), 101 in world.rows("shop")) == (False, True)
+    assert ("thing", RESTORED) in world.held()
+    with open_workspace(world.made.folder, variables={}) as workspace:
+        assert workspace.store.detached.count("thing") == 0

@@ -146,8 +146,8 @@ def _is_told(decision: Decision, shared: SharedField) -> Flags:
 
 
 def doubt_rows(decision: Decision, around: Surroundings) -> None:
-    """In a mapping that is doubted, hold every row of which nothing is agreed on and that would be created, deleted, or
-    brought back somewhere."""
+    """In a mapping that is doubted, hold every row of which nothing is agreed on and that would be created, deleted,
+    brought back or given up somewhere."""
     survey = decision.survey
     if not around.doubted(survey.mapping.name):
         return
@@ -155,9 +155,13 @@ def doubt_rows(decision: Decision, around: Surroundings) -> None:
     for at, contest in enumerate(decision.contests):
         if not contest.field and unbased[contest.place]:
             decision.contests[at] = replace(contest, code=GONE)
+    since = "a system or the state was put back from a backup since the last agreement"
+    for side, rows in enumerate(survey.sides):
+        lone = f"the row does not stand at {rows.member.name} any more, and {since}"
+        for place in np.flatnonzero(decision.parting[side] & (survey.index[side] == ABSENT) & unbased).tolist():
+            survey.hold(place, Problem(LONE, lone, rows.member.name))
     for work in decision.work:
         member = survey.sides[work.side].member.name
-        since = "a system or the state was put back from a backup since the last agreement"
         lone = f"the row does not stand at {member}, and {since}: it may be new, or deleted"
         gone = f"the row is gone elsewhere and stands at {member}, and {since}"
         for code, words, places in ((LONE, lone, work.creates), (GONE, gone, work.deletes), (GONE, gone, work.revived)):
