@@ -29,7 +29,9 @@ class Applying:
         sent = plain(change.rows)
         expected = plain(change.expected) if change.expected is not None else [{}] * len(sent)
         verb = {Verb.CREATE: self._create, Verb.UPDATE: self._update, Verb.DELETE: self._delete}[change.verb]
-        outcomes = [verb(at, row, awaited) for at, (row, awaited) in enumerate(zip(sent, expected, strict=True))]
+        outcomes = self._together(sent, expected) if change.verb is Verb.UPDATE else None
+        if outcomes is None:
+            outcomes = [verb(at, row, awaited) for at, (row, awaited) in enumerate(zip(sent, expected, strict=True))]
         missed = tuple(at for at, outcome in enumerate(outcomes) if outcome is None)
         rejects = tuple(outcome for outcome in outcomes if isinstance(outcome, Reject))
         receipt = Receipt(len(sent) - len(missed) - len(rejects), missed, rejects, held=self._held(change, sent))
@@ -39,6 +41,25 @@ class Applying:
         keys = [outcome if isinstance(outcome, tuple) else (None,) * len(dataset.key) for outcome in outcomes]
         rows = [dict(zip(dataset.key, key, strict=True)) for key in keys]
         return replace(receipt, keys=batch(dataset, dataset.key, rows))
+
+    def _together(self, sent: Sequence[Row], expected: Sequence[Row]) -> list[Key | Reject | None] | None:
+        """All updates at once, so that rows may exchange unique values; `None` where a constraint is against any."""
+        former = dict(self.writing.rows)
+        outcomes: list[Key | Reject | None] = []
+        name = self.table.dataset.name
+        for at, (row, awaited) in enumerate(zip(sent, expected, strict=True)):
+            key = self.table.key(row)
+            stands = self.writing.row(name, key)
+            if stands is None or not _agree(stands, awaited):
+                outcomes.append(key if stands is not None and self.is_again and _agree(stands, row) else None)
+                continue
+            stored = self.table.stored({**stands, **row}, stands)
+            self.writing.rows[name, key] = self.held[at] = stored
+            outcomes.append(key)
+        if any(self.writing.refused(self.table, self.table.key(one), one) for one in self.held.values()):
+            self.writing.rows, self.held = former, {}
+            return None
+        return outcomes
 
     def _land_others(self, change: Change) -> None:
         """Wait for transactions that hold rows of this table: those whose COMMIT is on its way end well."""

@@ -25,6 +25,7 @@ from dovetail.testing.simulation.world import Maker, World, drifted
 REST = 4
 """Rounds without edits after which everything must be at rest."""
 _SERIALS = 1_000
+_PAUSE_S = 40
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class History:
             with one_thread(tight=Dice(f"bounds {self.told.seed}").chance(0.4)):
                 for at, step in enumerate(steps):
                     self._serial = (at + 1) * _SERIALS
+                    self.site.seconds += Dice(f"pause {step.seed}").between(0, _PAUSE_S)
                     self._take(step)
                     if self._violated():
                         break

@@ -9,6 +9,7 @@ from dovetail.engine.feed import feed_name
 from dovetail.model.run import Summary
 from dovetail.state.store import Store
 from dovetail.systems.protocol import SupportsCapture
+from dovetail.testing.simulation import causes
 from dovetail.testing.simulation.cells import same
 from dovetail.testing.simulation.database import Database
 from dovetail.testing.simulation.oracle import Oracle
@@ -106,6 +107,7 @@ def at_rest(site: Site, oracle: Oracle, left: Left) -> list[str]:
         if thing.keys:
             found += _standing(joined, thing, left, oracle)
         if (mapping, tag) in left.held:
+            found += causes.unexplained(joined, thing, left.held, oracle, code=left.held[mapping, tag])
             oracle.counts["rows left in quarantine"] += 1
             oracle.counts[f"quarantined {left.held[mapping, tag]}"] += 1
     oracle.counts["conflicts left"] += len(left.fields) + len(left.rows)
@@ -135,6 +137,8 @@ def _standing(joined: Joined, thing: Thing, left: Left, oracle: Oracle) -> list[
                 name: thing.strand(shared.name, name).latest.value for name in thing.keys if name in shared.spellings
             }
             found.append(f"diverged: {where}.{shared.name} holds {values}, and nothing says why")
+        if not agrees and is_open and causes.is_decided(shared, thing):
+            found.append(f"undecided: a conflict about {where}.{shared.name}, which its rule decides")
         if not agrees and is_open and _is_clear(shared, thing):
             found.append(f"needless: a conflict about {where}.{shared.name}, of which one value has seen all others")
     return found

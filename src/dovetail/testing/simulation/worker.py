@@ -161,6 +161,7 @@ class Worker:
             summaries.append(self.sync.start())
         for name in self.sync.order:
             self.sync.census(name)
+        self.sync.ear.hark()
         for _ in range(ROUNDS_MAX):
             noticed = self.sync.notice()
             turn = self.sync.turn()
