@@ -382,3 +382,50 @@ def test_what_was_left_may_be_deleted_while_the_row_moves_back(lab, way):
         assert total(made).keys() == {"a", "b"}
         assert held(made)["north"] == {"a": "the a", "b": "the b"}
         assert writes(run.catch_up()) == 0
+
+
+@WAYS
+@pytest.mark.parametrize("leaves", ["detach", "remove"])
+def test_depots_without_a_store_pass_rows_on_and_lose_none(lab, way, leaves):
+    """Nobody but the depots holds the rows; one that no depot wants stays where it is."""
+    depot = "CREATE TABLE item (no INTEGER PRIMARY KEY, code TEXT UNIQUE, label TEXT, place TEXT);"
+    made = lab(
+        {"north": depot, "south": depot},
+        {
+            "item": f"""
+            groups: {{depot: [north, south]}}
+            members:
+              depot: {{dataset: item, leaves: {leaves}}}
+              north: {{wants: place = 'N'}}
+              south: {{wants: place = 'S'}}
+            match: code
+            fields:
+              code: {{depot: code, policy: {{prefer: north}}}}
+              label: {{depot: label, policy: {{prefer: north}}}}
+              place: {{depot: place, policy: {{prefer: north}}}}
+            deletes: {{depot: propagate}}
+            guard: {{rows: 1000, share: 100%}}
+            """
+        },
+    )
+
+    def codes_at(name):
+        return [code for (code,) in made.sql(name, "SELECT code FROM item ORDER BY code")]
+
+    left = {"detach": ["a"], "remove": []}[leaves]
+    made.sql("north", "INSERT INTO item (code, label, place) VALUES ('a', 'l', 'N'), ('b', 'l', 'N')")
+    with passes(made, way) as run:
+        run.catch_up()
+        assert (codes_at("north"), codes_at("south")) == (["a", "b"], [])
+        made.sql("north", "UPDATE item SET place = 'X' WHERE code = 'b'")
+        made.sql("north", "UPDATE item SET place = 'S', label = 'moved' WHERE code = 'a'")
+        for _ in range(2):
+            run.catch_up()
+        assert (codes_at("north"), codes_at("south")) == ([*left, "b"], ["a"])
+        assert made.sql("south", "SELECT label FROM item") == [("moved",)]
+        assert writes(run.catch_up()) == 0
+        made.sql("south", "UPDATE item SET place = 'N', label = 'back' WHERE code = 'a'")
+        for _ in range(2):
+            run.catch_up()
+        assert codes_at("north") == ["a", "b"]
+        assert writes(run.catch_up()) == 0
