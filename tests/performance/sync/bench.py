@@ -110,7 +110,7 @@ def _facts(chosen: Choice) -> dict[str, str]:
         "work": f"{ROWS:,} rows, {measures.CHANGES:,} single-row updates, 100 a transaction, by one client a side; the clock "
         f"stops when both sides agree. Hot: {measures.HOT_ROWS} rows take all of them. Backlog: {measures.BACKLOG:,} "
         "updates made while the link is off, clocked from the moment at which it is switched on again (for Dovetail: "
-        "its process started)",
+        "its process started). Held: the process stood still instead, and goes on",
         "latency": f"{measures.RATE:.0f} transactions a second of one row each at A, from the answer to the commit until a "
         "session at B that looks every millisecond sees it",
         "measured": f"median of {chosen.rounds} rounds side by side, everything on the same machine, all commits durable; "

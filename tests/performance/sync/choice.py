@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LINKS = ("alone", "native", "pglogical", "bucardo", "dovetail")
-WORKS = ("one-way", "one-way-hot", "two-way", "two-way-hot", "backlog", "latency")
+WORKS = ("one-way", "one-way-hot", "two-way", "two-way-hot", "backlog", "held", "latency")
 SERVERS = ("debian", "embedded")
 SOAK_HOURS = 0.05
 IDLE_S = 60.0

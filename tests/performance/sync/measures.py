@@ -125,6 +125,19 @@ def backlog(pair: Pair, link: Link, direction: str) -> float:
     return BACKLOG / (together(pair, link, edits) - begun)
 
 
+def held_backlog(pair: Pair, link: Link, direction: str) -> float | None:
+    """As `backlog`, but its process stood still meanwhile and goes on; None where the link has none."""
+    if not link.hold():
+        return None
+    edits = edits_of(pair, direction, BACKLOG, hot=False)
+    try:
+        _written(edits)
+    finally:
+        begun = time.monotonic()
+        link.resume()
+    return BACKLOG / (together(pair, link, edits) - begun)
+
+
 def latency(pair: Pair) -> Latency:
     """How late edits at A are seen at B, at a steady rate."""
     codes = tuple(pair.code(row) for row in range(pair.rows))

@@ -14,9 +14,10 @@ MEASURE = "pglogical"
 OURS = "Dovetail"
 GOALS = {"one-way": 0.8, "two-way": 0.8, "backlog": 1.0}
 """Dovetail's changes a second as a part of pglogical's."""
+_AGAINST = {"held": "backlog"}
 GOAL_MS = {"p50": 5.0, "p99": 25.0}
 
-_WORKS = (*SPEEDS, "backlog")
+_WORKS = (*SPEEDS, "backlog", "held")
 _HEAD = ("server", "link", *(f"{work} /s" for work in _WORKS), "p50 ms", "p95 ms", "p99 ms")
 
 
@@ -36,7 +37,7 @@ def ratios(lines: Sequence[Line]) -> Iterator[tuple[str, str, float]]:
         for other in lines:
             if ours.link == OURS and other.link.startswith(MEASURE) and other.server == ours.server:
                 for work in _WORKS:
-                    mine, its = ours.speed(work), other.speed(work)
+                    mine, its = ours.speed(work), other.speed(_AGAINST.get(work, work))
                     if mine and its:
                         yield ours.server, work, mine / its
 

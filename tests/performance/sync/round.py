@@ -16,6 +16,7 @@ DIRECTION = {
     "one-way": ONE_WAY,
     "one-way-hot": ONE_WAY,
     "backlog": ONE_WAY,
+    "held": ONE_WAY,
     "latency": ONE_WAY,
     "two-way": TWO_WAY,
     "two-way-hot": TWO_WAY,
@@ -86,14 +87,21 @@ class Round:
             link.remove(pair, direction)
 
     def _one(self, pair: Pair, link: Link, work: str) -> str:
-        line, direction = self.lines[link.name], DIRECTION[work]
+        line = self.lines[link.name]
         if work == "latency":
             found = measures.latency(pair)
             line.latencies.append(found)
             return f"{found.p50:8.1f} {found.p95:8.1f} {found.p99:8.1f} ms at {found.rate:,.0f}/s"
-        if work == "backlog":
-            speed = measures.backlog(pair, link, direction)
-        else:
-            speed = measures.speed(pair, link, direction, hot=work.endswith("hot"))
+        speed = self._speed(pair, link, work)
+        if speed is None:
+            return "has no process that could stand still"
         line.speeds.setdefault(work, []).append(speed)
         return f"{speed:8,.0f} changes/s"
+
+    def _speed(self, pair: Pair, link: Link, work: str) -> float | None:
+        direction = DIRECTION[work]
+        if work == "backlog":
+            return measures.backlog(pair, link, direction)
+        if work == "held":
+            return measures.held_backlog(pair, link, direction)
+        return measures.speed(pair, link, direction, hot=work.endswith("hot"))

@@ -60,6 +60,11 @@ class Bucardo:
                     os.kill(pid, signal.SIGTERM)
         (self._folder / "fullstopbucardo").unlink(missing_ok=True)
 
+    def hold(self) -> bool:
+        return False  # several processes, each of which would have to stand still
+
+    def resume(self) -> None: ...
+
     def remove(self, pair: Pair, direction: str) -> None:
         if not self._folder.name:
             return

@@ -90,6 +90,15 @@ class Dovetail:
                 self._running.wait()
             self._running = None
 
+    def hold(self) -> bool:
+        if self._running is not None:
+            self._running.send_signal(signal.SIGSTOP)
+        return self._running is not None
+
+    def resume(self) -> None:
+        if self._running is not None:
+            self._running.send_signal(signal.SIGCONT)
+
     def remove(self, pair: Pair, direction: str) -> None:
         self.stop(pair, direction)
         if self.folder.name:
@@ -101,7 +110,7 @@ class Dovetail:
     def fault(self) -> str:
         if self._running is None or self._running.poll() is None:
             return ""
-        return f"ended with {self._running.returncode}: {(self.folder / 'log').read_text()[-600:]}"
+        return f"ended with {self._running.returncode}: {(self.folder / 'log').read_text()[-280:]}"
 
     def do(self, pair: Pair, *words: str) -> None:
         """Run one command to its end."""
@@ -118,6 +127,7 @@ def launcher() -> list[str]:
 
 
 def environment(pair: Pair) -> dict[str, str]:
-    """The project's variables, and the tree where it is not installed."""
+    """The project's variables, and the tree where it is not installed; a program that is installed is compiled once."""
     path = os.pathsep.join(str(Path(part).resolve()) for part in sys.path if part)
-    return os.environ | {"SHOP_URL": pair.url("a"), "STOCK_URL": pair.url("b"), "PYTHONPATH": path}
+    named = {"SHOP_URL": pair.url("a"), "STOCK_URL": pair.url("b"), "PYTHONPATH": path}
+    return {name: said for name, said in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | named

@@ -36,6 +36,14 @@ class Link(Protocol):
         """Switch it off, so that edits pile up."""
         ...
 
+    def hold(self) -> bool:
+        """Let its own process stand still; false where it has none."""
+        ...
+
+    def resume(self) -> None:
+        """Let the process go on."""
+        ...
+
     def remove(self, pair: Pair, direction: str) -> None:
         """Take it away for good, so that the databases can be dropped."""
         ...
@@ -49,7 +57,22 @@ class Link(Protocol):
         ...
 
 
-class Alone:
+class InServer:
+    """A link that has no process outside the servers."""
+
+    def hold(self) -> bool:
+        return False
+
+    def resume(self) -> None: ...
+
+    def processes(self) -> Sequence[int]:
+        return ()
+
+    def fault(self) -> str:
+        return ""
+
+
+class Alone(InServer):
     """Nobody keeps anything the same: what the writers alone can do."""
 
     name = ALONE
@@ -63,9 +86,3 @@ class Alone:
     def start(self, pair: Pair, direction: str) -> None: ...
     def stop(self, pair: Pair, direction: str) -> None: ...
     def remove(self, pair: Pair, direction: str) -> None: ...
-
-    def processes(self) -> Sequence[int]:
-        return ()
-
-    def fault(self) -> str:
-        return ""

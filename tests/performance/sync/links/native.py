@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.performance.sync.links.link import ONE_WAY, TWO_WAY
+from tests.performance.sync.links.link import ONE_WAY, TWO_WAY, InServer
 from tests.performance.sync.pair import PRODUCT, Pair, Servers, wait_until
 
 _ORIGIN_SINCE = 16
@@ -20,7 +20,7 @@ def flows(direction: str) -> Iterator[tuple[str, str]]:
         yield "b", "a"
 
 
-class Native:
+class Native(InServer):
     """Publications and subscriptions."""
 
     name = "native"
@@ -60,12 +60,6 @@ class Native:
     def remove(self, pair: Pair, direction: str) -> None:
         for _, target in flows(direction):
             pair.run(target, f"DROP SUBSCRIPTION IF EXISTS {self._subscription(pair, target)}")
-
-    def processes(self) -> Sequence[int]:
-        return ()
-
-    def fault(self) -> str:
-        return ""
 
     def _subscription(self, pair: Pair, target: str) -> str:
         return f"{pair.name}_{target}"

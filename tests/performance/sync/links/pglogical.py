@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from tests.performance.sync.links.link import ONE_WAY, TWO_WAY
+from tests.performance.sync.links.link import ONE_WAY, TWO_WAY, InServer
 from tests.performance.sync.links.native import flows
 from tests.performance.sync.pair import PRODUCT, SIDES, Pair, Servers, wait_until
 
@@ -14,7 +13,7 @@ _SLOTS_IDLE = "SELECT count(*) = 0 FROM pg_replication_slots WHERE active AND da
 _LIMIT_S = 60.0
 
 
-class Pglogical:
+class Pglogical(InServer):
     """A node at each side, and a subscription in each direction that forwards nothing which came from elsewhere."""
 
     name = "pglogical 2.4.2"
@@ -58,12 +57,6 @@ class Pglogical:
             pair.run(target, "SELECT pglogical.drop_subscription('bench', ifexists := true)")
         for side in SIDES:
             pair.run(side, f"SELECT pglogical.drop_node('{side}', ifexists := true)", "DROP EXTENSION pglogical")
-
-    def processes(self) -> Sequence[int]:
-        return ()
-
-    def fault(self) -> str:
-        return ""
 
     def _await(self, pair: Pair, target: str, status: str) -> None:
         wait_until(lambda: pair.value(target, _STATUS) == status, _LIMIT_S)
