@@ -102,7 +102,8 @@ def test_all_capabilities_but_those_of_sql() -> None:
     system = Connector(datasets=(PERSON,))
     names = [name for name in dir(protocol) if name.startswith("Supports")]
     missing = [name for name in names if not isinstance(system, getattr(protocol, name))]
-    assert missing == ["SupportsLanding", "SupportsPassage", "SupportsQuery", "SupportsStatements"], "it speaks no SQL"
+    without_sql = ["SupportsLanding", "SupportsPassage", "SupportsQuery", "SupportsStatements"]
+    assert missing == ["SupportsClock", *without_sql], "it has no clock of its own, and speaks no SQL"
 
 
 def test_reads_lookups_and_parts() -> None:

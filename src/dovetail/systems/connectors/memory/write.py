@@ -50,6 +50,8 @@ class Write:
                 outcomes.append(self._update(at, row, awaited))
             else:
                 outcomes.append(self._delete(row, awaited))
+        if change.verb is Verb.UPDATE:
+            self._release_before_taking(sent, expected, outcomes)
         missed = tuple(at for at, outcome in enumerate(outcomes) if outcome is None)
         rejects = tuple(outcome for outcome in outcomes if isinstance(outcome, Reject))
         receipt = Receipt(len(sent) - len(missed) - len(rejects), missed, rejects)
@@ -87,6 +89,33 @@ class Write:
             return None
         whole = {**stands, **row}
         return self._missing(at, whole) or self._put(at, key, whole)
+
+    def _release_before_taking(
+        self, sent: Sequence[Row], expected: Sequence[Row], outcomes: list[Key | Reject | None]
+    ) -> None:
+        """Try rows again whose unique value another one of the change has given back; then those that wait for each
+        other in a circle, together."""
+        waiting = [at for at, outcome in enumerate(outcomes) if _is_double(outcome)]
+        is_going = bool(waiting)
+        while is_going:
+            for at in waiting:
+                outcomes[at] = self._update(at, sent[at], expected[at])
+            left = [at for at in waiting if _is_double(outcomes[at])]
+            is_going, waiting = len(left) < len(waiting), left
+        before = {key_of(sent[at], self.dataset.key): self.rows[key_of(sent[at], self.dataset.key)] for at in waiting}
+        for key in before:
+            self._release(key)
+        tried = {at: self._update(at, sent[at], expected[at]) for at in waiting}
+        if not any(isinstance(outcome, Reject) for outcome in tried.values()):
+            for at, outcome in tried.items():
+                outcomes[at] = outcome
+            return
+        for key in before:
+            self._release(key)
+        for key, row in before.items():
+            self.rows[key] = row
+            for unique, holders in self.holders.items():
+                holders[key_of(row, unique)] = key
 
     def _delete(self, row: Row, awaited: Row) -> Key | None:
         key = key_of(row, self.dataset.key)
@@ -127,6 +156,10 @@ class Write:
         if key in self.rows:
             for unique, holders in self.holders.items():
                 holders.pop(key_of(self.rows[key], unique), None)
+
+
+def _is_double(outcome: Key | Reject | None) -> bool:
+    return isinstance(outcome, Reject) and outcome.code == refusal.DOUBLE
 
 
 def field_of(dataset: Dataset, name: str) -> Field:
