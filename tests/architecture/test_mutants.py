@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from tests.mutants.named import NAMED, Named
+from tests.mutants.sync import SYNC
+
+EVERY = (*NAMED, *SYNC)
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("named", NAMED, ids=lambda named: f"{named.path}: {named.promise}")
+@pytest.mark.parametrize("named", EVERY, ids=lambda named: f"{named.path}: {named.promise}")
 def test_the_mistake_can_be_made(named: Named) -> None:
     text = (ROOT / "src" / "dovetail" / named.path).read_text(encoding="utf-8")
     assert named.old in text
@@ -22,4 +25,4 @@ def test_the_mistake_can_be_made(named: Named) -> None:
 
 
 def test_each_promise_is_broken_once() -> None:
-    assert [promise for promise, times in Counter(named.promise for named in NAMED).items() if times > 1] == []
+    assert [promise for promise, times in Counter(named.promise for named in EVERY).items() if times > 1] == []

@@ -1,6 +1,6 @@
 """Breaks the program on purpose, one mistake at a time, and counts what the tests notice: `make mutants`.
 
-First the named mistakes (`named.py`): promises broken by hand, each of which its tests must notice. Then small changes
+First the named mistakes (`named.py`, `sync.py`): promises broken by hand, each of which its tests must notice. Then small changes
 made by a machine (`generated.py`), of which most must be noticed; the others are printed with their line: a missing
 test, or code that does nothing. All happens in copies of the project.
 
@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from tests.mutants.generated import TESTS, Mutant, mutants_of
 from tests.mutants.named import NAMED, Named
+from tests.mutants.sync import SYNC
 from tests.mutants.workshop import FAILED, INTERRUPTED, PASSED, Workshop
 
 SEED = 2026
@@ -74,7 +75,7 @@ def try_small(workshop: Workshop, mutant: Mutant) -> str:
 
 def all_named(workshops: Sequence[Workshop], room: str) -> bool:
     """Try the named mistakes and print what became of each; true when all were noticed."""
-    tried = [named for named in NAMED if room in named.path]
+    tried = [named for named in (*NAMED, *SYNC) if room in named.path]
     files = sorted({test for named in tried for test in named.tests})
     faults = [fault for fault in in_workshops(sound, files, workshops) if fault]
     if faults:
