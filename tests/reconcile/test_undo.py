@@ -175,6 +175,10 @@ def test_deleted_rows_stand_again_at_all_members(lab):
     assert rows(made) == ([("x", "1"), ("y", "2")], [("x", "1"), ("y", "2")])
     assert writes(made.migrate()) == 0
     assert made.verify().ok
+    with open_workspace(made.folder, variables={}) as workspace:
+        assert workspace.store.crossref.members_of("thing", 1).keys() == {"left", "right"}
+        told = [(one.entry.verb, one.entry.member) for one in reversed(workspace.store.journal.history("thing", 1))]
+    assert told == [("create", "right"), ("delete", "right"), ("create", "right"), ("create", "left")]
 
 
 def test_a_row_that_somebody_typed_again_is_not_doubled(lab):
