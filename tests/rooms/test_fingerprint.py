@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from dovetail.merge.fingerprint import canonical, fingerprints, row_seeds
 from dovetail.merge.packed import CELL, pack, unpack
-from dovetail.merge.xxh3 import LANES_MAX, STRETCH, digests
+from dovetail.merge.xxh3 import FEW, LANES_MAX, STRETCH, digests
 
 VALUES = {
     "integer": (pa.array([0, -1, None]), [b"V0", b"V-1", b"N"]),
@@ -71,6 +71,9 @@ def test_every_length_is_hashed_as_the_library_hashes_it():
     assert digests(column.slice(7, 100), seeds[7:107]).tolist() == expected[7:107]
     for at in range(LANES_MAX + 40):
         assert digests(column.slice(at, 1), seeds[at : at + 1]).tolist() == expected[at : at + 1]
+        some = seeds[: FEW + 1]
+        alike = pa.array([contents[at]] * len(some), pa.binary())
+        assert digests(alike, some).tolist() == [xxh3_64_intdigest(contents[at], seed) for seed in some.tolist()]
 
 
 def test_long_columns_are_hashed_in_stretches():

@@ -23,6 +23,7 @@ from dovetail.systems.connectors.postgres.stored import Column, Habits, found, h
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dialect import POSTGRES
 
+_LOCK = ("lock",)
 _BY_INDEX = Statement("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 """Rows are met by the index of their key; the server may not know how large the table is, and read all of it."""
 
@@ -139,7 +140,7 @@ def _facts(session: Session, reader: Reader, dataset: Dataset) -> Facts:
     """What is known of the table. It is locked as the writing itself would lock it, so that it stays as it is; so it is
     looked up once a transaction, and no more than recognised where it was known before."""
     place = reader.place(dataset)
-    name = POSTGRES.sql(place)
+    name = f"{place.db}\0{place.name}"
     if name not in session.remembered:
         known = reader.known.of(place)
         if known is None or not _still_holds(session, known, place, dataset):
@@ -158,7 +159,9 @@ def _still_holds(session: Session, known: Facts, place: exp.Table, dataset: Data
         return False
     if _is_met_by_index(dataset, known.habits):
         session.defer(_BY_INDEX)
-    session.defer(Statement(_lock(place)))
+    if _LOCK not in known.statements:
+        known.statements[_LOCK] = Statement(_lock(place))
+    session.defer(known.statements[_LOCK])
     (answer,) = session.send(signature(place))
     return texts(answer) == [(known.signature,)]
 
