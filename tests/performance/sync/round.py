@@ -83,8 +83,10 @@ class Round:
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are measured
             line.failures[work] = " ".join(str(error).split())[:300]
             yield f"{line.server}  {name:22} {work:12} FAILED: {line.failures[work]}"
-        finally:
+        try:
             link.remove(pair, direction)
+        except Exception as error:  # noqa: BLE001 - as above
+            line.failures["its end"] = " ".join(str(error).split())[:300]
 
     def _one(self, pair: Pair, link: Link, work: str) -> str:
         line = self.lines[link.name]
