@@ -140,3 +140,17 @@ def test_a_swap_under_an_index_that_the_catalog_does_not_tell_loses_nothing(lab,
         made.migrate(for_sync=True)
         made.migrate(for_sync=True)
         assert slots(made) == slots(made, "left")
+
+
+@WAYS
+def test_a_chain_of_values_that_cannot_be_parked(lab, way):
+    """No date stands for nothing; each is taken once it is released, and a circle stays as it is."""
+    made = project(lab, FILLED.replace("slot TEXT", "slot DATE"), *(f"2026-01-0{day}" for day in range(1, 7)))
+    with passes(made, way) as run:
+        run.catch_up()
+        give(made, n0="2026-01-02", n1="2026-01-03", n2="2026-01-04", n3="2026-01-09")
+        assert run.catch_up().findings == []
+        assert slots(made) == slots(made, "left")
+        give(made, n4="2026-01-06", n5="2026-01-05")
+        assert codes(run.catch_up()) == ["DV-441", "DV-441"]
+        assert slots(made)["n4"] == "2026-01-05"
