@@ -464,16 +464,20 @@ def test_movements_add_up_after_a_bulk_load(lab):
 
 
 def test_a_changed_policy_does_not_take_fingerprints_for_numbers(lab):
-    """What was kept under another rule says nothing about numbers: the field meets as if for the first time."""
-    made = world(lab, "policy: ask")
+    """What was kept under another rule says who edited, and nothing about numbers."""
+    made = world(lab, "policy: ask", kind="DECIMAL(12,2)")
     begin(made, 20)
     mapping = (made.folder / "mappings/thing.yaml").read_text()
     made.write("mappings/thing.yaml", mapping.replace("policy: ask", DELTA))
+    edit(made, "a", 17.25)
+    edit(made, "b", 29.5)
+    assert codes(made.migrate()) == ["DV-440"]
+    assert values(made) == [17.25, 29.5]
+    edit(made, "a", 20)
+    assert settles(made) == 29.5
+    edit(made, "a", 17.25)
     edit(made, "b", 29)
-    assert settles(made) == 20
-    edit(made, "a", 17)
-    edit(made, "b", 29)
-    assert settles(made) == 26
+    assert settles(made) == 16.75
 
 
 def why(lab, policy, kind="INTEGER", cells=None, member=""):

@@ -15,6 +15,7 @@ from dovetail.errors import DeclarationError
 from dovetail.expression.parse import parse
 from dovetail.identity.pair import ABSENT
 from dovetail.kernel.evaluate import Output, evaluate
+from dovetail.merge.amount import UNKNOWN_MARK
 from dovetail.merge.fingerprint import fingerprints, row_seeds
 
 Flags = npt.NDArray[np.bool_]
@@ -45,7 +46,9 @@ def carry_over(agreed: Agreed, survey: Survey, active: Flags, seed: int) -> None
             kept = former.cells[edited[former.places]]
             stands = agreed.cells[:, at, former.side]
             stands["agreement"][places] = kept["agreement"]
-            stands["mark"][places] = np.where(changed[places], ~today[former.side, places], today[former.side, places])
+            now = today[former.side, places]
+            other = UNKNOWN_MARK if agreed.mapping.mapping.fields[at].adds_up else ~now
+            stands["mark"][places] = np.where(changed[places], other, now)
 
 
 def _changed(former: Former, survey: Survey, active: Flags, seeds: npt.NDArray[np.uint64]) -> Flags | None:

@@ -22,6 +22,10 @@ _NULL, _UNKNOWN = 62, 63
 """What stands in place of the number of decimal places for no number, and for one with too many digits."""
 
 
+UNKNOWN_MARK = np.uint64(_UNKNOWN)
+"""The mark of a number that nobody knows any more."""
+
+
 class Unknown:
     """A number with too many digits to be added up."""
 
