@@ -102,7 +102,10 @@ def test_new_rows_do_not_count(lab):
     with living(made.folder) as sync:
         made.sql("shop", "INSERT INTO t (id, k, v) SELECT id + 1000, 'n' || id, 'new' FROM t")
         assert not sync.turn().failed
+        change(made, 1, 40, "newer")
+        assert not sync.turn().failed
     assert held(made) == 60
+    assert held(made, value="newer") == 40
 
 
 def test_updates_and_deletes_are_added(lab):

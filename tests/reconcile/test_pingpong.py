@@ -124,6 +124,17 @@ def test_it_is_known_again_after_a_restart(made):
     assert rejects(made) == [(CODE, "w", "1")]
 
 
+def test_it_is_known_again_after_a_crash(made):
+    """What came back once is in the state at once; nothing is left to be kept at the end."""
+    clock, overwritten = Clock(), 0
+    for _ in range(6):
+        with living(made.folder, clock) as sync:
+            overwritten += fight(sync, made, "w", "theirs", 2)
+            sync.sync.pingpong.keep = lambda _mapping: None
+    assert overwritten <= ALTERNATIONS + 1
+    assert rejects(made) == [(CODE, "w", "1")]
+
+
 def test_a_column_that_the_mapping_fills_is_held_too(made):
     with living(made.folder) as sync:
         assert fight(sync, made, "s", "theirs", 12) == ALTERNATIONS
