@@ -1,4 +1,4 @@
-"""Rows that keep each other from unique values: released before they are taken, and parked where they go in a circle."""
+"""Rows that keep each other from unique values: released before they are taken, parked where they go in a circle."""
 
 from __future__ import annotations
 
