@@ -49,8 +49,8 @@ class Told:
 
 
 class Lookout:
-    """What the systems of a workspace looked like when its mappings were compiled, and look like now. `adopt` is given a
-    mapping that a safe change let be compiled anew; `aside` does something beside all else."""
+    """What the systems of a workspace looked like when its mappings were compiled, and look like now. `adopt` is given
+    a mapping that a safe change let be compiled anew; `aside` does something beside all else."""
 
     def __init__(
         self,

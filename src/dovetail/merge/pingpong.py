@@ -1,4 +1,5 @@
-"""Whether a value that we write comes back as it was, again and again: what was lately written where, in bounded room."""
+"""Whether a value that we write comes back as it was, again and again: what was lately written where, in bounded
+room."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ _SLOT = np.dtype([("place", "<u8"), ("sent", "<u8"), ("read", "<u8"), ("left", "
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Values on their way to places: `places` are numbers of row, member and field together; `sent` marks the value that
-    goes there, `read` the one that stands there now."""
+    """Values on their way to places: `places` are numbers of row, member and field together; `sent` marks the value
+    that goes there, `read` the one that stands there now."""
 
     places: Marks
     sent: Marks

@@ -199,8 +199,8 @@ MAPPING = Keys(
             "every",
             TEXT,
             "The time after which a running sync looks over members that no feed tells of, such as `5s` or `2m`. Or a "
-            "calendar: minute, hour, day, month and day of the week, as in `'0 2 * * mon-fri'`; the mapping is then worked "
-            "on at these times only.",
+            "calendar: minute, hour, day, month and day of the week, as in `'0 2 * * mon-fri'`; the mapping is then "
+            "worked on at these times only.",
         ),
         Key("window", _ref("window"), "The time of the day in which a running sync works on the mapping."),
         Key("guard", _ref("guard"), "The most that one run may change."),

@@ -1,8 +1,8 @@
 """The leases of one process: which mappings it works on, while others stand by.
 
 No clock is compared with another machine's. A holder renews its lease each third of its time; whoever stands by takes
-it over once it has seen it unrenewed for all of that time, by its own clock. A lease only saves two processes the fight:
-that the former holder writes nothing any more is the fence's doing."""
+it over once it has seen it unrenewed for all of that time, by its own clock. A lease only saves two processes the
+fight: that the former holder writes nothing any more is the fence's doing."""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ def _declared(workspace: Workspace, name: str) -> Mapping:
 
 
 def accept(workspace: Workspace, names: Sequence[str]) -> None:
-    """Agree with the datasets of mappings as they are now; what a running sync holds because they changed goes on, as far
-    as the mapping still fits them."""
+    """Agree with the datasets of mappings as they are now; what a running sync holds because they changed goes on, as
+    far as the mapping still fits them."""
     for name in names:
         _declared(workspace, name)
         workspace.store.shapes.forget(name)
