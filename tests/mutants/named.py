@@ -127,8 +127,8 @@ STREAM = [
     Named(
         "a worker that was overtaken writes nothing",
         "engine/partition.py",
-        "            transaction.fence(self.name, self._epoch)\n",
-        "",
+        "transaction.fence(self.name, self._epoch)",
+        "pass",
         (CRASH,),
     ),
     Named(
