@@ -103,6 +103,11 @@ def _recording(schema: str) -> str:
     return POSTGRES.sql(ledger.record(POSTGRES, schema))
 
 
+@cache
+def _last(schema: str) -> str:
+    return POSTGRES.sql(ledger.last(POSTGRES, schema))
+
+
 def _fenced(partition: str) -> Fenced:
     return Fenced(f"another worker has taken the partition {partition} over", where=partition)
 
@@ -115,11 +120,11 @@ def is_there(session: Session, dataset: Dataset) -> bool:
 def last_chunk(session: Session, partition: str) -> int:
     """The number of the last entry of a partition, 0 where there is none."""
     try:
-        rows = session.rows(ledger.last(POSTGRES, session.schema), [partition])
+        (answer,) = session.send(Statement(_last(session.schema), [partition]))
     except psycopg.errors.UndefinedTable:
         session.rest()
         return 0
-    return int(rows[0][0] or 0)
+    return int(texts(answer)[0][0] or 0)
 
 
 def make(session: Session) -> None:
