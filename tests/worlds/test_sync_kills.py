@@ -13,6 +13,7 @@ import two
 from dovetail.failpoints import Point
 from dovetail.testing.chaos.judge import Promise
 from dovetail.testing.chaos.trial import BY_PASSES
+from dovetail.testing.program import Program
 from dovetail.testing.trace import Place
 
 pytestmark = pytest.mark.timeout(600)
@@ -124,7 +125,7 @@ def broken(trial, tmp_path):
     """Makes a trial whose command is broken in a way."""
 
     def make(text, left="sqlite", right="postgres", **how):
-        made = trial(left, right, **how)
+        made = trial(left, right, born=Program, **how)
         folder = tmp_path / "broken"
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(text)

@@ -13,6 +13,7 @@ from world import World
 from dovetail.testing.chaos.place import Place
 from dovetail.testing.chaos.scene import DEEDS, Column, Field, Kind, Table
 from dovetail.testing.chaos.trial import BY_SYNC, Trial, Ways
+from dovetail.testing.nursery import Nursery
 from dovetail.testing.program import Program
 
 BOTH = ("left", "right")
@@ -163,11 +164,20 @@ def make(world: World) -> World:
     return world
 
 
-def trial(world: World, folder: Path, *, ways: Ways = BY_SYNC, rate: float = 100, **how: object) -> Trial:
-    """A trial over that world; people reach its places directly, whatever way Dovetail takes."""
+def trial(
+    world: World,
+    folder: Path,
+    *,
+    ways: Ways = BY_SYNC,
+    rate: float = 100,
+    born: type[Program] = Nursery,
+    **how: object,
+) -> Trial:
+    """A trial over that world; people reach its places directly, whatever way Dovetail takes. `born` says how its
+    processes begin."""
     folder.mkdir(parents=True, exist_ok=True)
     places = [Place(side, world.places[side]) for side in BOTH]
-    program = Program(world.folder, world.environment, world.variables, timeout_s=120)
+    program = born(world.folder, world.environment, world.variables, timeout_s=120)
     trial_of = {at: how.pop(at) for at in ("seed", "workers") if at in how}
     made = Trial(program, places, kinds(**how), folder, ways=ways, rate=rate, **trial_of)  # type: ignore[arg-type]
     OPEN.append(made)
