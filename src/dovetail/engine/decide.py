@@ -65,7 +65,19 @@ def decide(survey: Survey, agreed: Agreed, around: Surroundings) -> Decision:
             decision.work.append(work)
     doubt_rows(decision, around)
     _hold_dependants(decision, around.links)
+    let_go(decision, around)
     return decision
+
+
+def let_go(decision: Decision, around: Surroundings) -> None:
+    """Where other mappings refer to these rows, a row has no key any more at a member that does not hold it."""
+    survey, name = decision.survey, decision.survey.mapping.name
+    if not any(field.ref == name for mapping in around.mappings.values() for field in mapping.mapping.fields):
+        return
+    for side, rows in enumerate(survey.sides):
+        gone = np.flatnonzero(survey.vanished[side] & (survey.index[side] == ABSENT))
+        if len(gone):
+            around.links.unlink_many(name, rows.member.name, survey.numbers[gone])
 
 
 def _hold_dependants(decision: Decision, links: Links) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import taken
+from dovetail.engine.arrays import flags, taken
 from dovetail.engine.book import NO_ROW, Book, Numbers, ordered
 from dovetail.state.store import Store
 
@@ -93,12 +93,17 @@ class Links:
 
     def unlink(self, mapping: str, member: str, row: int) -> None:
         """Forget the key of a shared row at one member."""
-        number = np.array([row], dtype=np.int64)
-        key = self.keys_of(mapping, member, number)
-        if key.null_count == 0:
-            book = self._book(mapping, member)
-            book.write(np.array([NO_ROW], dtype=np.int64), key)
-            book.write(number, pa.nulls(1, pa.string()))
+        self.unlink_many(mapping, member, np.array([row], dtype=np.int64))
+
+    def unlink_many(self, mapping: str, member: str, numbers: Numbers) -> None:
+        """Forget the keys of shared rows at one member: they do not stand there any more."""
+        keys = self.keys_of(mapping, member, numbers)
+        known = np.flatnonzero(flags(pc.is_valid(keys)))
+        if not len(known):
+            return
+        book = self._book(mapping, member)
+        book.write(np.full(len(known), NO_ROW, dtype=np.int64), taken(keys, known))
+        book.write(numbers[known], pa.nulls(len(known), pa.string()))
 
     def settled(self, mapping: str) -> None:
         """Let go of what was linked here, now that the state knows it; only where the state is asked each time."""

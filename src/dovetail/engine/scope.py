@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from dovetail.engine.agreed import Agreed
 from dovetail.engine.arrays import flags, taken
-from dovetail.engine.decide import decide
+from dovetail.engine.decide import decide, let_go
 from dovetail.engine.decision import Decision, Surroundings
 from dovetail.engine.meeting import counterparts_at
 from dovetail.engine.rows import MemberRows, one_table, parts_of, see
@@ -153,7 +153,9 @@ class _Look:
         follow_references(survey, links, around.mappings)
         agreed = Agreed(mapping, survey.numbers, for_sync=True)
         agreed.load(self.workspace.store, is_some=True)
-        return decide(survey, agreed, replace(around, links=links))
+        decision = decide(survey, agreed, replace(around, links=links))
+        let_go(decision, around)
+        return decision
 
 
 def rows_of_keys(
