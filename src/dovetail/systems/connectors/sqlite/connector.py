@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -211,7 +211,7 @@ class Connector:
         with self._sessions.lend(ledger.LEDGER.name) as session, session.reading() as connection:
             if not _has(connection, ledger.LEDGER):
                 return 0
-            ((last,),) = connection.execute(SQLITE.sql(ledger.last(SQLITE, "main")), (partition,))
+            ((last,),) = connection.execute(_last(), (partition,))
             return int(last or 0)
 
     def forget(self, partition: str, chunk: int) -> None:
@@ -300,6 +300,12 @@ class _Transaction:
         self.session.renew()
         with translated(where, self.session.timeout_s):
             yield self.session.connection
+
+
+@cache
+def _last() -> str:
+    """Asks for the last entry of the ledger; asked often, so made once."""
+    return SQLITE.sql(ledger.last(SQLITE, "main"))
 
 
 def _has(connection: sqlite3.Connection, dataset: Dataset) -> bool:
