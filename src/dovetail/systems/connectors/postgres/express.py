@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import psycopg
 import pyarrow as pa
-from psycopg import pq
 from sqlglot import exp
 
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.systems.connectors.postgres.bind import array_literal, texts
-from dovetail.systems.connectors.postgres.carry import carry
+from dovetail.systems.connectors.postgres.carry import carry_texts
 from dovetail.systems.connectors.postgres.declared import cast
 from dovetail.systems.connectors.postgres.known import Facts, signature
-from dovetail.systems.connectors.postgres.pipe import Statement
+from dovetail.systems.connectors.postgres.pipe import Statement, text
 from dovetail.systems.connectors.postgres.pipe import texts as answered
 from dovetail.systems.connectors.postgres.read import WANTED, Reader, known
 from dovetail.systems.connectors.postgres.same import same_key
@@ -27,7 +25,6 @@ from dovetail.systems.sql.quote import column, identifier, table
 ROWS_MAX = 1_000
 """Keys that are looked up in this way at most."""
 
-_SPECIAL = re.compile(rb'[",\r\n]')
 _CHANGED = (
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.UndefinedColumn,
@@ -60,22 +57,8 @@ def lookup(
     if answered(seen) != [(facts.signature,)]:
         reader.known.drop(place)
         return None
-    return carry(_as_csv(rows), [known(dataset, name) for name in fields])
-
-
-def _as_csv(answer: pq.abc.PGresult) -> bytes:
-    """The rows as `COPY` would have written them."""
-    columns = range(answer.nfields)
-    value = answer.get_value
-    return b"".join(b",".join([_quoted(value(row, at)) for at in columns]) + b"\n" for row in range(answer.ntuples))
-
-
-def _quoted(value: bytes | None) -> bytes:
-    if value is None:
-        return b""
-    if value and _SPECIAL.search(value) is None:
-        return value
-    return b'"' + value.replace(b'"', b'""') + b'"'
+    columns = [[text(rows.get_value(row, at)) for row in range(rows.ntuples)] for at in range(rows.nfields)]
+    return carry_texts(columns, [known(dataset, name) for name in fields])
 
 
 def _learn(session: Session, reader: Reader, dataset: Dataset) -> Facts:

@@ -112,8 +112,9 @@ def _given(value: object) -> bytes | None:
 def texts(answer: pq.abc.PGresult) -> list[tuple[str | None, ...]]:
     """The rows of an answer."""
     columns = range(answer.nfields)
-    return [tuple(_text(answer.get_value(row, at)) for at in columns) for row in range(answer.ntuples)]
+    return [tuple(text(answer.get_value(row, at)) for at in columns) for row in range(answer.ntuples)]
 
 
-def _text(value: bytes | None) -> str | None:
+def text(value: bytes | None) -> str | None:
+    """One value of an answer."""
     return None if value is None else value.decode()
