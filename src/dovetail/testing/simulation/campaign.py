@@ -17,6 +17,7 @@ from dovetail.testing.simulation.history import Told, history
 from dovetail.testing.simulation.script import Kind, Step, script
 from dovetail.testing.simulation.shrink import shrink
 from dovetail.testing.simulation.worker import EPOCH, KEY
+from dovetail.testing.simulation.world import POLICIES
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, files cost no disk
 
@@ -45,8 +46,9 @@ class Campaign:
 class Theatre:
     """A place where histories are played; each in a folder of its own that is gone afterwards."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, policies: Sequence[str] = POLICIES) -> None:
         self._folder = folder
+        self._policies = policies
         self._template = folder / "template.db"
         open_state(self._template, key=KEY, clock=lambda: EPOCH + dt.timedelta(seconds=1)).close()
 
@@ -55,7 +57,7 @@ class Theatre:
         stage = self._folder / "stage"
         stage.mkdir()
         try:
-            return history(seed, stage, steps, template=self._template)
+            return history(seed, stage, steps, template=self._template, policies=self._policies)
         finally:
             shutil.rmtree(stage)
 
@@ -79,22 +81,23 @@ def kind_of(violation: str) -> str:
 
 
 @contextmanager
-def theatre() -> Iterator[Theatre]:
-    """A place for histories, in memory where there is one."""
+def theatre(policies: Sequence[str] = POLICIES) -> Iterator[Theatre]:
+    """A place for histories, in memory where there is one; their worlds use these rules."""
     with tempfile.TemporaryDirectory(prefix="dovetail-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        yield Theatre(Path(folder))
+        yield Theatre(Path(folder), policies)
 
 
 def campaign(
     seeds: Iterable[int],
     *,
     extra: Sequence[Kind] = (),
+    policies: Sequence[str] = POLICIES,
     say: Callable[[Told], None] = lambda _: None,
     failures_max: int = 3,
 ) -> Campaign:
     """Play the histories of these seeds; `say` hears of each. Ends after so many failures."""
     answer = Campaign()
-    with theatre() as stage:
+    with theatre(policies) as stage:
         for seed in seeds:
             steps = script(Dice(f"script {seed}"), extra)
             told = stage.play(seed, steps)

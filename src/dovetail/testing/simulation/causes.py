@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from dovetail.testing.simulation.oracle import Oracle
 from dovetail.testing.simulation.strand import Thing
@@ -67,3 +68,26 @@ def is_decided(shared: Shared, thing: Thing) -> bool:
     if rule.kind in ("min", "max"):
         return all(thing.strand(shared.name, member).latest.value is not None for member in holders)
     return False
+
+
+def miscounted(joined: Joined, thing: Thing) -> list[str]:
+    """That movements were lost or counted twice: a field of the kind `delta` holds what was typed first and the sum of
+    all edits since, wherever they were made. Only of things that were typed once, and never deleted."""
+    if thing.is_distrusted or len(thing.births) != 1 or thing.deaths or not thing.keys:
+        return []
+    found = []
+    for shared in joined.fields:
+        typed = [one for member in shared.spellings for one in thing.strand(shared.name, member).versions if one.edit]
+        if shared.rule.kind != "delta" or not typed or any(one.value is None for one in typed):
+            continue
+        first = min(typed, key=lambda one: one.edit)
+        total = sum(
+            (Decimal(str(one.value)) - Decimal(str(one.before)) for one in typed if one is not first),
+            Decimal(str(first.value)),
+        )
+        for member in thing.keys.keys() & shared.spellings.keys():
+            held = thing.strand(shared.name, member).latest.value
+            if held != total:
+                words = f"{joined.name} {thing.tag}.{shared.name} at {member} is {held}, all edits make {total}"
+                found.append(f"miscounted: {words}")
+    return found

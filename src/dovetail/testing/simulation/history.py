@@ -20,7 +20,7 @@ from dovetail.testing.simulation.oracle import PEOPLE, Oracle
 from dovetail.testing.simulation.people import People
 from dovetail.testing.simulation.script import Kind, Step
 from dovetail.testing.simulation.worker import Site, Worker, one_thread
-from dovetail.testing.simulation.world import Maker, World, drifted
+from dovetail.testing.simulation.world import POLICIES, Maker, World, drifted
 
 REST = 4
 """Rounds without edits after which everything must be at rest."""
@@ -41,9 +41,9 @@ class Told:
 class History:
     """Plays the steps of one seed."""
 
-    def __init__(self, seed: int, folder: Path, template: Path | None = None) -> None:
+    def __init__(self, seed: int, folder: Path, template: Path | None, policies: Sequence[str]) -> None:
         self.told = Told(seed)
-        self.world: World = Maker(Dice(f"world {seed}")).world()
+        self.world: World = Maker(Dice(f"world {seed}"), policies).world()
         self.site = Site(folder, self.world, self.world.databases())
         self.oracle = Oracle(self.world, self.site.databases)
         for database in self.site.databases.values():
@@ -52,7 +52,6 @@ class History:
         self.worker: Worker | None = None
         self._workers = 0
         self._serial = 0
-        self._kept: dict[str, object] = {}
         self._template = template
         self._nested = 0
 
@@ -109,8 +108,6 @@ class History:
             Kind.KEEP_STATE: lambda _: self._keep_state(),
             Kind.RESTORE_STATE: lambda _: self._restore_state(),
             Kind.LOSE_STATE: lambda _: self._lose_state(),
-            Kind.KEEP_SYSTEM: self._keep_system,
-            Kind.RESTORE_SYSTEM: self._restore_system,
         }
         if step.kind is not Kind.EDIT:
             self._log(str(step))
@@ -246,13 +243,6 @@ class History:
         self.told.counts["states lost"] += 1
         self.oracle.distrust()
 
-    def _keep_system(self, step: Step) -> None:
-        name = Dice(step.seed).one(self.world.members)
-        self._kept[name] = verdict.kept(self.site.databases[name])
-
-    def _restore_system(self, step: Step) -> None:
-        """The system forgets what it committed since; so does what the oracle knows of it."""
-
     # ------------------------------------------------------------------------------------------------------------ rest
 
     def _rest(self) -> None:
@@ -301,6 +291,14 @@ def _difference(one: Altered) -> str:
     return f"updated {one.table} {one.key} {changed}"
 
 
-def history(seed: int, folder: Path, steps: Sequence[Step], *, template: Path | None = None) -> Told:
-    """Play steps in the world of a seed, in a folder that is empty; `template` is a fresh state."""
-    return History(seed, folder, template).play(steps)
+def history(
+    seed: int,
+    folder: Path,
+    steps: Sequence[Step],
+    *,
+    template: Path | None = None,
+    policies: Sequence[str] = POLICIES,
+) -> Told:
+    """Play steps in the world of a seed, in a folder that is empty; `template` is a fresh state, `policies` are the
+    rules that the world may use."""
+    return History(seed, folder, template, policies).play(steps)

@@ -16,6 +16,8 @@ from dovetail.testing.simulation.rules import wins
 from dovetail.testing.simulation.strand import NO_EDITS, Death, Strand, Thing, Version
 from dovetail.testing.simulation.world import NOTE, PARENT, TAG, Joined, Shared, World
 
+NOTHING = "refers to nothing"
+"""What a reference shows that leads nowhere; only a system without constraints takes one."""
 PEOPLE = "people"
 """The author of what people do."""
 
@@ -82,7 +84,7 @@ class Oracle:
         for thing in self.things.values():
             if thing.keys.get(member) == key and (parent.name, thing.tag) in self.things:
                 return thing.tag
-        return None if None in key else f"?{key}"
+        return None if None in key else NOTHING
 
     # ---------------------------------------------------------------------------------------------------------- people
 
@@ -159,10 +161,18 @@ class Oracle:
             strand.versions.append(Version(None, NO_EDITS, NO_EDITS, before=None))
             return  # a reference may be filled in a second step
         where = f"{joined.name} {thing.tag}.{shared.name} at {member}"
+        if value == NOTHING and not self.databases[member].tables[one.table].is_strict:
+            self.counts["references to nothing"] += 1
+            strand.versions.append(Version(value, NO_EDITS, NO_EDITS))
+            return
         if one.before is None and value is None and not self._is_spelt_elsewhere(shared, thing, member):
             strand.versions.append(Version(None, NO_EDITS, NO_EDITS))
             return
         givers = self._givers(shared, thing, member, value)
+        if shared.rule.kind == "delta" and one.before is not None:
+            seen = NO_EDITS.union(*(known.versions[-1].seen for known in thing.strands.values() if known.versions))
+            strand.versions.append(Version(value, seen, NO_EDITS))
+            return
         if not givers:
             self.wrong(f"invented: {value!r} stands in {where}, and nobody gave it")
             strand.versions.append(Version(value, NO_EDITS, NO_EDITS))
@@ -364,9 +374,11 @@ class Oracle:
                         strand.latest.value = self.view(joined, shared, member, row)
 
     def distrust(self) -> None:
-        """The engine's memory is not what it was: what differs meets again."""
+        """The engine's memory is not what it was: what differs meets again, and its journal may be gone."""
+        self.overwritten.clear()
         for thing in self.things.values():
             thing.is_distrusted = True
+            thing.known.clear()
 
     def _latest(self, shared: Shared, thing: Thing) -> list[Version]:
         strands: list[Strand] = [

@@ -20,4 +20,4 @@ def wins(shared: Shared, giver: str, given: object, member: str, held: object) -
             return True
         left, right = (_WORDS[str(one)] if rule.words else float(str(one)) for one in (given, held))
         return left <= right if rule.kind == "min" else left >= right
-    return False
+    return rule.kind == "delta" and rule.members[0] == giver

@@ -34,10 +34,6 @@ class Kind(StrEnum):
     """The copy takes the state's place."""
     LOSE_STATE = "lose state"
     """The state is gone."""
-    KEEP_SYSTEM = "keep system"
-    """One system is copied away."""
-    RESTORE_SYSTEM = "restore system"
-    """The copy takes the system's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class Step:
         return f"{self.kind}{befall}"
 
 
-RESTORING = (Kind.KEEP_STATE, Kind.RESTORE_STATE, Kind.LOSE_STATE, Kind.KEEP_SYSTEM, Kind.RESTORE_SYSTEM)
+RESTORING = (Kind.KEEP_STATE, Kind.RESTORE_STATE, Kind.LOSE_STATE)
 """Events after which an earlier memory speaks."""
 
 _POINTS = tuple(

@@ -11,7 +11,6 @@ from dovetail.state.store import Store
 from dovetail.systems.protocol import SupportsCapture
 from dovetail.testing.simulation import causes
 from dovetail.testing.simulation.cells import same
-from dovetail.testing.simulation.database import Database
 from dovetail.testing.simulation.oracle import Oracle
 from dovetail.testing.simulation.strand import Thing
 from dovetail.testing.simulation.worker import Site, Worker
@@ -106,6 +105,8 @@ def at_rest(site: Site, oracle: Oracle, left: Left) -> list[str]:
         joined = site.world.mapping(mapping)
         if thing.keys:
             found += _standing(joined, thing, left, oracle)
+            if (mapping, tag) not in left.held and (mapping, tag) not in left.rows:
+                found += causes.miscounted(joined, thing)
         if (mapping, tag) in left.held:
             found += causes.unexplained(joined, thing, left.held, oracle, code=left.held[mapping, tag])
             oracle.counts["rows left in quarantine"] += 1
@@ -226,8 +227,3 @@ def capture(worker: Worker) -> None:
         source = workspace.connector(system)
         if isinstance(source, SupportsCapture):
             source.capture(name, source.describe().datasets)
-
-
-def kept(database: Database) -> object:
-    """A copy of everything that a system holds."""
-    return ({name: dict(rows) for name, rows in database.rows.items()}, dict(database.entries), dict(database.epochs))

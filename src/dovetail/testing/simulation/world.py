@@ -59,6 +59,8 @@ class Ruled:
             return f"owner: {self.members[0]}" + (", elsewhere: keep" if self.elsewhere == "keep" else "")
         if self.kind == "prefer":
             return f"policy: {{prefer: [{', '.join(self.members)}]}}"
+        if self.kind == "delta":
+            return f"policy: delta, first: {self.members[0]}"
         if self.words:
             return f"policy: {{{self.kind}: {{order: [{', '.join(self.words)}]}}}}"
         return f"policy: {self.kind}"
@@ -143,7 +145,7 @@ def declared(joined: Joined) -> str:
 CAPABILITIES = ("SupportsLookup", "SupportsReserve", "SupportsDigest", "SupportsOrder", "SupportsCapture")
 """What a system may lack without losing a promise."""
 POLICIES = ("owner", "prefer", "ask", "min", "max")
-"""The rules that the engine carries out."""
+"""The rules about who wins."""
 
 
 class Maker:
@@ -162,7 +164,7 @@ class Maker:
         if dice.chance(0.45):
             mappings.append(self._mapping("part", mappings[0]))
         hidden = {name: tuple(capability for capability in CAPABILITIES if dice.chance(0.2)) for name in self.members}
-        if mappings[0].has_match and mappings[-1].has_match:
+        if "delta" not in self.policies and mappings[0].has_match and mappings[-1].has_match:
             hidden = {
                 name: (*lacks, "SupportsTransaction") if dice.chance(0.07) else lacks for name, lacks in hidden.items()
             }
@@ -197,18 +199,27 @@ class Maker:
         dice, members = self.dice, list(self.members)
         if len(members) > 2 and dice.chance(0.2):
             members.remove(dice.one(members))
-        cells = {}
-        for member in members:
-            form = dice.one(FORMS[domain]) if dice.chance(0.5) else FORMS[domain][0]
-            suffixes = ("",) if len(form.types) == 1 else ("_first", "_last")
-            cells[member] = Spelling(form, tuple(f"{name}_{member[0]}{suffix}" for suffix in suffixes))
+        cells = {member: self._spelling(name, domain, member) for member in members}
         rule = self._rule(domain, members)
-        return Shared(name, domain, rule, cells, is_nullable=all(one.form.nullable for one in cells.values()))
+        if rule.kind == "delta":
+            plain = FORMS[domain][0]
+            cells = {
+                member: one if one.form.name in _EXACT else replace(one, form=plain) for member, one in cells.items()
+            }
+        is_nullable = rule.kind != "delta" and all(one.form.nullable for one in cells.values())
+        return Shared(name, domain, rule, cells, is_nullable=is_nullable)
+
+    def _spelling(self, name: str, domain: str, member: str) -> Spelling:
+        form = self.dice.one(FORMS[domain]) if self.dice.chance(0.5) else FORMS[domain][0]
+        suffixes = ("",) if len(form.types) == 1 else ("_first", "_last")
+        return Spelling(form, tuple(f"{name}_{member[0]}{suffix}" for suffix in suffixes))
 
     def _rule(self, domain: str, members: Sequence[str] = ()) -> Ruled:
         dice, members = self.dice, members or self.members
-        kinds = [kind for kind in self.policies if kind not in ("min", "max") or domain in ("number", "word")]
-        kind = dice.one(kinds)
+        fitting = {"min": ("number", "word"), "max": ("number", "word"), "delta": ("number",)}
+        kind = dice.one([kind for kind in self.policies if domain in fitting.get(kind, (domain,))])
+        if kind == "delta":
+            return Ruled(kind, (dice.one(members),))
         if kind == "owner":
             return Ruled(kind, (dice.one(members),), elsewhere="keep" if dice.chance(0.15) else "restore")
         if kind == "prefer":
@@ -267,6 +278,8 @@ def drifted(world: World, dice: Dice) -> World:
     return replace(world, mappings=mappings)
 
 
+_EXACT = ("plain number", "cents", "thousandths")
+"""Forms of numbers that lose nothing."""
 _SOFT = ("plain text", "lower", "trim", "plain number", "round")
 """Forms that can follow each other over the same column."""
 
