@@ -63,7 +63,8 @@ class Steps(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        named = " ".join(word for word in words[: 2 if words[:1] in (["map"], ["chaos"]) else 1] if not word.startswith("-"))
+        parts = 2 if words[:1] in (["map"], ["chaos"]) else 1
+        named = " ".join(word for word in words[:parts] if not word.startswith("-"))
 
         def parsed() -> int:
             settings["standalone_mode"] = False

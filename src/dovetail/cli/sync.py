@@ -47,7 +47,8 @@ def sync_command(frame: Frame, once: bool, only: tuple[str, ...], allow: int | N
 def _told(turn: Turn) -> None:
     """One line a turn, for logs."""
     counts = ", ".join(
-        f"{name}: {count.created} created, {count.updated} updated, {count.deleted} deleted, {count.conflicts} conflicts"
+        f"{name}: {count.created} created, {count.updated} updated, {count.deleted} deleted, "
+        f"{count.conflicts} conflicts"
         for name, count in turn.summary
         if count.created or count.updated or count.deleted or count.conflicts
     )

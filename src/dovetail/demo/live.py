@@ -1,4 +1,4 @@
-"""The live demo: people edit both systems while a sync keeps them joined, and an independent judge has the last word."""
+"""The live demo: people edit both systems while a sync keeps them joined, and a judge of its own has the last word."""
 
 from __future__ import annotations
 

@@ -17,8 +17,16 @@ from dovetail.demo.store import Row
 SHOP, WAREHOUSE = "shop", "warehouse"
 
 KINDS = {
-    "sale": 30, "receipt": 22, "price": 14, "phone": 9, "shipped": 9, "rename": 6, "both": 5, "deleted": 3, "dispute": 2,
-}  # fmt: skip
+    "sale": 30,
+    "receipt": 22,
+    "price": 14,
+    "phone": 9,
+    "shipped": 9,
+    "rename": 6,
+    "both": 5,
+    "deleted": 3,
+    "dispute": 2,
+}
 """What people do, and how often."""
 
 _TITLE_MAX = 80
@@ -148,7 +156,8 @@ class People:
     def _renewed(self, kind: str, said: str, product: Row, change: tuple[str, str, object]) -> Edit:
         (name, other, value), key = change, _code(product)
         self._world.expected["item"][key][other] = value
-        write = Statement(SHOP, f"UPDATE product SET {name} = ? WHERE id = ?", (product[name], product["id"]))  # noqa: S608
+        sql = f"UPDATE product SET {name} = ? WHERE id = ?"  # noqa: S608
+        write = Statement(SHOP, sql, (product[name], product["id"]))
         asked = Statement(WAREHOUSE, f"SELECT {other} FROM item WHERE code = ?", key)  # noqa: S608
         return Edit(kind, said, (write,), (Sign((asked,), lambda: self._world.expected["item"][key][other]),))
 

@@ -10,7 +10,8 @@ from dovetail.demo.live_edits import People
 from dovetail.demo.schema import opened
 
 _LEVELS = """CREATE TABLE stock_level (
-    product_id INTEGER PRIMARY KEY REFERENCES product (id), sku VARCHAR(40) NOT NULL UNIQUE, on_hand INTEGER NOT NULL)"""
+    product_id INTEGER PRIMARY KEY REFERENCES product (id), sku VARCHAR(40) NOT NULL UNIQUE,
+    on_hand INTEGER NOT NULL)"""
 
 _MAPPING = """\
 # How much lies on the shelves. Sales lower it in the store, receipts raise it in the inventory: movements add up.

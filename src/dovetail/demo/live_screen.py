@@ -106,7 +106,7 @@ def bars(numbers: Sequence[int]) -> str:
 
 
 def _ledger(board: Board, width: int) -> Table:
-    """The last edits: words on the side where they were made, an arrow to where they went, and how late they arrived."""
+    """The last edits: words on the side where they were made, an arrow to where they went, and how late they came."""
     table = Table.grid(padding=(0, 1), expand=True)
     side = (width - 18) // 2
     table.add_column(width=side, no_wrap=True, overflow="ellipsis")

@@ -23,9 +23,9 @@ _THEN = "dovetail_then"
 
 
 def carry_over(agreed: Agreed, survey: Survey, active: Flags, seed: int) -> None:
-    """Bring the base of changed cells up to date where an edit was made since: what a member holds unchanged, as the old
-    cell reads it, stays agreed on, so that the edit wins as it would have. Where nobody edited anything the field meets
-    anew under its new cells."""
+    """Bring the base of changed cells up to date where an edit was made since: what a member holds unchanged, as the
+    old cell reads it, stays agreed on, so that the edit wins as it would have. Where nobody edited anything the field
+    meets anew under its new cells."""
     by_field: dict[int, list[Former]] = {}
     for former in agreed.former:
         by_field.setdefault(former.field, []).append(former)

@@ -80,7 +80,8 @@ class Inbox:
         self, taken: Taken, again: Mapping[str, pa.Array], *, missed: Collection[tuple[str, str]] = frozenset()
     ) -> None:
         """All of these were dealt with but for those to be looked at `again`, which wait in the queue; inside the
-        state's transaction that says what became of them. `missed` (member and key) were changed by others meanwhile."""
+        state's transaction that says what became of them. `missed` ones (member and key) were changed by others
+        meanwhile."""
         for member, tickets in taken.tickets.items():
             self._store.queue.done(taken.mapping, member, tickets)
         for member, keys in again.items():

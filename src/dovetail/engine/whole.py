@@ -45,12 +45,7 @@ def carry_out(
             reconcile.choose()
         elif plan is None:
             reconcile.paths = dict.fromkeys(reconcile.order, "whole: a plain run was asked for")
-        looked = reconcile.look()
-        for decision in looked.decisions:
-            verify(decision, reconcile.partitions)
-        if reconcile.pingpong is not None:
-            for decision in looked.decisions:
-                reconcile.pingpong.hold(decision)
+        looked = _looked(reconcile)
         if plan is None:
             _guard(reconcile, looked.decisions, allowed)
         _write(reconcile, looked, run, Due(plan))
@@ -70,6 +65,16 @@ def carry_out(
         if not within:
             store.runs.finish(run, ok=summary.ok, summary=summary.document())
     return summary
+
+
+def _looked(reconcile: Reconcile) -> Pass:
+    """What was decided, as far as it may be believed."""
+    looked = reconcile.look()
+    for decision in looked.decisions:
+        verify(decision, reconcile.partitions)
+        if reconcile.pingpong is not None:
+            reconcile.pingpong.hold(decision)
+    return looked
 
 
 def _account(summary: Summary, looked: Pass, reconcile: Reconcile) -> None:

@@ -382,7 +382,8 @@ WINDOW = Keys(
 
 JOURNAL = Keys(
     "the journal",
-    "How long values that were written, settled conflicts and closed rejects are kept. What is gone can be neither told "
+    "How long values that were written, settled conflicts and closed rejects are kept. What is gone can be neither "
+    "told "
     "nor undone.",
     (Key("keep", TEXT, "A time such as `30d`, or `forever`; 90 days if not said."),),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -100,6 +101,5 @@ def _live(words: Sequence[str], surroundings: Mapping[str, str], files: tuple[st
     os.environ.clear()
     os.environ.update(surroundings)
     failpoints.arm(os.environ)
-    from dovetail.cli.main import main
-
-    main(list(words))
+    sys.argv = ["dovetail", *words]
+    runpy.run_module("dovetail", run_name="__main__")

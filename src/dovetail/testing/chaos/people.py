@@ -73,7 +73,7 @@ class People:
     # --------------------------------------------------------------------------------------------------------- steps
 
     def prepare(self) -> None:
-        """Make the table of marks, and type the first rows: half of what there shall be, or those that others refer to."""
+        """Make the table of marks, and type the first rows: half of what there shall be, or those others refer to."""
         with self.place.session() as session:
             session.make_marks()
             for kind in self._kinds:

@@ -17,7 +17,8 @@ def lines(told: Told) -> list[str]:
     faults = [f"  {fault.words:<{wide}}  went on after {fault.recovery_s:6.1f} s" for fault in told.faults]
     landed = [f"  {count:>6}  {place}" for place, count in told.places.items()]
     judged = (
-        f"{verdict.rows:,} rows and {verdict.fields:,} fields judged; {verdict.contested:,} were edited by two at once, "
+        f"{verdict.rows:,} rows and {verdict.fields:,} fields judged; "
+        f"{verdict.contested:,} were edited by two at once, "
         f"{verdict.gone:,} rows were deleted, {verdict.either:,} could have gone either way"
     )
     return [

@@ -1,4 +1,4 @@
-"""The rows that people work on: one kind of thing, the table that holds it at each member, and who wins where two type."""
+"""The rows that people work on: one kind of thing, its table at each member, and who wins where two type."""
 
 from __future__ import annotations
 

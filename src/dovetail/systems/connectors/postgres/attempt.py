@@ -33,8 +33,8 @@ class Attempt:
     """The rows of a change as the server stores them (`columns`, `expected`), their keys in our carriers, and what
     became of them. With `is_binary` they may travel in binary form.
 
-    `statements` counts those that wrote, `versions` are those that they told. A row that is neither `written`, nor `done` (it stood there already as it
-    should), nor rejected, was missed."""
+    `statements` counts those that wrote, `versions` are those that they told. A row that is neither `written`, nor
+    `done` (it stood there already as it should), nor rejected, was missed."""
 
     dataset: Dataset
     change: Change

@@ -1,4 +1,4 @@
-"""What is known of tables, for as long as their signatures stay: how their columns are stored, and how they are written."""
+"""What is known of tables, for as long as their signatures stay: how their columns are stored and written."""
 
 from __future__ import annotations
 
