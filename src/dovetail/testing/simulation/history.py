@@ -24,6 +24,9 @@ from dovetail.testing.simulation.world import POLICIES, Maker, World, drifted
 
 REST = 4
 """Rounds without edits after which everything must be at rest."""
+EMPTIED = "DV-467"
+"""A member holds no row any more: a person must permit that the others follow."""
+ALLOWED = 10_000
 _SERIALS = 1_000
 _PAUSE_S = 40
 
@@ -52,6 +55,7 @@ class History:
         self.worker: Worker | None = None
         self._workers = 0
         self._serial = 0
+        self._allowed: int | None = None
         self._template = template
         self._nested = 0
 
@@ -133,7 +137,7 @@ class History:
         name = f"worker {self._workers}"
         dice = Dice(f"{self.told.seed} {name}")
         fate = Fate(name, list(mishaps), dice, self._edit, self._take_over, self.told.counts)
-        return Worker(self.site, fate)
+        return Worker(self.site, fate, self._allowed)
 
     def _round(self, step: Step) -> None:
         worker = self._worker(step.mishaps)
@@ -178,6 +182,9 @@ class History:
             self.told.counts["zombies fenced"] += 1
         elif error.remedy is Remedy.RETRY:
             self.told.counts["passes given up"] += 1
+        elif error.code == EMPTIED:
+            self.told.counts["emptied, and permitted"] += 1
+            self._allowed = ALLOWED
         elif worker.fate.is_calm:
             self.oracle.wrong(f"failed: {error.code} {error.message}")
         if worker is self.worker:

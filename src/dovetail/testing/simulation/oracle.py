@@ -216,7 +216,8 @@ class Oracle:
             is_news = bool(version.seen - former.sure) or thing.is_distrusted
             may_win = self._may_win(shared, thing, (giver, version), (member, former))
             is_owner = shared.rule.kind == "owner" and shared.rule.members[0] == giver
-            if is_owner and shared.rule.elsewhere == "keep" and not is_news:
+            has_met = thing.keys.keys() <= thing.known
+            if is_owner and shared.rule.elsewhere == "keep" and not is_news and has_met:
                 continue
             if has_seen or is_owner or (is_news and may_win):
                 found.append((giver, version))

@@ -136,7 +136,8 @@ class Site:
 class Worker:
     """One process over a site."""
 
-    def __init__(self, site: Site, fate: Fate) -> None:
+    def __init__(self, site: Site, fate: Fate, allowed: int | None = None) -> None:
+        self.allowed = allowed
         self.site = site
         self.fate = fate
         self.workspace = Workspace(site.project, connect=self._connect, remember=self._remember, clock=site.now)
@@ -149,15 +150,15 @@ class Worker:
     def _remember(self) -> Store:
         return open_state(MortalState(self.site.state, self.fate), key=KEY, clock=self.site.now)
 
-    def whole(self, allowed: int | None = None) -> Summary:
+    def whole(self) -> Summary:
         """One pass over whole mappings."""
-        return migrate(self.workspace, for_sync=True, plain=True, allowed=allowed)
+        return migrate(self.workspace, for_sync=True, plain=True, allowed=self.allowed)
 
     def round(self) -> list[Summary]:
         """Look over what no feed tells of, then take turns until nothing waits; the summaries of the turns."""
         summaries = []
         if self.sync is None:
-            self.sync = Sync(self.workspace)
+            self.sync = Sync(self.workspace, allowed=self.allowed)
             summaries.append(self.sync.start())
         for name in self.sync.order:
             self.sync.census(name)
