@@ -70,12 +70,11 @@ class Log:
     def _noticed(self, session: Session, reading: _Reading, rows: int) -> Noticed:
         self._check(session, reading)
         stream, is_all = reading.stream, False
-        told, more = stream.first(rows)
-        if not told:
+        if not stream.first(rows)[0]:
             is_all = stream.settle(session, rows)
-            told, more = stream.first(rows)
+        told, more = _visible(session, stream, rows)
         if not told:
-            return Noticed({}, {}, None)
+            return Noticed({}, {}, None, more)
         keys, whole = _gathered(reading, told)
         return Noticed(keys, whole, lsn_text(told[-1].end), more or not is_all)
 
