@@ -66,6 +66,16 @@ def test_kills_while_people_type_on_both_sides(trial, told, left, right):
     assert made.record.total > 500
 
 
+def test_kills_while_the_systems_note_what_changes(trial, told):
+    """With a slot on one side and a slot on the other, which tell the next process what the killed one did not see."""
+    made = trial("postgres", "postgres", rows=120, rate=60)
+    assert made.program.run("capture", "--make").code == 0
+    made.begin()
+    strike(made, 6)
+    judged(made, told, "with capture, postgres and postgres")
+    assert made.program.run("capture", "--drop").code == 0
+
+
 def test_kills_of_whole_passes(trial, told):
     made = trial("sqlite", "postgres", ways=BY_PASSES, rows=120, rate=60)
     made.begin()
