@@ -53,12 +53,6 @@ MERGE = [
         "    if owed.any() and False:\n",
     ),
     _mistake(
-        "an edit stands against the value that its member is still owed",
-        "merge/judge.py",
-        "    return changed | (holds & unseen)\n",
-        "    return changed\n",
-    ),
-    _mistake(
         "what was agreed on last is what the others are owed",
         "merge/judge.py",
         "latest = np.where(evidence.active, evidence.agreement, 0).max(axis=0)\n    return first_of(",
@@ -82,12 +76,6 @@ MERGE = [
         "(min if policy.rule is Rule.MIN else max)",
         "(max if policy.rule is Rule.MIN else min)",
     ),
-    _mistake(
-        "a member that has what others are owed is not written again",
-        "engine/work.py",
-        "(work.putter.comes_in(name) & ~_has_it(decision, name, work.side))",
-        "work.putter.comes_in(name)",
-    ),
 ]
 
 DELETES = [
@@ -108,12 +96,6 @@ DELETES = [
         "merge/deletes.py",
         "        return Fate.ASK\n",
         "        return Fate.DELETE\n",
-    ),
-    _mistake(
-        "a detached row does not come back",
-        "merge/deletes.py",
-        "return Fate.CREATE_AGAIN if DeleteRule.RESTORE in rules else Fate.LEAVE",
-        "return Fate.CREATE_AGAIN",
     ),
     _mistake(
         "a row that is to be restored comes back",
@@ -155,18 +137,6 @@ BASE = [
         "(decision.marks[places, at, other], following))",
     ),
     _mistake(
-        "a new row's field that nobody gave is agreed to be null",
-        "engine/record.py",
-        "            _settle_nothing(decision, work.side, at, places, (source < 0, seeds))\n",
-        "            pass\n",
-    ),
-    _mistake(
-        "a reference that waits for a key is still owed",
-        "engine/record.py",
-        "(marks, agreement - waits)",
-        "(marks, agreement)",
-    ),
-    _mistake(
         "the base is what the row holds, not what was sent",
         "engine/record.py",
         "for given in (held, sent, keys):",
@@ -189,12 +159,6 @@ BASE = [
         "engine/record.py",
         "free = ~decision.held & ~decision.filtered & ~decision.left_out",
         "free = ~decision.filtered & ~decision.left_out",
-    ),
-    _mistake(
-        "what needed no write is noted",
-        "engine/deal.py",
-        "        keep_quiet(store, self.decision)\n",
-        "",
     ),
     _mistake(
         "rows that were missed are not taken for written",
@@ -269,12 +233,6 @@ FENCE = [
         "            former, self._epoch = self._epoch, self.target.raise_epoch(self.name)\n"
         "            if self._epoch != former + 1:\n",
         "            former = self._epoch - 1\n            if self._epoch != former + 1:\n",
-    ),
-    _mistake(
-        "who was overtaken tells the state nothing of its writes",
-        "engine/partition.py",
-        "        with store.transaction(is_lazy=is_lazy):\n            self.hold()\n",
-        "        with store.transaction(is_lazy=is_lazy):\n",
     ),
 ]
 

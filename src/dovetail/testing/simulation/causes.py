@@ -81,6 +81,8 @@ def miscounted(joined: Joined, thing: Thing) -> list[str]:
         if shared.rule.kind != "delta" or not typed or any(one.value is None for one in typed):
             continue
         first = min(typed, key=lambda one: one.edit)
+        if any(one.before is None for one in typed if one is not first):
+            continue
         total = sum(
             (Decimal(str(one.value)) - Decimal(str(one.before)) for one in typed if one is not first),
             Decimal(str(first.value)),

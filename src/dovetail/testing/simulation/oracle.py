@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from dovetail.testing.simulation.cells import same
 from dovetail.testing.simulation.database import Altered, Commit, Database
-from dovetail.testing.simulation.rules import wins
+from dovetail.testing.simulation.rules import agrees, wins
 from dovetail.testing.simulation.strand import NO_EDITS, Death, Strand, Thing, Version
 from dovetail.testing.simulation.world import NOTE, PARENT, TAG, Joined, Shared, World
 
@@ -320,26 +320,10 @@ class Oracle:
 
     # --------------------------------------------------------------------------------------------------------- settled
 
-    def agrees(self, shared: Shared, thing: Thing, *, plainly: bool = False) -> bool:
-        """Whether every member that holds the thing shows one value, as far as its cell can tell; `plainly`: so that
-        somebody can see it who does not know the systems' triggers."""
-        holders = [member for member in thing.keys if member in shared.spellings]
-        latest = {member: thing.strand(shared.name, member).latest for member in holders}
-
-        def takes(member: str, giver: str) -> bool:
-            held, given = latest[member], latest[giver].value
-            if shared.ref:
-                return same(held.value, given)
-            form = shared.spellings[member].form
-            is_plain = plainly and held.edit > 0
-            return same(held.value, form.declared(given) if is_plain else form.norm(given))
-
-        return any(all(takes(other, giver) for other in holders if other != giver) for giver in holders)
-
     def _may_be_settled(self, joined: Joined, thing: Thing) -> None:
         """Where all agree, the engine may have noticed at any time that they do."""
         for shared in joined.fields:
-            if len(thing.keys) > 1 and self.agrees(shared, thing):
+            if len(thing.keys) > 1 and agrees(shared, thing):
                 latest = self._latest(shared, thing)
                 seen = NO_EDITS.union(*(version.seen for version in latest))
                 for version in latest:
@@ -354,7 +338,7 @@ class Oracle:
             thing.is_distrusted = False
             thing.known |= thing.keys.keys()
             for shared in self.world.mapping(mapping).fields:
-                if thing.keys and self.agrees(shared, thing, plainly=True):
+                if thing.keys and agrees(shared, thing, plainly=True):
                     latest = self._latest(shared, thing)
                     seen = NO_EDITS.union(*(version.seen for version in latest))
                     for version in latest:

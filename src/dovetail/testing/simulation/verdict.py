@@ -12,6 +12,7 @@ from dovetail.systems.protocol import SupportsCapture
 from dovetail.testing.simulation import causes
 from dovetail.testing.simulation.cells import same
 from dovetail.testing.simulation.oracle import Oracle
+from dovetail.testing.simulation.rules import agrees
 from dovetail.testing.simulation.strand import Thing
 from dovetail.testing.simulation.worker import Site, Worker
 from dovetail.testing.simulation.world import PARENT, Joined, Shared
@@ -129,18 +130,18 @@ def _standing(joined: Joined, thing: Thing, left: Left, oracle: Oracle) -> list[
     if missing and not is_detached and not is_disputed and not _waits_for_parent(joined, thing, left, oracle):
         found.append(f"missing: {where} stands at {sorted(thing.keys)} only, and nothing says why")
     for shared in joined.fields:
-        agrees = oracle.agrees(shared, thing)
+        is_alike = agrees(shared, thing)
         is_open = (*place, shared.name) in left.fields
-        if is_open and oracle.agrees(shared, thing, plainly=True):
+        if is_open and agrees(shared, thing, plainly=True):
             found.append(f"stale: a conflict about {where}.{shared.name} is open, and all agree")
-        if not agrees and not is_open and not _may_differ(shared, thing):
+        if not is_alike and not is_open and not _may_differ(shared, thing):
             values = {
                 name: thing.strand(shared.name, name).latest.value for name in thing.keys if name in shared.spellings
             }
             found.append(f"diverged: {where}.{shared.name} holds {values}, and nothing says why")
-        if not agrees and is_open and causes.is_decided(shared, thing):
+        if not is_alike and is_open and causes.is_decided(shared, thing):
             found.append(f"undecided: a conflict about {where}.{shared.name}, which its rule decides")
-        if not agrees and is_open and _is_clear(shared, thing):
+        if not is_alike and is_open and _is_clear(shared, thing):
             found.append(f"needless: a conflict about {where}.{shared.name}, of which one value has seen all others")
     return found
 
