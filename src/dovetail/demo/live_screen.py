@@ -129,5 +129,5 @@ def _row(trace: Trace) -> tuple[Text, Text, Text, Text]:
     style = "red" if is_dispute else "yellow" if lag is None else ""
     arrow = Text("≠" if is_dispute else _ARROWS[edit.sides], style=style or "green")
     told = Text("asks" if is_dispute else "…" if lag is None else seconds(lag), style=style or "dim")
-    words = Text(edit.words, style=style)
+    words = Text(" ".join(edit.words.split()), style=style)  # some names hold a tab or the end of a line
     return (words, told, arrow, Text()) if SHOP in edit.sides else (Text(), told, arrow, words)
