@@ -188,12 +188,6 @@ LEDGER = [
         "recovered = 0",
     ),
     _mistake(
-        "a commit without an answer is looked up before it is tried again",
-        "engine/deliver.py",
-        "            if self.partition.knows(self.tries[-1].number):\n",
-        "            if self.partition.knows(self.tries[-1].number) and False:\n",
-    ),
-    _mistake(
         "an entry that the state knows is not taken in again",
         "engine/partition.py",
         "if entry.chunk <= self._chunk or claim.installation",
@@ -242,12 +236,6 @@ GUARD = [
         "engine/write.py",
         "dict.fromkeys([*member.key, *columns, *self._read_by(work, columns)])",
         "dict.fromkeys(member.key)",
-    ),
-    _mistake(
-        "only the columns that changed are written",
-        "engine/write.py",
-        "columns = [name for name in names if changed[name][rows[0]]]",
-        "columns = names",
     ),
 ]
 
