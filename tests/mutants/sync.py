@@ -246,50 +246,14 @@ PAIRING = [
         "    if mapping.mapping.match is None:\n",
         "    if True:\n",
     ),
-    _mistake(
-        "what stands under the same natural key is looked up before a row is created",
-        "engine/scope.py",
-        "        if self.mapping.mapping.match is None:\n",
-        "        if True:\n",
-    ),
-    _mistake(
-        "rows that exchange unique values are written together",
-        "engine/write.py",
-        "            knotted = tangled(member, whole, wanted, changed)\n",
-        "            assert whole is not None\n",
-    ),
 ]
 
 QUEUE = [
-    _mistake(
-        "a feed is acknowledged only when all that it told is dealt with",
-        "engine/sync.py",
-        "        if self._inbox.is_clear:\n",
-        "        if True:\n",
-    ),
     _mistake(
         "what failed waits in the queue",
         "engine/sync.py",
         "            self._inbox.give_back(taken)\n",
         "            pass\n",
-    ),
-    _mistake(
-        "a feed that lost something makes everything be looked at",
-        "engine/feeds.py",
-        "return feed is not None and not feed.lost and set",
-        "return feed is not None and set",
-    ),
-    _mistake(
-        "rows in quarantine are looked at again once something was written",
-        "engine/sync.py",
-        "            self._retries[name] = 0.0\n",
-        "            pass\n",
-    ),
-    _mistake(
-        "rows whose parent has no key yet are looked at again",
-        "engine/deal.py",
-        "for place in dict.fromkeys([*(place for place, _ in written.moved), *waiting]):",
-        "for place in dict.fromkeys([place for place, _ in written.moved]):",
     ),
 ]
 
