@@ -102,7 +102,7 @@ def test_all_capabilities_but_those_of_sql() -> None:
     system = Connector(datasets=(PERSON,))
     names = [name for name in dir(protocol) if name.startswith("Supports")]
     missing = [name for name in names if not isinstance(system, getattr(protocol, name))]
-    without_sql = ["SupportsLanding", "SupportsPassage", "SupportsQuery", "SupportsStatements"]
+    without_sql = ["SupportsLanding", "SupportsLastChunk", "SupportsPassage", "SupportsQuery", "SupportsStatements"]
     assert missing == ["SupportsClock", *without_sql], "it has no clock of its own, and speaks no SQL"
 
 

@@ -22,7 +22,8 @@ class CompiledCell:
     `old.column`.
 
     `creates` is what `writes` is for a row that does not exist yet; it reads no `old.column`. `recount` is true where a
-    new value is a count and no movement, over the member's columns."""
+    new value is a count and no movement, over the member's columns. Where no other member gives the field a new row
+    leaves it to the system: then `creates` is empty, and `untried` what it would be, for the laws."""
 
     field: str
     read: Expression
@@ -34,6 +35,7 @@ class CompiledCell:
     profile: tuple[Profiling, ...] = ()
     creates: Writes = ()
     recount: Expression | None = None
+    untried: Writes = ()
 
     @property
     def digest(self) -> str:

@@ -69,7 +69,7 @@ class Trial:
 
 def writing(member: CompiledMember, cell: CompiledCell, shared: Type, *, create: bool = False) -> Question:
     """What a cell makes of shared values, in the member's own columns."""
-    writes = cell.creates if create else cell.writes
+    writes = (cell.creates or cell.untried) if create else cell.writes
     scope = {cell.field: shared}
     for _, write in writes:
         scope |= {f"old.{name}": member.scope[name] for name in write.old_names}

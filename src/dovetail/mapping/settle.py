@@ -27,7 +27,10 @@ def settled(member: CompiledMember, mapping: Mapping, types: Bindings[str, Type]
     scope |= types
     cells = (_settled(cell, member, mapping, scope) for cell in member.cells)
     return replace(
-        member, cells=tuple(cell if _is_given(cell, mapping) else replace(cell, creates=()) for cell in cells)
+        member,
+        cells=tuple(
+            cell if _is_given(cell, mapping) else replace(cell, creates=(), untried=cell.creates) for cell in cells
+        ),
     )
 
 

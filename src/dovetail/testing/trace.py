@@ -57,7 +57,9 @@ class Passages:
             Place.BETWEEN_COMMITS: self.is_between(Point.COMMITTED, Point.CONFIRM_AFTER, Point.CLOSE_AFTER),
             Place.TAKING_OVER: self.is_between(Point.EPOCH_BEFORE, Point.CLOSE_AFTER),
             Place.BEFORE: not self.counts[Point.RUN_START_AFTER],
-            Place.AFTER: self.is_between(Point.RUN_FINISH_AFTER, *(at for at in Point if at is not Point.RUN_FINISH_AFTER)),
+            Place.AFTER: self.is_between(
+                Point.RUN_FINISH_AFTER, *(at for at in Point if at is not Point.RUN_FINISH_AFTER)
+            ),
         }
         return next((place for place, is_there in found.items() if is_there), Place.BETWEEN_STEPS)
 

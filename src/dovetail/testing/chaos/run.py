@@ -138,8 +138,12 @@ def _way(scenario: Scenario, member: str, variables: Mapping[str, str]) -> Itera
     name = scenario.through[member]
     parts = urlsplit(variables.get(name, ""))
     if parts.hostname is None:
-        words, hint = f"the variable {name} holds no URL of a server", "set it to the URL of the system"
-        raise DeclarationError(words, where=scenario.name, hint=hint, code="DV-723")
+        raise DeclarationError(
+            f"the variable {name} holds no URL of a server",
+            where=scenario.name,
+            hint="set it to the URL of the system",
+            code="DV-723",
+        )
     login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     with Proxy(parts.port or POSTGRES_PORT, parts.hostname) as proxy:
         yield proxy, urlunsplit(parts._replace(netloc=f"{login}127.0.0.1:{proxy.port}"))
