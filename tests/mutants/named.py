@@ -1505,7 +1505,7 @@ GOING = [
     Named(
         "a field that no other member gives is left to the system",
         "mapping/settle.py",
-        "cell if _is_given(cell, mapping) else replace(cell, creates=())",
+        "cell if _is_given(cell, mapping) else replace(cell, creates=(), untried=cell.creates)",
         "cell",
         (ROUTING,),
     ),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from dovetail.engine.open import open_workspace
-from dovetail.engine.partition import Partition
-from dovetail.state.conflicts import Sought
-from dovetail.steps import conflicts
 from lab import writes
 from test_crash import Crash, dies
 from test_deletes import left, right
 from test_deletes import project as things
 from test_merge import both, project, state_of
 from test_undo_more import three, values
+
+from dovetail.engine.open import open_workspace
+from dovetail.engine.partition import Partition
+from dovetail.state.conflicts import Sought
+from dovetail.steps import conflicts
 
 
 def contested(lab):

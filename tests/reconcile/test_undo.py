@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from lab import writes
+from test_crash import Crash, dies
+from test_deletes import LEFT, RIGHT
+from test_merge import both, project, state_of
+
 from dovetail.engine.open import open_workspace
 from dovetail.engine.partition import Partition
 from dovetail.engine.past import net
@@ -10,10 +15,6 @@ from dovetail.errors import GateClosed, UnknownName
 from dovetail.model.change import Verb
 from dovetail.state.journal import JournalEntry
 from dovetail.steps import undo
-from lab import writes
-from test_crash import Crash, dies
-from test_deletes import LEFT, RIGHT
-from test_merge import both, project, state_of
 
 
 def take_back(made, run=None, *place, **options):

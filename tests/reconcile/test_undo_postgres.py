@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+
 from dovetail.engine.open import open_workspace
 from dovetail.steps import undo
 from dovetail.steps.migrate import migrate

@@ -7,9 +7,10 @@ import random
 from typing import Any
 
 import pytest
+from lab import Lab, writes
+
 from dovetail.engine.open import open_workspace
 from dovetail.steps import undo
-from lab import Lab, writes
 
 LEFT = "CREATE TABLE item (id INTEGER PRIMARY KEY AUTOINCREMENT, n TEXT, label TEXT, units INTEGER, note TEXT);"
 RIGHT = "CREATE TABLE art (no INTEGER PRIMARY KEY AUTOINCREMENT, n TEXT UNIQUE, title TEXT, grams INTEGER, memo TEXT);"

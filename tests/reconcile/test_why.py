@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 
 import pytest
+from test_crash import LEFT, RIGHT, THING, Crash, dies
+from test_merge import both, project
+
 from dovetail.engine.open import open_workspace
 from dovetail.engine.partition import Partition
 from dovetail.errors import DeclarationError, UnknownName
 from dovetail.model.change import Verb
 from dovetail.state.intents import Intents
 from dovetail.steps import why as step
-from test_crash import LEFT, RIGHT, THING, Crash, dies
-from test_merge import both, project
 
 
 def told(made, *words):

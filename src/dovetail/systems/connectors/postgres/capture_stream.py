@@ -12,7 +12,8 @@ import secrets
 import select
 import threading
 import time
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from struct import Struct
 from typing import Any
 

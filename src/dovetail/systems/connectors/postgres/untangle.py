@@ -17,7 +17,6 @@ from dovetail.systems.connectors.postgres.staged import Staged
 from dovetail.systems.sql.dialect import POSTGRES
 from dovetail.systems.sql.untangle import parkings
 
-
 _SEVERAL = frozenset({"", "?"})
 
 
