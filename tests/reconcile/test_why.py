@@ -23,7 +23,12 @@ def told(made, *words):
 
 def writes_of(document):
     return [
-        (one["kind"], one["member"], {name: tuple(change.values()) for name, change in one["changes"].items()}, one["rules"])
+        (
+            one["kind"],
+            one["member"],
+            {name: tuple(change.values()) for name, change in one["changes"].items()},
+            one["rules"],
+        )
         for one in document["chain"]
         if one["kind"] in tuple(Verb)
     ]
@@ -104,8 +109,14 @@ def test_every_change_of_a_soak_is_told_as_it_happened(person):
     person.migrate()
 
     def look():
-        left = {row[0]: {"name": row[1], "phone": row[2]} for row in person.sql("left", "SELECT id, name, phone FROM person")}
-        right = {row[0]: {"label": row[1], "tel": row[2]} for row in person.sql("right", "SELECT no, label, tel FROM contact")}
+        left = {
+            row[0]: {"name": row[1], "phone": row[2]}
+            for row in person.sql("left", "SELECT id, name, phone FROM person")
+        }
+        right = {
+            row[0]: {"label": row[1], "tel": row[2]}
+            for row in person.sql("right", "SELECT no, label, tel FROM contact")
+        }
         return {"left": left, "right": right}
 
     noted = {}

@@ -24,7 +24,10 @@ def test_each_member_and_row_is_told_apart(detached):
     detached.add("thing", "left", [2, 9])
     detached.add("thing", "right", [1])
     detached.add("other", "left", [1])
-    assert detached.among("thing", ["left", "right"], [1, 2, 3]).tolist() == [[False, True, False], [True, False, False]]
+    assert detached.among("thing", ["left", "right"], [1, 2, 3]).tolist() == [
+        [False, True, False],
+        [True, False, False],
+    ]
     assert detached.count("thing") == 3
 
 

@@ -34,9 +34,7 @@ class Holds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(
-        self, mapping: str, kind: str, reason: str, *, hint: str = "", until: dt.datetime | None = None
-    ) -> None:
+    def put(self, mapping: str, kind: str, reason: str, *, hint: str = "", until: dt.datetime | None = None) -> None:
         """Say why a mapping waits; one of the same kind keeps its `since`."""
         ends = stamp(until) if until is not None else None
         self._database.run(_PUT, mapping, kind, reason, hint, self._database.now(), ends)
