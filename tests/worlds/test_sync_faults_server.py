@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import faulty
@@ -63,34 +64,40 @@ def test_f10_a_server_that_stands_still(own, trial, fault, edits):
     fault(f"F10 SIGSTOP server for {PAUSE_S:g} s, deadline 5 s", words, seconds)
 
 
+@contextmanager
+def application(world, *, backwards=(False,)):
+    """Strangers who write thirty rows of customers in one transaction after the other, in a column that is nobody's."""
+    stop = threading.Event()
+
+    def work(order):
+        with psycopg.connect(world.places["right"]) as stranger:
+            while not stop.is_set():
+                try:
+                    for (no,) in stranger.execute(f"SELECT no FROM customer ORDER BY no {order} LIMIT 30").fetchall():
+                        stranger.execute("UPDATE customer SET source = 'app' WHERE no = %s", [no])
+                    stranger.commit()
+                except (psycopg.errors.OperationalError, psycopg.errors.QueryCanceled):
+                    stranger.rollback()
+
+    threads = [threading.Thread(target=work, args=("DESC" if back else "ASC",)) for back in backwards]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_f12_deadlocks_with_an_application(trial, fault, edits):
     made, world = trial("sqlite")
     world.sql("right", "ALTER SYSTEM SET deadlock_timeout = '50ms'")
     world.sql("right", "SELECT pg_reload_conf()")
-    stop = threading.Event()
-
-    def application(back):
-        """Writes pairs of rows in a column that is nobody's, some forwards, some backwards."""
-        with psycopg.connect(world.places["right"]) as stranger:
-            while not stop.is_set():
-                order = "DESC" if back else "ASC"
-                rows = stranger.execute(f"SELECT no FROM customer ORDER BY no {order} LIMIT 30").fetchall()
-                try:
-                    for (no,) in rows:
-                        stranger.execute("UPDATE customer SET source = 'app' WHERE no = %s", [no])
-                    stranger.commit()
-                except (psycopg.errors.DeadlockDetected, psycopg.errors.QueryCanceled):
-                    stranger.rollback()
-
-    threads = [threading.Thread(target=application, args=(back,)) for back in (False, True)]
 
     def argue():
-        for thread in threads:
-            thread.start()
-        made.wait_for(edits // 2)
-        stop.set()
-        for thread in threads:
-            thread.join()
+        with application(world, backwards=(False, True)):
+            made.wait_for(edits // 2)
 
     words, seconds = faulty.survive(made, argue, edits=edits)
     found = world.sql("right", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")[0][0]
@@ -105,8 +112,14 @@ def test_f13_serialization_failures(trial, fault, edits):
     for side in ("left", "right"):
         name = world.places[side].rsplit("/", 1)[1]
         world.sql(side, f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    words, seconds = faulty.survive(made, lambda: None, edits=edits)
+
+    def collide():
+        with application(world):
+            made.wait_for(edits // 2)
+
+    words, seconds = faulty.survive(made, collide, edits=edits)
     refused = sum(people.refused["SerializationFailure"] for people in made.people)
+    assert refused
     fault("F13 serializable systems", f"{refused} refusals of people; {words}", seconds)
 
 
