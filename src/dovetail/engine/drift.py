@@ -111,9 +111,11 @@ class Lookout:
 
     def remember(self, compiled: CompiledMapping) -> None:
         """Agree with the datasets of a mapping that was joined, unless that is known."""
-        shapes = [self._shape(compiled.name, member.name) for member in compiled.members]
+        shapes = {member.name: self._shape(compiled.name, member.name) for member in compiled.members}
         digest = self._workspace.project.digest
-        if not all(shape is not None and shape.declared == digest and shape.rows for shape in shapes):
+        known = [shape for shape in shapes.values() if shape is not None and shape.declared == digest]
+        telling = [len(self._linked(compiled.name, name, shape)) >= SAMPLE_MIN for name, shape in shapes.items()]
+        if len(known) < len(shapes) or not all(telling):
             self.agree(compiled)
 
     def agree(self, compiled: CompiledMapping) -> None:
@@ -246,15 +248,20 @@ class Lookout:
     def _is_swapped(self, compiled: CompiledMapping, member: CompiledMember) -> bool:
         """Whether hardly any of the rows that are known is there and as it was."""
         shape = self._shape(compiled.name, member.name)
-        if shape is None or len(shape.rows) < SAMPLE_MIN:
+        keys = self._linked(compiled.name, member.name, shape)
+        if shape is None or len(keys) < SAMPLE_MIN:
             return False
-        found = sampled(
-            self._rows(member, pa.array(shape.rows.keys(), pa.string())), member, self._workspace.store.meta.seed
-        )
+        found = sampled(self._rows(member, keys), member, self._workspace.store.meta.seed)
         alike = sum(
             any(marks.get(name) == mark for name, mark in shape.rows[key].items()) for key, marks in found.items()
         )
-        return alike < ALIKE_MAX * len(shape.rows)
+        return alike < ALIKE_MAX * len(keys)
+
+    def _linked(self, mapping: str, member: str, shape: Shape | None) -> pa.Array:
+        """The keys of the sampled rows that were not deleted since, as far as we know: of a table whose rows come and go
+        all of them would be other ones before long."""
+        keys = pa.array(shape.rows.keys() if shape is not None else [], pa.string())
+        return keys.filter(self._workspace.store.crossref.rows(mapping, member, keys).is_valid()) if len(keys) else keys
 
     def _rows(
         self, member: CompiledMember, keys: pa.Array, fields: Sequence[str] | None = None
