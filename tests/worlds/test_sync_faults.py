@@ -60,7 +60,7 @@ def test_f02_kill_at_every_failpoint(trial, fault, edits):
         if point in recovering:  # they are passed only by who finds an entry that another left behind
             made.keeper.orders = f"{Point.COMMITTED}=kill,{point}=kill"
             kills += 1
-        made.keeper.running.kill()
+        made.keeper.interrupt()
         limit = time.monotonic() + 20
         while made.keeper.toll.kills < kills + 2 and time.monotonic() < limit:
             time.sleep(0.01)
@@ -128,7 +128,7 @@ def test_f07_a_state_of_a_newer_version_is_refused(trial, fault, edits):
     made = trial()
     made.begin()
     made.wait_for(edits // 4)
-    made.keeper.running.kill()
+    made.keeper.interrupt()
     made.keepers.pop().stop()
     with sqlite3.connect(made.program.folder / ".dovetail" / "state.db") as lite:
         lite.execute("INSERT INTO migrations SELECT 9999, name, applied_at FROM migrations LIMIT 1")
@@ -150,7 +150,7 @@ def test_f08_a_power_cut_of_the_state_at_the_nth_write(trial, fault, edits):
     for number in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
         runs = made.keeper.toll.runs
         made.keeper.under = ("strace", "-f", "-o", "/dev/null", "-e", f"inject=pwrite64:signal=SIGKILL:when={number}")
-        made.keeper.running.kill()
+        made.keeper.interrupt()
         faulty.wait_until(lambda: made.keeper.toll.runs > runs)  # noqa: B023 - called at once
         cut, limit = made.keeper.running, time.monotonic() + 20
         while cut.is_alive and time.monotonic() < limit:

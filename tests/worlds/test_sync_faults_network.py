@@ -205,7 +205,7 @@ def test_f27_a_certificate_that_expired_or_names_another_host(front, database, t
     for which in (expired, foreign):
         front.show(*which)
         trust(which)
-        trial.keeper.running.kill()
+        trial.keeper.interrupt()
         stood = made.sql("right", "SELECT count(*) FROM customer WHERE label LIKE 'person left%'")
         trial.wait_for(edits // 4)
         ended = trial.program.run("sync", "--once")

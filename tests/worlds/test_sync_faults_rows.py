@@ -9,7 +9,7 @@ import pytest
 import two
 
 from dovetail.testing.chaos.place import Place
-from dovetail.testing.chaos.trial import Trial
+from dovetail.testing.chaos.trial import BY_SYNC, Trial
 from dovetail.testing.chaos.typed import Deed, Typed
 from dovetail.testing.program import Program
 
@@ -189,7 +189,7 @@ def test_f33_a_hot_row(trial, fault, edits):
 @pytest.mark.slow
 def test_f34_a_side_that_is_suddenly_empty_empties_nothing(trial, fault, edits):
     """All articles vanish on the left, as after a restore that failed: the guard holds the mapping, the others go on."""
-    made, world = trial()
+    made, world = trial(ways=BY_SYNC)
     made.begin()
     made.wait_for(edits // 2)
     for people in made.people:
@@ -292,7 +292,9 @@ def ring_trial(ring, folder, mappings, edited_by="abc", rate=40):
     )
     folder.mkdir()
     program = Program(ring.folder, ring.environment, ring.variables, timeout_s=120)
-    made = Trial(program, [Place(name, ring.places[name]) for name in "abc"], [kind], folder, rate=rate)
+    made = Trial(
+        program, [Place(name, ring.places[name]) for name in "abc"], [kind], folder, rate=rate, ways=two.ALLOWED
+    )
     two.OPEN.append(made)
     return made
 

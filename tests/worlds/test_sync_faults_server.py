@@ -252,7 +252,7 @@ def test_f18_no_connection_is_left(loader, fault, edits):
 
     def crowd():
         world.sql("right", "ALTER ROLE loader CONNECTION LIMIT 0")
-        made.keeper.running.kill()
+        made.keeper.interrupt()
         world.sql("right", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'loader'")
         made.wait_for(edits // 4)
         time.sleep(3)

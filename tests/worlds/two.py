@@ -12,11 +12,13 @@ from world import World
 
 from dovetail.testing.chaos.place import Place
 from dovetail.testing.chaos.scene import DEEDS, Column, Field, Kind, Table
-from dovetail.testing.chaos.trial import BY_SYNC, Trial, Ways
+from dovetail.testing.chaos.trial import Trial, Ways
 from dovetail.testing.nursery import Nursery
 from dovetail.testing.program import Program
 
 BOTH = ("left", "right")
+ALLOWED = Ways(("sync", "--allow", "1000000"), ("sync", "--once", "--allow", "1000000"))
+"""The continuous way, with leave for as many edits and deletes as such people make."""
 OPEN: list[Trial] = []
 """Trials of the test at hand; each is closed when it ends."""
 TABLES = {
@@ -168,7 +170,7 @@ def trial(
     world: World,
     folder: Path,
     *,
-    ways: Ways = BY_SYNC,
+    ways: Ways = ALLOWED,
     rate: float = 100,
     born: type[Program] = Nursery,
     **how: object,

@@ -91,6 +91,12 @@ class Keeper:
             self._running = None
             return ended, time.monotonic() - began
 
+    def interrupt(self) -> None:
+        """End the run at hand by `kill -9`, wherever it is; the next one begins by itself."""
+        with self._lock:
+            if self._running is not None:
+                self._running.kill()
+
     def end(self) -> None:
         """End it at once, and start it no more."""
         self._stop.set()
