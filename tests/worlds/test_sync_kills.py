@@ -163,7 +163,7 @@ def found(made, kills, *, seconds=25):
 
 def test_a_program_that_forgets_its_ledger_doubles_rows(broken):
     made = broken(LEDGER_IGNORED, rows=5_000, deeds={"insert": 1.0})
-    verdict = found(made, 6)
+    verdict = found(made, 20)
     assert verdict.broken[Promise.NO_DOUBLE]
 
 

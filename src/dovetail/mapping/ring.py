@@ -17,12 +17,17 @@ def rings(mappings: Iterable[CompiledMapping]) -> Iterator[DeclarationError]:
     """A mistake for each mapping that closes a ring of fields which may be edited at every end. Two edits of one moment
     would chase each other in it: each mapping alone sees one change, and carries it on.
 
-    A field with an owner flows one way, and closes nothing."""
+    A field with an owner flows one way, and closes nothing; nor do several mappings of the same columns, which share
+    their rows."""
     joined: dict[Place, Place] = {}
     known: dict[Place, str] = {}
+    edges: list[frozenset[Place]] = []
     for mapping in mappings:
         for field in mapping.mapping.fields:
             places = _both_ways(mapping, field)
+            if any(edge >= set(places) for edge in edges):
+                continue
+            edges.append(frozenset(places))
             roots = {_root(joined, place) for place in places}
             if len(roots) < len(places):
                 others = sorted({known[place] for place in places if place in known} - {mapping.name})
