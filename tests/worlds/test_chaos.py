@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -73,6 +74,20 @@ def test_an_edit_between_counts_though_another_field_was_typed_later():
         )
     )
     assert found.fields["x"].values == {"b1"}
+
+
+def test_among_three_an_edit_may_follow_one_that_beat_the_preferred():
+    """B loses to a, whose edit c saw: then b or c may stand in the end; c alone loses to b."""
+    kind = replace(KIND, fields={"tag": Field(), "x": Field(tuple("abc"), tuple("abc"))})
+    seen = [INSERTED, ("b", Deed.EDIT, {"x": "a1"}, {"x": "b1"}), ("a", Deed.EDIT, {"x": "a1"}, {"x": "a2"})]
+    followed = typed(*seen, ("c", Deed.EDIT, {"x": "a2"}, {"x": "c1"})).rows["thing", "r"]
+    assert expect(kind, followed).fields["x"].values == {"b1", "c1"}
+    alone = typed(
+        ("b", Deed.INSERT, {}, {"x": "b0"}),
+        ("b", Deed.EDIT, {"x": "b0"}, {"x": "b1"}),
+        ("c", Deed.EDIT, {"x": "b0"}, {"x": "c1"}),
+    )
+    assert expect(kind, alone.rows["thing", "r"]).fields["x"].values == {"b1"}
 
 
 def test_sums_hold_everybodys_share():

@@ -153,9 +153,9 @@ def test_f08_a_power_cut_of_the_state_at_the_nth_write(trial, fault, edits):
         made.keeper.interrupt()
         faulty.wait_until(lambda: made.keeper.toll.runs > runs)  # noqa: B023 - called at once
         cut, limit = made.keeper.running, time.monotonic() + 20
-        while cut.is_alive and time.monotonic() < limit:
+        while cut is not None and cut.is_alive and time.monotonic() < limit:
             time.sleep(0.02)
-        struck += not cut.is_alive
+        struck += cut is None or not cut.is_alive
         made.keeper.under = ()
     seconds = made.recovery()
     made.wait_for(edits // 4)

@@ -57,10 +57,24 @@ def _allowed(row: Row, name: str, declared: Field) -> Allowed | None:
     if deletes and (not newest or not _is_certain(row, name, newest[0])):
         return Allowed(ever)
     ranked = [member for member in declared.wins if member in newest]
-    winners = ranked[:1] or newest
+    winners = [ranked[0], *_followers(row, name, declared, ranked)] if ranked else newest
     values = frozenset(last[member].after[name] for member in winners)
-    losers = tuple((member, last[member].after[name]) for member in newest if member not in winners) if ranked else ()
+    losers = tuple((member, last[member].after[name]) for member in newest if member not in winners)
     return Allowed(values, () if deletes else losers)
+
+
+def _followers(row: Row, name: str, declared: Field, ranked: list[str]) -> list[str]:
+    """Those who typed after having seen a value that may have beaten the preferred edit before: among three or more it
+    is the moment of their meeting that decides."""
+    before = declared.wins[: declared.wins.index(ranked[0])]
+    beaters = {
+        value for member in before if member in row.chains for field, value in row.chains[member].typed if field == name
+    }
+    return [
+        member
+        for member in ranked[1:]
+        if any(row.chains[member].knew(name, value, row.chains[member].last[name].number) for value in beaters)
+    ]
 
 
 def _is_outdated(row: Row, name: str, member: str, last: dict[str, Typed]) -> bool:
