@@ -258,8 +258,8 @@ class Lookout:
         return alike < ALIKE_MAX * len(keys)
 
     def _linked(self, mapping: str, member: str, shape: Shape | None) -> pa.Array:
-        """The keys of the sampled rows that were not deleted since, as far as we know: of a table whose rows come, go
-        all of them would be other ones before long."""
+        """The keys of the sampled rows that were not deleted since, as far as we know: where rows come and go, all
+        of them would be other ones before long."""
         keys = pa.array(shape.rows.keys() if shape is not None else [], pa.string())
         return keys.filter(self._workspace.store.crossref.rows(mapping, member, keys).is_valid()) if len(keys) else keys
 
