@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from dovetail.engine.open import open_workspace
 from dovetail.engine.workspace import Workspace
-from dovetail.testing.chaos.expect import expect
+from dovetail.testing.chaos.expect import Being, expect
 from dovetail.testing.chaos.judge import Promise, Stands, Verdict
 from dovetail.testing.chaos.scene import Kind
 from dovetail.testing.chaos.typed import Record
@@ -28,6 +28,31 @@ def check_memory(verdict: Verdict, program: Program, kinds: Sequence[Kind], reco
             links = {member: store.crossref.load(kind.mapping, member).to_pydict() for member in standing[kind.name]}
             _check_links(verdict, kind, links, standing)
             _check_losers(verdict, workspace, (kind, record), _numbers(kind, links, standing))
+
+
+def answer(program: Program, kinds: Sequence[Kind], record: Record, standing: Stands) -> int:
+    """Say of each row about which a person is asked whether it shall be gone, as somebody would who knows all that was
+    typed; how many there were."""
+    with open_workspace(program.folder, environment=program.environment, variables=program.variables) as workspace:
+        asked = [one for one in workspace.store.conflicts.list() if not one.dispute.field]
+    answered = 0
+    for conflict in asked:
+        kind = next(kind for kind in kinds if kind.mapping == conflict.mapping)
+        keys = set(conflict.dispute.keys.items())
+        held = {
+            member: str(values[kind.known_by])
+            for member, rows in standing[kind.name].items()
+            for key, values in rows
+            if (member, key) in keys
+        }
+        gone = [member for member in kind.tables if member not in held]
+        row = record.rows.get((kind.name, next(iter(held.values()), "")))
+        if row is None or not gone:
+            continue
+        takes = next(iter(held)) if expect(kind, row).being is Being.THERE else gone[0]
+        program.run("conflicts", "resolve", str(conflict.id), "--take", takes, "--yes")
+        answered += 1
+    return answered
 
 
 def _numbers(kind: Kind, links: Mapping[str, Mapping[str, Sequence[object]]], standing: Stands) -> dict[str, int]:

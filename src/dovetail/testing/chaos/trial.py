@@ -11,7 +11,7 @@ from pathlib import Path
 from dovetail.errors import DovetailError, Overdue
 from dovetail.testing.chaos.judge import Promise, Stands, Verdict, judge, stands
 from dovetail.testing.chaos.keeper import Keeper
-from dovetail.testing.chaos.memory import check_memory
+from dovetail.testing.chaos.memory import answer, check_memory
 from dovetail.testing.chaos.people import PROBE, People
 from dovetail.testing.chaos.place import Place
 from dovetail.testing.chaos.scene import Field, Kind
@@ -45,10 +45,12 @@ BY_PASSES = Ways(("migrate", "--for-sync", "--allow", "1000000"), ("migrate", "-
 
 @dataclass(slots=True)
 class Outcome:
-    """How a trial ended: the verdict, and the writes of each pass after the last edit."""
+    """How a trial ended: the verdict, the writes of each pass after the last edit, and how many rows a person was asked
+    about: deletes that might have met an edit."""
 
     verdict: Verdict
     passes: list[int] = field(default_factory=list)
+    asked: int = 0
     seconds: float = 0.0
 
 
@@ -148,7 +150,7 @@ class Trial:
         return self.settle(verified=verified)
 
     def settle(self, *, verified: bool = True) -> Outcome:
-        """Pass after pass until nothing is written; then the verdict."""
+        """Pass after pass until nothing is written and nobody is asked; then the verdict."""
         self.record.close()
         outcome = Outcome(Verdict())
         ended = Ended(0, {}, "")
@@ -157,7 +159,9 @@ class Trial:
             if not ended.is_done:
                 break
             outcome.passes.append(ended.writes)
-            if len(outcome.passes) >= 2 and ended.writes == 0:
+            asked = answer(self.program, self.kinds, self.record, self.stands())
+            outcome.asked += asked
+            if len(outcome.passes) >= 2 and ended.writes == 0 and not asked:
                 break
         verdict = judge(self.kinds, self.record, self.stands())
         self._check_runs(verdict, outcome, ended)
