@@ -16,6 +16,9 @@ from dovetail.evidence.words import counted
 NOTES_MAX = 10
 """Notes shown for one system at most; the page and `--json` hold all."""
 
+NAMES_MAX = 6
+"""Names in one list at most."""
+
 
 def overview(analysis: Analysis) -> RenderableType:
     """Everything worth seeing at once; the page holds the rest."""
@@ -33,6 +36,9 @@ def _system(system: SystemAnalysis) -> RenderableType:
         title=escape(f"{system.name} ({system.connector}): {held}"),
         title_justify="left",
         title_style="bold",
+        caption=escape(_seen(system)),
+        caption_justify="left",
+        caption_style="",
         box=SIMPLE_HEAD,
     )
     table.add_column("dataset", overflow="fold")
@@ -41,7 +47,6 @@ def _system(system: SystemAnalysis) -> RenderableType:
     table.add_column("key", overflow="fold")
     table.add_column("refers to", overflow="fold")
     table.add_column("personal", justify="right", overflow="fold")
-    table.add_column("changes seen by", overflow="fold")
     for dataset in system.catalog.datasets:
         profile = system.profile(dataset.name)
         personal = sum(1 for field in profile.fields if field.sensitive) if profile else 0
@@ -54,14 +59,27 @@ def _system(system: SystemAnalysis) -> RenderableType:
             escape(", ".join(dataset.key)) or "none",
             escape(", ".join(shown)),
             str(personal or ""),
-            _seen(system, dataset.name),
         )
     return table
 
 
-def _seen(system: SystemAnalysis, dataset: str) -> str:
-    seen = system.seen(dataset)
-    return seen.way if seen is not None else ""
+def _seen(system: SystemAnalysis) -> str:
+    """How changes can be seen: the commonest way, and the datasets that have another one."""
+    ways: dict[str, list[str]] = {}
+    for dataset in system.catalog.datasets:
+        seen = system.seen(dataset.name)
+        if seen is not None:
+            ways.setdefault(seen.way, []).append(dataset.name)
+    if not ways:
+        return ""
+    usual = max(ways, key=lambda way: len(ways[way]))
+    others = [f"by {way}: {_some(names)}" for way, names in ways.items() if way != usual]
+    return "; ".join([f"Changes can be seen by {usual}", *others])
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - NAMES_MAX
+    return ", ".join(names[:NAMES_MAX]) + (f", and {rest} more" if rest > 0 else "")
 
 
 def _personal(analysis: Analysis) -> Iterator[RenderableType]:
@@ -75,8 +93,7 @@ def _personal(analysis: Analysis) -> Iterator[RenderableType]:
     table.add_column("class", overflow="fold")
     table.add_column("fields", overflow="fold")
     for label, names in sorted(found.items()):
-        rest = f", and {len(names) - 6} more" if len(names) > 6 else ""
-        table.add_row(label, escape(", ".join(names[:6]) + rest))
+        table.add_row(label, escape(_some(names)))
     yield table
 
 
