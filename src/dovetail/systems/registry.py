@@ -19,6 +19,9 @@ from dovetail.systems.protocol import Source
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+ALIASES: Mapping[str, str] = {"mysql": "mariadb"}
+"""Other names of our own connectors."""
+
 GROUP = "dovetail.connectors"
 """The entry point group of foreign connectors."""
 
@@ -33,9 +36,10 @@ def load(name: str) -> type[Source]:
 
     Raises `UnknownName` with the nearest names, and `MissingDriver` where the driver is not installed.
     """
+    own = ALIASES.get(name, name)
     try:
-        if name in _own():
-            found = importlib.import_module(f"{connectors.__name__}.{name}")
+        if own in _own():
+            found = importlib.import_module(f"{connectors.__name__}.{own}")
         elif (foreign := _foreign().get(name)) is not None:
             found = foreign.load()
         else:
@@ -45,7 +49,7 @@ def load(name: str) -> type[Source]:
         raise MissingDriver(
             f"the connector {name!r} needs {missing}, which is not installed",
             where=name,
-            hint=f"pip install 'dovetail[{name}]'",
+            hint=f"pip install 'dovetail[{own}]'",
         ) from error
     connector = getattr(found, "Connector", found)
     if not isinstance(connector, type):
