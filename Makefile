@@ -29,8 +29,9 @@ $(VENV)/made: requirements/venv.sh
 	@bash requirements/venv.sh $(PYTHON) $(VENV)
 	@touch $@
 
-$(VENV)/installed: $(VENV)/made requirements/dev.txt requirements/installer.txt requirements/install.sh pyproject.toml
+$(VENV)/installed: $(VENV)/made requirements/dev.txt requirements/installer.txt requirements/install.sh requirements/servers.sh pyproject.toml
 	@bash requirements/install.sh $(VENV)
+	@bash requirements/servers.sh $(VENV)
 	@touch $@
 
 install: $(VENV)/installed

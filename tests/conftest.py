@@ -1,13 +1,15 @@
-"""Servers shared by the tests: one PostgreSQL for each test process, one empty database for each test that asks."""
+"""Servers shared by the tests: one of each kind for each test process, one empty database for each test that asks."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from dovetail.errors import MissingDriver, Unreachable
 from dovetail.testing.conformance import table
+from dovetail.testing.servers import mariadb
 from dovetail.testing.servers.postgres import Pool, Server, server
 
 
@@ -43,3 +45,31 @@ def postgres_url(postgres_pool: Pool) -> Iterator[str]:
     name = postgres_pool.take()
     yield postgres_pool.server.url(name)
     postgres_pool.give_back(name)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.Server]:
+    """A running MariaDB; tests that kill or stop one start their own. In CI it must be there."""
+    try:
+        running = mariadb.server()
+        started = running.__enter__()
+    except (MissingDriver, Unreachable) as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(reason))
+    yield started
+    running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def mariadb_pool(mariadb_server: mariadb.Server) -> mariadb.Pool:
+    """Databases that are made for a test and removed after it."""
+    return mariadb.Pool(mariadb_server)
+
+
+@pytest.fixture
+def mariadb_url(mariadb_pool: mariadb.Pool) -> Iterator[str]:
+    """The URL of an empty database that no other test uses."""
+    name = mariadb_pool.take()
+    yield mariadb_pool.server.url(name)
+    mariadb_pool.give_back(name)
