@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from dovetail.errors import SystemFault
@@ -18,7 +16,7 @@ from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.change import LedgerEntry
 from dovetail.model.type import Kind, Type
 from dovetail.systems.files.carry import Spelling
-from dovetail.systems.files.folder import faults
+from dovetail.systems.files.place import Place
 
 _VERSION = 1
 
@@ -37,45 +35,31 @@ class Pinned:
 @dataclass(slots=True)
 class Manifest:
     """Everything that is remembered. `pending` names, by dataset, files that were committed and may still have to be
-    put in their places."""
+    put in their places; `mark` tells the state of the file that it was read from."""
 
     generation: int = 0
     epochs: dict[str, int] = field(default_factory=dict)
     entries: dict[tuple[str, int], LedgerEntry] = field(default_factory=dict)
     pinned: dict[str, Pinned] = field(default_factory=dict)
     pending: dict[str, tuple[str, str]] = field(default_factory=dict)
+    mark: str = ""
 
 
-def load(path: Path) -> Manifest:
+def load(place: Place, name: str) -> Manifest:
     """The manifest; an empty one where there is none."""
+    content, mark = place.read(name)
     try:
-        with faults(path.name):
-            text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return _decoded(json.loads(text)) if text else Manifest()
+        found = _decoded(json.loads(content)) if content else Manifest()
     except (ValueError, KeyError, TypeError) as error:
         words = "the file in which Dovetail remembers what it wrote is damaged"
-        raise SystemFault(words, where=path.name, hint="bring it back from a backup", code="DV-339") from error
+        raise SystemFault(words, where=name, hint="bring it back from a backup", code="DV-339") from error
+    found.mark = mark
+    return found
 
 
-def save(path: Path, manifest: Manifest) -> None:
+def save(place: Place, name: str, manifest: Manifest) -> None:
     """Replace the manifest durably: after this it is the new one, before it the old one, whatever dies."""
-    beside = path.with_name(f"{path.name}.new")
-    with faults(path.name):
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(_encoded(manifest)))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renamings in a folder durable."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    manifest.mark = place.publish(name, json.dumps(_encoded(manifest)).encode(), manifest.mark)
 
 
 def _encoded(manifest: Manifest) -> dict[str, object]:

@@ -30,8 +30,8 @@ class Files:
     def describe(self) -> Catalog:
         """One dataset a file, by name."""
         found = self.store.manifest()
-        home = self.store.folder.home
-        waiting = (name for name, (beside, _) in found.pending.items() if (home / beside).exists())
+        there = {one.name for one in self.store.folder.place.entries()}
+        waiting = (name for name, (beside, _) in found.pending.items() if beside in there)
         names = {*self.store.folder.files(), *waiting}
         return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in sorted(names)))
 

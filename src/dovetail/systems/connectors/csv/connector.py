@@ -12,7 +12,7 @@ from dovetail.systems.connectors.csv.dialect import Wish
 from dovetail.systems.connectors.csv.format import CSV
 from dovetail.systems.connectors.csv.shape import Habits
 from dovetail.systems.files.declared import Declared
-from dovetail.systems.files.folder import Folder
+from dovetail.systems.files.folder import folder_at
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -78,5 +78,5 @@ class Connector(FileVerbs):
     def _files(self) -> Files:
         wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
         habits = Habits(self.decimal, tuple(self.nulls), self.quoted_empty == "null", self.sample_rows)
-        store = Store(Folder(Path(self.path), ENDINGS), "csv", self.timeout_s)
+        store = Store(folder_at(self.path, ENDINGS), "csv", self.timeout_s)
         return Files(store, CSV(wish, habits, self.datasets, self.batch_rows))

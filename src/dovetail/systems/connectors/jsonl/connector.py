@@ -10,7 +10,7 @@ from pathlib import Path
 from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.jsonl.format import JSONLines
 from dovetail.systems.files.declared import Declared
-from dovetail.systems.files.folder import Folder
+from dovetail.systems.files.folder import folder_at
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -51,5 +51,5 @@ class Connector(FileVerbs):
 
     @cached_property
     def _files(self) -> Files:
-        store = Store(Folder(Path(self.path), ENDINGS), "jsonl", self.timeout_s)
+        store = Store(folder_at(self.path, ENDINGS), "jsonl", self.timeout_s)
         return Files(store, JSONLines(self.datasets, self.sample_rows, self.batch_rows))

@@ -10,7 +10,7 @@ from pathlib import Path
 from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.parquet.format import Parquet
 from dovetail.systems.files.declared import Declared
-from dovetail.systems.files.folder import Folder
+from dovetail.systems.files.folder import folder_at
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -46,5 +46,5 @@ class Connector(FileVerbs):
 
     @cached_property
     def _files(self) -> Files:
-        store = Store(Folder(Path(self.path), ENDINGS), "parquet", self.timeout_s)
+        store = Store(folder_at(self.path, ENDINGS), "parquet", self.timeout_s)
         return Files(store, Parquet(self.datasets, self.batch_rows))
