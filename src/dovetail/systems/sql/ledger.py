@@ -50,17 +50,20 @@ def make(dialect: Dialect, schema: str | None = None) -> tuple[exp.Create, exp.C
 
 
 def raise_epoch(dialect: Dialect, schema: str | None = None) -> exp.Insert:
-    """Give a partition (1) its next epoch, the first being 1, and return it."""
+    """Give a partition (1) its next epoch, the first being 1, and return it; `read_epoch` tells it where the dialect
+    answers no rows to an `INSERT`."""
     fence = table(FENCE.name, schema)
     tree = statements.insert(fence, FENCE.names, dialect=dialect)
     tree.set(
         "expression", exp.Values(expressions=[exp.Tuple(expressions=[dialect.parameter(1), exp.Literal.number(1)])])
     )
     next_epoch = exp.Add(this=column(_EPOCH, fence), expression=exp.Literal.number(1))
+    grown = exp.EQ(this=exp.Column(this=identifier(_EPOCH)), expression=next_epoch)
+    if not dialect.answers_inserts:
+        tree.set("conflict", exp.OnConflict(duplicate=True, action=exp.var("UPDATE"), expressions=[grown]))
+        return tree
     conflict = exp.OnConflict(
-        conflict_keys=[identifier(_PARTITION)],
-        action=exp.var("DO UPDATE"),
-        expressions=[exp.EQ(this=exp.Column(this=identifier(_EPOCH)), expression=next_epoch)],
+        conflict_keys=[identifier(_PARTITION)], action=exp.var("DO UPDATE"), expressions=[grown]
     )
     tree.set("conflict", conflict)
     tree.set("returning", exp.Returning(expressions=[exp.Column(this=identifier(_EPOCH))]))

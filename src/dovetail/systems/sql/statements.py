@@ -72,7 +72,7 @@ def insert(target: exp.Table, fields: Sequence[str], *, dialect: Dialect, altern
     >>> insert(table("t"), ["a", "b"], dialect=POSTGRES).sql("postgres")
     'INSERT INTO "t" ("a", "b") VALUES ($1, $2)'
     """
-    if not fields:
+    if not fields and dialect.has_defaults:
         return exp.Insert(this=target.copy(), default=True, alternative=alternative)
     values = exp.Tuple(expressions=[dialect.parameter(number) for number in range(1, len(fields) + 1)])
     into = exp.Schema(this=target.copy(), expressions=[identifier(name) for name in fields])
@@ -116,15 +116,22 @@ def create(target: exp.Table, dataset: Dataset, *, dialect: Dialect) -> exp.Crea
     """The dataset with its fields, key and unique constraints, if it is not there yet."""
     parts: list[exp.Expression] = []
     for field in dataset.fields:
-        rules = [] if field.nullable else [exp.ColumnConstraint(kind=exp.NotNullColumnConstraint())]
-        kind = exp.var(dialect.type(field.type))  # as written: SQLGlot would call a BOOLEAN of SQLite INTEGER
+        rules: list[exp.Expression] = []
+        if dialect.says_null or not field.nullable:
+            rules.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint(allow_null=field.nullable)))
+        indexes = [len(names) for names in (dataset.key, *dataset.uniques) if field.name in names]
+        # as written: SQLGlot would call a BOOLEAN of SQLite INTEGER
+        kind = exp.var(dialect.type(field.type, max(indexes, default=0)))
         parts.append(exp.ColumnDef(this=identifier(field.name), kind=kind, constraints=rules))
     if dataset.key:
         parts.append(exp.PrimaryKey(expressions=[identifier(name) for name in dataset.key]))
     for unique in dataset.uniques:
         names = exp.Schema(expressions=[identifier(name) for name in unique])
         parts.append(exp.UniqueColumnConstraint(this=names))
-    return exp.Create(this=exp.Schema(this=target.copy(), expressions=parts), kind="TABLE", exists=True)
+    tree = exp.Create(this=exp.Schema(this=target.copy(), expressions=parts), kind="TABLE", exists=True)
+    if dialect.table:
+        tree.set("properties", exp.Properties(expressions=[part.copy() for part in dialect.table]))
+    return tree
 
 
 def _where(
