@@ -9,19 +9,21 @@ class TestSQLite(Conformance):
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import pytest
 
 from dovetail.systems.protocol import Target
-from dovetail.testing.conformance.trial import Trial, trials
+from dovetail.testing.conformance.faults import Faults, known
+from dovetail.testing.conformance.report import ENDED, TRIED, WHY, table
+from dovetail.testing.conformance.trial import Outcome, Trial, trials
+from dovetail.testing.conformance.verdict import Declined
 
-TRIED = "conformance"
-"""The property of a test's report that names the connector; `conformance.END` counts hostile values that ended so."""
+__all__ = ["Conformance", "Faults", "known", "table"]
 
-ENDS = ("exact", "refused", "unreadable", "rewritten")
-"""What may become of a hostile value."""
+
+def _tests() -> list[object]:
+    return [pytest.param(one, id=str(one), marks=[pytest.mark.slow] * one.promise.is_slow) for one in trials()]
 
 
 class Conformance:
@@ -33,33 +35,27 @@ class Conformance:
         """To be overridden: the system that is tried."""
         raise NotImplementedError
 
-    @pytest.mark.parametrize("trial", list(trials()), ids=str)
-    def test_promise(self, system: Target, trial: Trial, record_property: Callable[[str, object], None]) -> None:
+    @pytest.fixture
+    def faults(self, system: Target) -> Faults:
+        """To be overridden where more is to be told than the settings tell: how the system can be troubled."""
+        return known(system)
+
+    @pytest.mark.parametrize("trial", _tests())
+    def test_promise(
+        self, system: Target, faults: Faults, trial: Trial, record_property: Callable[[str, object], None]
+    ) -> None:
         """The promise is kept."""
         record_property(TRIED, type(self).__name__.removeprefix("Test"))
-        absent = trial.absent(system)
+        absent = trial.absent(system, faults)
         if absent:
+            record_property(ENDED, Outcome.ABSENT.value)
+            record_property(WHY, absent)
             pytest.skip(f"the connector has no {absent}")
-        for outcome, count in trial.run(system).items():
+        try:
+            counted = trial.run(system, faults)
+        except Declined as declined:
+            record_property(ENDED, Outcome.REFUSED.value)
+            record_property(WHY, str(declined))
+            pytest.skip(f"refused by design: {declined}")
+        for outcome, count in counted.items():
             record_property(f"{TRIED}.{outcome}", count)
-
-
-def table(reports: Mapping[str, Sequence[pytest.TestReport]]) -> list[str]:
-    """A line for each connector that was tried: its promises, and what became of hostile values."""
-    tried: dict[str, Counter[str]] = {}
-    for outcome, words in (("passed", "kept"), ("skipped", "absent"), ("failed", "broken")):
-        for report in reports.get(outcome, ()):
-            told = dict(getattr(report, "user_properties", ()))
-            if TRIED not in told:
-                continue
-            counts = tried.setdefault(str(told[TRIED]), Counter())
-            counts[words] += 1
-            ends = {
-                key.partition(".")[2]: int(str(count)) for key, count in told.items() if key.startswith(f"{TRIED}.")
-            }
-            counts.update(ends)
-    columns = ["kept", "absent", "broken", *ENDS]
-    lines = [f"{'':12}" + "".join(f"{name:>12}" for name in columns)]
-    for name, counts in sorted(tried.items()):
-        lines.append(f"{name:12}" + "".join(f"{counts[column]:>12}" for column in columns))
-    return lines if tried else []

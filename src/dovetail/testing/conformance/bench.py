@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -12,6 +13,10 @@ import pyarrow as pa
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import UNREADABLE, Change, Receipt, Verb
 from dovetail.systems.protocol import SupportsCreate, SupportsLookup, SupportsTransaction, Target
+from dovetail.testing.conformance.attempt import attempted
+from dovetail.testing.conformance.faults import Faults
+from dovetail.testing.conformance.hidden import hide
+from dovetail.testing.proxy import Proxy
 
 Row = tuple[object, ...]
 """The values of one row, comparable: NaN equals NaN, and -0.0 is not 0.0."""
@@ -19,11 +24,38 @@ Row = tuple[object, ...]
 
 @dataclass(slots=True)
 class Bench:
-    """A writable, empty system. `tally` counts what became of hostile values: exact, rejected, unreadable,
-    rewritten."""
+    """A writable, empty system, and what is known of how it can be troubled. `tally` counts what became of hostile
+    values: exact, rejected, unreadable, rewritten. What is `opened` is closed with the trial, and lacks what is
+    `hidden`."""
 
     system: Target
     tally: Counter[str] = field(default_factory=Counter)
+    faults: Faults = field(default_factory=Faults)
+    hidden: tuple[type, ...] = ()
+    closing: ExitStack = field(default_factory=ExitStack)
+
+    def opened(self, **settings: object) -> Target:
+        """Another connector to the same system, those settings changed as far as it has them."""
+        assert self.faults.open is not None
+        asked = {name: value for name, value in settings.items() if name in self.faults.settings}
+        other = self.faults.open(**asked)
+        self.closing.callback(other.close)
+        return hide(other, *self.hidden) if self.hidden else other
+
+    @contextmanager
+    def far(self, **settings: object) -> Iterator[tuple[Target, Proxy]]:
+        """Another connector, and the network between it and the system."""
+        assert self.faults.server is not None
+        assert self.faults.through is not None
+        host, port = self.faults.server
+        with Proxy(port, host) as between:
+            other = self.opened(**settings, **self.faults.through(between.port))
+            yield other, between
+            other.close()
+
+    def attempt(self, call: Callable[[], object], *, within_s: float = 60.0) -> object:
+        """What the call gives, or the error of ours that it ends with; no other, in time, without the password."""
+        return attempted(call, within_s=within_s, secret=self.faults.secret)
 
     def make(self, dataset: Dataset) -> Dataset:
         """The dataset, made and then as the system describes it."""

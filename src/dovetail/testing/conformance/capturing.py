@@ -15,7 +15,8 @@ from dovetail.model.key import texts
 from dovetail.systems.protocol import SupportsCapture, SupportsCreate, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench, batch
 from dovetail.testing.conformance.datasets import INTEGER, ITEM, LINE, TEXT, dataset, items
-from dovetail.testing.conformance.promise import broken, expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import broken, expect
 
 FEED = "dovetail_conformance"
 

@@ -11,7 +11,8 @@ from dovetail.model.change import Change, LedgerEntry, Verb
 from dovetail.systems.protocol import SupportsCreate, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench, batch
 from dovetail.testing.conformance.datasets import ITEM, PERSON, items, people
-from dovetail.testing.conformance.promise import broken, expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import broken, expect
 
 CONTENT = bytes(range(256))
 PARTITION = 'it\'s "a" partition | ü'

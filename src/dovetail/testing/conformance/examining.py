@@ -6,7 +6,8 @@ from dovetail.model.change import Verb
 from dovetail.systems.protocol import SupportsCreate, SupportsDoctor, SupportsStatements
 from dovetail.testing.conformance.bench import Bench
 from dovetail.testing.conformance.datasets import ITEM, items
-from dovetail.testing.conformance.promise import expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import expect
 
 
 @promise(needs=(SupportsCreate, SupportsDoctor))

@@ -13,7 +13,8 @@ from dovetail.model.type import Kind, Type
 from dovetail.systems.protocol import SupportsCreate, SupportsLookup, SupportsReserve, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench, plain
 from dovetail.testing.conformance.datasets import DRAWN, INTEGER, ITEM, LINE, TEXT, dataset, items
-from dovetail.testing.conformance.promise import broken, expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import broken, expect
 
 ALIKE = (
     "a",

@@ -13,8 +13,9 @@ from dovetail.model.type import Type
 from dovetail.systems.protocol import SupportsCreate, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench, Unreadable, comparable, listed
 from dovetail.testing.conformance.datasets import INTEGER, dataset
-from dovetail.testing.conformance.promise import PROMISES, Promise, expect
+from dovetail.testing.conformance.promise import PROMISES, Promise
 from dovetail.testing.conformance.values import VALUES
+from dovetail.testing.conformance.verdict import expect
 
 
 def survive(bench: Bench, kind: Type, values: Sequence[object]) -> None:

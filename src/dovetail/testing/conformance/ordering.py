@@ -22,7 +22,8 @@ from dovetail.systems.protocol import (
 from dovetail.testing.conformance.bench import Bench, Row, batch, plain
 from dovetail.testing.conformance.datasets import INTEGER, ITEM, LINE, TEXT, dataset, items
 from dovetail.testing.conformance.finding import ALIKE
-from dovetail.testing.conformance.promise import expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import expect
 
 _STEP = 13
 _WORD = dataset("word", Field("id", TEXT, nullable=False), Field("n", INTEGER))

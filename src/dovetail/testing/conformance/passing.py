@@ -25,7 +25,8 @@ from dovetail.systems.protocol import (
 from dovetail.systems.push import DOUBT, WANTED, Asked, Computed, Landing
 from dovetail.testing.conformance.bench import Bench, batch, plain
 from dovetail.testing.conformance.datasets import ITEM, dataset, items
-from dovetail.testing.conformance.promise import broken, expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import broken, expect
 
 _NEEDS = (SupportsCreate, SupportsTransaction, SupportsPassage, SupportsLanding)
 _ROWS, _STEP = 40, 13

@@ -5,24 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from dovetail.testing.conformance.bench import Bench
 
 
-class Broken(AssertionError):
-    """A promise that a connector does not keep."""
-
-
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One check. Without a capability of `needs` it says nothing; without one of `uses` it must come out the same."""
+    """One check. Without a capability of `needs`, or a fault of `given` (`Faults.lacks`), it says nothing; without a
+    capability of `uses` it must come out the same. One that takes longer than some seconds `is_slow`."""
 
     name: str
     words: str
     check: Callable[[Bench], None]
     needs: tuple[type, ...] = ()
     uses: tuple[type, ...] = ()
+    given: tuple[str, ...] = ()
+    is_slow: bool = False
 
 
 PROMISES: dict[str, Promise] = {}
@@ -30,24 +28,17 @@ PROMISES: dict[str, Promise] = {}
 
 
 def promise(
-    *, needs: tuple[type, ...] = (), uses: tuple[type, ...] = ()
+    *,
+    needs: tuple[type, ...] = (),
+    uses: tuple[type, ...] = (),
+    given: tuple[str, ...] = (),
+    is_slow: bool = False,
 ) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
     """Make a function a promise; its name is the promise's, its docstring says what is promised."""
 
     def keep(check: Callable[[Bench], None]) -> Callable[[Bench], None]:
         words = " ".join((check.__doc__ or "").split("\n\n")[0].split())
-        PROMISES[check.__name__] = Promise(check.__name__, words, check, needs, uses)
+        PROMISES[check.__name__] = Promise(check.__name__, words, check, needs, uses, given, is_slow)
         return check
 
     return keep
-
-
-def expect(is_kept: object, words: str) -> None:
-    """Go on where that is true; else the promise is broken."""
-    if not is_kept:
-        broken(words)
-
-
-def broken(words: str) -> NoReturn:
-    """Say what is wrong."""
-    raise Broken(words)

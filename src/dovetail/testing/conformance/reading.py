@@ -19,7 +19,8 @@ from dovetail.systems.protocol import (
 )
 from dovetail.testing.conformance.bench import Bench, plain
 from dovetail.testing.conformance.datasets import INTEGER, ITEM, LINE, TEXT, dataset, items
-from dovetail.testing.conformance.promise import broken, expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import broken, expect
 
 MANY = 70_000
 """Rows that no batch holds together."""

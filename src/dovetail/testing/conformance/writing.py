@@ -10,7 +10,8 @@ from dovetail.model.type import Kind, Type
 from dovetail.systems.protocol import SupportsCreate, SupportsLookup, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench, batch
 from dovetail.testing.conformance.datasets import INTEGER, ITEM, LINE, PERSON, TEXT, dataset, items, people
-from dovetail.testing.conformance.promise import expect, promise
+from dovetail.testing.conformance.promise import promise
+from dovetail.testing.conformance.verdict import expect
 
 POISON_ROWS = 300
 SECRET = "correct-horse-battery-staple"  # noqa: S105 - a value that must not appear in any message
