@@ -141,10 +141,6 @@ _VARCHAR_MOST = 4000
 """Characters up to which a text is a VARCHAR: the bytes of all of them together are bounded for a row."""
 
 
-def _marked(position: int) -> exp.Expression:
-    return exp.Var(this=f"\0{position}\0")
-
-
 def _bytes_of(column: exp.Expression) -> exp.Expression:
     letters = exp.DataType(this=exp.DataType.Type.CHARACTER_SET, kind=exp.Var(this="utf8mb4"))
     text = exp.Cast(this=column, to=letters)
@@ -179,7 +175,7 @@ def _indexed(name: str, unit_bytes: int) -> Callable[[Type, int], str]:
 
 MARIADB = Dialect(
     name="mysql",
-    parameter=_marked,
+    parameter=_question,
     exact=_bytes_of,
     types={
         Kind.BOOLEAN: _always("tinyint(1)"),
@@ -206,8 +202,7 @@ MARIADB = Dialect(
     table=_made_with("utf8mb4_nopad_bin"),
     says_null=True,
 )
-"""MariaDB. A parameter is its number between two characters NUL, which no name can hold: the driver has none of its
-own. Texts are compared as the bytes of their UTF-8, since even binary collations fill texts up with blanks."""
+"""MariaDB. Texts are compared as the bytes of their UTF-8, since even binary collations fill texts up with blanks."""
 
 MYSQL = replace(
     MARIADB,
