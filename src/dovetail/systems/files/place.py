@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dovetail.errors import AccessDenied, Full, Overdue, Unreachable
+from dovetail.systems.files.swap import swap
 
 _PAUSE_S = 0.01
 
@@ -54,8 +55,10 @@ class Place(Protocol):
         """Make durable under that name what was written at `beside(name)`."""
         ...
 
-    def move(self, name: str, to: str) -> bool:
-        """Let a file take the place of another at one moment; whether it was there to be moved."""
+    def move(self, name: str, to: str, expected: str | None = None) -> bool:
+        """Let a file take the place of another at one moment; whether it was there to be moved. Where `expected` is
+        given and what stands at `to` has another mark (empty: there is nothing), that one stays, as far as the place
+        can tell: `DV-357`."""
         ...
 
     def remove(self, name: str) -> None:
@@ -125,7 +128,7 @@ class Disk:
         with faults(name), (self.home / name).open("rb") as file:
             os.fsync(file.fileno())
 
-    def move(self, name: str, to: str) -> bool:
+    def move(self, name: str, to: str, expected: str | None = None) -> bool:
         """Rename it, with the rights of the one that stood there."""
         old, new = self.home / to, self.home / name
         with faults(to):
@@ -133,7 +136,10 @@ class Disk:
                 return False
             with suppress(OSError):
                 new.chmod(old.stat().st_mode & 0o7777)
-            new.replace(old)
+            if expected is None:
+                new.replace(old)
+            else:
+                swap(new, old, expected)
         return True
 
     def remove(self, name: str) -> None:
