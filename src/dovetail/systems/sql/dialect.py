@@ -210,3 +210,25 @@ MYSQL = replace(
     table=_made_with("utf8mb4_0900_bin"),
 )
 """MySQL has no type for UUIDs, and its own names of collations."""
+
+DUCKDB = Dialect(
+    name="duckdb",
+    parameter=_dollar,
+    collation=exp.Identifier(this="C", quoted=True),
+    types={
+        Kind.BOOLEAN: _always("BOOLEAN"),
+        Kind.INTEGER: _always("BIGINT"),
+        Kind.DECIMAL: lambda kind: f"DECIMAL({kind.arrow().precision}, {kind.arrow().scale})",
+        Kind.FLOAT: _always("DOUBLE"),
+        Kind.TEXT: _always("VARCHAR"),
+        Kind.BYTES: _always("BLOB"),
+        Kind.DATE: _always("DATE"),
+        Kind.TIME: _always("TIME"),
+        Kind.TIMESTAMP: _always("TIMESTAMP"),
+        Kind.INSTANT: _always("TIMESTAMPTZ"),
+        Kind.UUID: _always("UUID"),
+        Kind.JSON: _always("JSON"),
+        Kind.OPAQUE: _always("VARCHAR"),
+    },
+)
+"""Its decimals are at most as long as ours; it keeps no length of a text."""

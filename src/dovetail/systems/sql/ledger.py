@@ -62,9 +62,7 @@ def raise_epoch(dialect: Dialect, schema: str | None = None) -> exp.Insert:
     if not dialect.answers_inserts:
         tree.set("conflict", exp.OnConflict(duplicate=True, action=exp.var("UPDATE"), expressions=[grown]))
         return tree
-    conflict = exp.OnConflict(
-        conflict_keys=[identifier(_PARTITION)], action=exp.var("DO UPDATE"), expressions=[grown]
-    )
+    conflict = exp.OnConflict(conflict_keys=[identifier(_PARTITION)], action=exp.var("DO UPDATE"), expressions=[grown])
     tree.set("conflict", conflict)
     tree.set("returning", exp.Returning(expressions=[exp.Column(this=identifier(_EPOCH))]))
     return tree
