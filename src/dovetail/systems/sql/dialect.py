@@ -214,7 +214,7 @@ MYSQL = replace(
 DUCKDB = Dialect(
     name="duckdb",
     parameter=_dollar,
-    collation=exp.Identifier(this="C", quoted=True),
+    exact=_collated(exp.Identifier(this="C", quoted=True)),
     types={
         Kind.BOOLEAN: _always("BOOLEAN"),
         Kind.INTEGER: _always("BIGINT"),
