@@ -22,6 +22,8 @@ from tests.performance import report
 from tests.performance.block import Block, Line
 from tests.performance.choice import Choice, choice
 from tests.performance.customers import CUSTOMERS
+from tests.performance.maria import SETTINGS as MARIA
+from tests.performance.maria import Maria
 from tests.performance.server import Server
 from tests.performance.shape import Shape
 from tests.performance.ways import anchor, dlt, dovetail, home, ingestr, pgloader, singer, sling
@@ -57,16 +59,21 @@ def main(arguments: list[str] | None = None, settings: Mapping[str, str] | None 
     # An end by a signal cleans up like any other.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     server = Server(folder / "server", settings)
+    maria = Maria() if any("maria" in work for work in chosen.works) else None
     try:
         server.start()
+        if maria is not None:
+            maria.start()
         facts = _facts(chosen, server) | ({"left out": "; ".join(absent)} if absent else {})
         for rows in chosen.rows:
             for name in chosen.shapes:
                 for work in chosen.works:
-                    lines += _measured(server, chosen, ways, folder, (SHAPES[name], work, rows))
+                    lines += _measured((server, maria), chosen, ways, folder, (SHAPES[name], work, rows))
                     report.write(chosen.results, lines, facts)
     finally:
         server.stop()
+        if maria is not None:
+            maria.stop()
         if not chosen.keep:
             shutil.rmtree(folder, ignore_errors=True)
     print(report.text(lines, facts))
@@ -91,10 +98,16 @@ def _present(chosen: Choice) -> tuple[list[Way], list[str]]:
 
 
 def _measured(
-    server: Server, chosen: Choice, ways: list[Way], folder: Path, work: tuple[Shape, str, int]
+    servers: tuple[Server, Maria | None],
+    chosen: Choice,
+    ways: list[Way],
+    folder: Path,
+    work: tuple[Shape, str, int],
 ) -> list[Line]:
     shape, name, rows = work
-    block = Block(server, chosen, folder, shape=shape, work=name, rows=rows)
+    if ("maria" in name and not shape.maria_target) or ("parquet" in name and not shape.files):
+        return []
+    block = Block(servers, chosen, folder, shape=shape, work=name, rows=rows)
     for said in block.run(ways):
         tell(said)
     if not chosen.keep:
@@ -111,6 +124,7 @@ def _facts(chosen: Choice, server: Server) -> dict[str, Any]:
         "versions": f"dovetail {_version('dovetail')}, PostgreSQL {server.version}, Python {platform.python_version()}",
         "peers": f"{home.versions(*_PEERS)}, pgloader {pgloader.version()}",
         "server": ", ".join(f"{name}={value}" for name, value in server.settings.items()),
+        "MariaDB": ", ".join(f"{name}={value}" for name, value in MARIA.items()) + ", binlog on",
         "measured": f"median of {chosen.runs} runs side by side, client and server on the same machine",
     }
 

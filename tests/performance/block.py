@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tests.performance import judge, world
 from tests.performance.choice import Choice
+from tests.performance.ends import End, InFolder, InMaria, InPostgres
+from tests.performance.maria import Maria
 from tests.performance.measure import CommandFailed, Cost, measured
 from tests.performance.server import Server
-from tests.performance.shape import Shape
-from tests.performance.ways.task import LOADS, Task, Way
+from tests.performance.ways.task import EMPTY, LOADS, Task, Way
 
 _PARTS = 99
 
@@ -47,9 +49,12 @@ class Line:
 class Block:
     """The ways, their databases and their lines."""
 
-    def __init__(self, server: Server, choice: Choice, folder: Path, *, shape: Shape, work: str, rows: int) -> None:
-        self._server, self._choice, self._shape, self._work, self._rows = server, choice, shape, work, rows
-        self._folder = folder / f"{shape.name}-{work}-{rows}"
+    def __init__(self, servers: tuple[Server, Maria | None], choice: Choice, folder: Path, **work: Any) -> None:
+        self._server, self._maria = servers
+        self._choice = choice
+        self._shape, self._work, self._rows = work["shape"], work["work"], work["rows"]
+        shape, rows = self._shape, self._rows
+        self._folder = folder / f"{shape.name}-{self._work}-{rows}"
         self._files = self._folder / "source"
         self._files.mkdir(parents=True)
         self._source = f"source_{shape.name}_{rows}"
@@ -63,6 +68,7 @@ class Block:
         yield f"{shape.name}, {self._work}: making {self._rows:,} rows"
         world.make_source(server, shape, self._source, self._rows)
         world.make_files(server, shape, self._source, self._files, self._work)
+        self._make_maria()
         most = max(self._choice.runs_of(self._rows, slow=way.slow) for way in ways)
         for number in range(most):
             turned = [*ways[number % len(ways) :], *ways[: number % len(ways)]]
@@ -71,13 +77,15 @@ class Block:
                 if load == "changed":
                     part = 1 + number % _PARTS
                     world.change(server, shape, self._source, folder=self._files, work=self._work, part=part)
+                    if self._is_from_maria:
+                        self._there.run(shape.change.format(part=part), self._source)
                     self._meant = None
                 self._meant = self._meant or judge.expected(server, shape, self._source)
                 for way in here:
                     said = self._measure(way, load)
                     if load == "upsert" and not self._choice.keep:
                         # Nothing builds upon it, and the next run makes another.
-                        self._server.drop(self._target(way))
+                        self._end(way).drop()
                     if said:
                         yield f"run {number + 1}/{most}  {load:8} {said}"
 
@@ -94,9 +102,39 @@ class Block:
     def remove(self, ways: Sequence[Way]) -> None:
         """Drop the databases of the block."""
         for way in ways:
-            self._server.drop(self._target(way))
+            self._end(way).drop()
+        if self._is_from_maria:
+            self._there.drop(self._source)
 
     # -------------------------------------------------------------------------------------------------------- within
+
+    @property
+    def _is_from_maria(self) -> bool:
+        return self._work.startswith("maria-")
+
+    @property
+    def _there(self) -> Maria:
+        assert self._maria is not None
+        return self._maria
+
+    def _make_maria(self) -> None:
+        """The source's tables in MariaDB, too, where the work reads them there."""
+        if not self._is_from_maria:
+            return
+        self._there.create(self._source, self._shape.maria_source)
+        for table, types in self._shape.tables.items():
+            columns = ", ".join(f"{name}::integer" if said == "boolean" else name for name, said in types.items())
+            self._there.take(self._source, table, types, (self._server, self._source, f"SELECT {columns} FROM {table}"))
+
+    def _end(self, way: Way) -> End:
+        name = self._target(way)
+        if self._work.endswith("-maria"):
+            return InMaria(self._server, self._there, name)
+        return (
+            InFolder(self._server, self._folder / name / "target")
+            if self._work.endswith("-parquet")
+            else InPostgres(self._server, name)
+        )
 
     def _needed(self) -> list[str]:
         """The chosen loads, and those that they build upon."""
@@ -110,7 +148,7 @@ class Block:
         return f"{name}_{self._shape.name}_{self._work.replace('-', '_')}_{self._rows}"[-63:]
 
     def _measure(self, way: Way, load: str) -> str:
-        if way.name in self._broken and load in ("again", "changed"):
+        if self._work not in way.works or (way.name in self._broken and load in ("again", "changed")):
             return ""
         target, folder = self._target(way), self._folder / self._target(way)
         folder.mkdir(exist_ok=True)
@@ -125,25 +163,26 @@ class Block:
             self._files,
             folder,
             self._choice.homes,
+            self._maria,
         )
+        end = self._end(way)
         steps = way.steps(task)
         if load == "upsert" and steps:
-            world.make_filled(self._server, self._shape, self._source, target, older=True)
-        if load == "first" and steps:
-            world.make_target(self._server, self._shape, target)
+            end.fill(self._shape, self._source, older=True)
+        if load in EMPTY and steps:
+            end.make(self._shape)
         if (
             load == "first"
             and not steps
             and any(way.steps(replace(task, load=later)) for later in ("again", "changed"))
         ):
             # The way begins with a filled table, however it came to be filled.
-            world.make_filled(self._server, self._shape, self._source, target, older=False)
+            end.fill(self._shape, self._source, older=False)
         if steps is None:
             return ""
         line = self._lines.setdefault(
             (way.name, load), Line(self._shape.name, self._work, load, self._rows, way.name, steps.lines)
         )
-        self._server.run("CHECKPOINT", target)
         try:
             cost = measured(steps.commands, folder / f"{load}.log")
         except CommandFailed as failure:
@@ -152,7 +191,6 @@ class Block:
             return f"{way.name}: FAILED: {failure}"
         self._broken.discard(way.name)
         line.costs.append(cost)
-        self._server.settle(target, self._shape.target)
         assert self._meant is not None
-        line.fault = judge.fault(self._server, self._shape, target, self._meant) or line.fault
+        line.fault = end.fault(self._shape, self._meant) or line.fault
         return f"{way.name:36} {cost.seconds:8.2f} s  {'wrong: ' + line.fault if line.fault else 'right'}"

@@ -84,6 +84,26 @@ CREATE TABLE customer (
 );
 """
 
+_MARIA_SOURCE = """
+CREATE TABLE country (id integer PRIMARY KEY, iso varchar(2) NOT NULL UNIQUE, title varchar(80) NOT NULL);
+CREATE TABLE customer (
+    id bigint PRIMARY KEY, first_name varchar(80) NOT NULL, last_name varchar(80) NOT NULL, email varchar(200) NOT NULL,
+    phone varchar(40), street varchar(200) NOT NULL, city varchar(80) NOT NULL,
+    country_id integer NOT NULL REFERENCES country (id), status varchar(8) NOT NULL, credit_cents bigint NOT NULL,
+    newsletter boolean NOT NULL, born date, created_at datetime(6) NOT NULL, remark text
+)
+"""
+
+_MARIA_TARGET = """
+CREATE TABLE land (code varchar(2) PRIMARY KEY, title varchar(80) NOT NULL);
+INSERT INTO land SELECT concat(char(65 + seq DIV 26), char(65 + seq % 26)), concat('Country ', seq) FROM seq_1_to_120;
+CREATE TABLE partner (
+    number bigint PRIMARY KEY, name varchar(200) NOT NULL, mail varchar(200) NOT NULL, phone varchar(40),
+    street varchar(200) NOT NULL, city varchar(80) NOT NULL, land varchar(2) NOT NULL, standing varchar(20) NOT NULL,
+    credit decimal(14, 2) NOT NULL, newsletter boolean NOT NULL, born date, created_at datetime(6) NOT NULL, remark text
+)
+"""
+
 _COUNTRY = """\
 # The countries stand on both sides; the customers' look-up goes through them.
 mapping: country
@@ -177,4 +197,7 @@ CUSTOMERS = Shape(
     },
     mappings={"country.yaml": _COUNTRY, "customer.yaml": _CUSTOMER},
     keys={"customer": ("id",), "country": ("id",)},
+    maria_source=_MARIA_SOURCE,
+    maria_target=_MARIA_TARGET,
+    files={"land": ("code",), "partner": ("number",)},
 )

@@ -12,6 +12,7 @@ from typing import Any
 from tests.performance.block import Line
 
 _SAID = {
+    "for-sync": "first load, with all that a two-way sync needs",
     "first": "first load",
     "again": "re-run, nothing changed",
     "changed": "re-run, 1 % changed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,25 @@ class Shape:
     """Dovetail's mappings, file by file."""
     keys: Mapping[str, tuple[str, ...]]
     """The keys of the source's tables."""
+    maria_source: str = ""
+    """The source's tables in MariaDB's SQL; empty where the shape is not measured there."""
+    maria_target: str = ""
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The target's tables with their keys, where it is a folder of files; empty where it is not measured."""
 
-    def select(self, *, older: bool = False) -> str:
-        """The query whose answer must stand in the target; or an older version of it."""
+    def select(self, *, older: bool = False, numbered: bool = False) -> str:
+        """The query whose answer must stand in the target; or an older version of it. With `numbered`, truths are 0
+        and 1, as MariaDB keeps them."""
         columns = dict(self.columns) | (dict(self.older) if older else {})
+        if numbered:
+            truths = {name: f"({columns[name]})::integer" for name in columns if self.exact.get(name) == "boolean"}
+            columns |= truths
         cells = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
         return f"SELECT {cells} FROM {self.origin}"
+
+    def maria_select(self) -> str:
+        """The same query in MariaDB's SQL, for a session that takes `||` for joining texts."""
+        return self.select().replace(" AS numeric(", " AS decimal(")
 
     def stage_ddl(self, kind: str) -> str:
         """Tables `stage_*` in the target, for ways that load a file as it is and compute afterwards."""

@@ -143,6 +143,17 @@ def test_the_anchors_do_all_the_work_rightly(tmp_path: Path, shape: str, work: s
 
 
 @pytest.mark.server
+@pytest.mark.parametrize("work", ["parquet-pg", "pg-parquet", "pg-maria", "maria-pg"])
+def test_the_other_edges_are_measured_and_judged(tmp_path: Path, work: str) -> None:
+    words = ["--rows", str(ROWS), "--runs", "1", "--only", "anchor,dovetail", "--schema", "customers", "--work", work]
+    assert bench.main([*words, "--loads", "first,changed", "--results", str(tmp_path)], QUICK) == 0
+    table = (tmp_path / "bench.txt").read_text()
+    assert table.count("  right") == 4
+    assert "wrong" not in table
+    assert "failed" not in table
+
+
+@pytest.mark.server
 def test_the_shipped_command_is_measured(tmp_path: Path) -> None:
     words = ["--rows", str(ROWS), "--runs", "1", "--only", "dovetail", "--schema", "wide", "--work", "pg-pg"]
     assert bench.main([*words, "--loads", "first", "--results", str(tmp_path)], QUICK) == 0

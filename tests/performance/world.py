@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from tests.performance.parquet import write_parquet
 from tests.performance.server import Server
 from tests.performance.shape import Shape
 
@@ -28,6 +29,9 @@ def make_files(server: Server, shape: Shape, database: str, folder: Path, work: 
         _write_csv(server, shape, database, folder)
     if work == "sqlite-pg":
         _write_lite(server, shape, database, folder)
+    if work == "parquet-pg":
+        for table in shape.tables:
+            write_parquet(server, database, table, folder / f"{table}.parquet")
 
 
 def change(server: Server, shape: Shape, database: str, *, folder: Path, work: str, part: int) -> None:
@@ -37,6 +41,8 @@ def change(server: Server, shape: Shape, database: str, *, folder: Path, work: s
     server.settle(database, shape.source)
     if work == "csv-pg":
         _write_csv(server, shape, database, folder)
+    if work == "parquet-pg":
+        write_parquet(server, database, shape.source, folder / f"{shape.source}.parquet")
     if work == "sqlite-pg":
         with closing(sqlite3.connect(folder / f"{shape.name}.db")) as lite:
             lite.execute(statement)

@@ -6,18 +6,24 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.performance.ways.task import Steps, Task, Way
-
-from dovetail.systems import registry
+from tests.performance.ways.task import EMPTY, WORKS, Steps, Task, Way
 
 _LAUNCH = "import sys; from dovetail.cli.main import main; sys.exit(main())"
 
-_SYSTEMS = {
-    "pg-pg": "    connector: postgres\n    url: ${SOURCE_URL}\n",
-    "sqlite-pg": "    connector: sqlite\n    path: ${SOURCE_FILE}\n",
-    "csv-pg": "    connector: csv\n    path: ${SOURCE_FOLDER}\n    datasets:\n",
+_SOURCES = {
+    "pg": "    connector: postgres\n    url: ${SOURCE_URL}\n",
+    "maria": "    connector: mariadb\n    url: ${SOURCE_URL}\n",
+    "sqlite": "    connector: sqlite\n    path: ${SOURCE_FILE}\n",
+    "csv": "    connector: csv\n    path: ${SOURCE_FOLDER}\n    datasets:\n",
+    "parquet": "    connector: parquet\n    path: ${SOURCE_FOLDER}\n    datasets:\n",
+}
+_TARGETS = {
+    "pg": "    connector: postgres\n    url: ${TARGET_URL}\n",
+    "maria": "    connector: mariadb\n    url: ${TARGET_URL}\n",
+    "parquet": "    connector: parquet\n    path: ${TARGET_FOLDER}\n    datasets:\n",
 }
 
 _PROJECT = """\
@@ -26,9 +32,7 @@ project: benchmark
 systems:
   shop:
 __SHOP__  stock:
-    connector: postgres
-    url: ${TARGET_URL}
-"""
+__STOCK__"""
 
 
 def _launcher() -> list[str]:
@@ -38,20 +42,24 @@ def _launcher() -> list[str]:
 
 
 def _steps(task: Task) -> Steps | None:
-    if task.work == "csv-pg" and "csv" not in registry.names():
-        return None
+    source, target = task.ends
     project = task.folder / "project"
-    if task.load in ("first", "upsert"):
+    if task.load in (*EMPTY, "upsert"):
         shutil.rmtree(project, ignore_errors=True)
     (project / "mappings").mkdir(parents=True, exist_ok=True)
-    files = {"dovetail.yaml": _PROJECT.replace("__SHOP__", _system(task))}
+    shop = _SOURCES[source] + _keys(task.shape.keys if source in ("csv", "parquet") else {})
+    stock = _TARGETS[target] + _keys(task.shape.files if target == "parquet" else {})
+    files = {"dovetail.yaml": _PROJECT.replace("__SHOP__", shop).replace("__STOCK__", stock)}
     files |= {f"mappings/{name}": text for name, text in task.shape.mappings.items()}
     for name, text in files.items():
         project.joinpath(name).write_text(text)
     allow = ["--allow", str(task.rows)] if task.load in ("changed", "upsert") else []
+    allow += ["--for-sync"] if task.load == "for-sync" else []
+    servers = {"maria": task.maria}
     environment = {
-        "SOURCE_URL": task.server.url(task.source),
-        "TARGET_URL": task.server.url(task.target),
+        "SOURCE_URL": (servers.get(source) or task.server).url(task.source),
+        "TARGET_URL": (servers.get(target) or task.server).url(task.target),
+        "TARGET_FOLDER": str(task.out),
         "SOURCE_FILE": str(task.lite),
         "SOURCE_FOLDER": str(task.files),
     }
@@ -60,13 +68,12 @@ def _steps(task: Task) -> Steps | None:
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(part).resolve()) for part in sys.path if part)
     command = task.command(*launcher, "migrate", "--project", project, "--json", *allow, **environment)
     _scripts(task, project, [*launcher, "migrate"], environment)
-    return Steps([command], files, options=len(allow) // 2)
+    return Steps([command], files, options=sum(word.startswith("--") for word in allow))
 
 
-def _system(task: Task) -> str:
-    """The source; of files, the keys are declared."""
-    keys = task.shape.keys.items() if task.work == "csv-pg" else ()
-    return _SYSTEMS[task.work] + "".join(f"      {name}: {{key: [{', '.join(key)}]}}\n" for name, key in keys)
+def _keys(declared: Mapping[str, tuple[str, ...]]) -> str:
+    """The keys of files, which are declared."""
+    return "".join(f"      {name}: {{key: [{', '.join(key)}]}}\n" for name, key in declared.items())
 
 
 def _scripts(task: Task, project: Path, words: list[str], environment: dict[str, str]) -> None:
@@ -74,9 +81,11 @@ def _scripts(task: Task, project: Path, words: list[str], environment: dict[str,
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     run = f'cd "$(dirname "$0")"\n{exports}exec ${{WITH:-}} {shlex.join(words)} "$@"\n'
     empty = f"TRUNCATE {task.shape.target}"
-    psql = shlex.join([task.server.program("psql"), environment["TARGET_URL"], "-qXc", empty])
     project.joinpath("run.sh").write_text(run)
+    if task.ends[1] != "pg":
+        return
+    psql = shlex.join([task.server.program("psql"), environment["TARGET_URL"], "-qXc", empty])
     project.joinpath("fresh.sh").write_text(f'cd "$(dirname "$0")" && rm -rf .dovetail\n{psql}\n')
 
 
-WAYS = (Way("Dovetail", "dovetail", _steps),)
+WAYS = (Way("Dovetail", "dovetail", _steps, works=WORKS),)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.performance.maria import Maria
 from tests.performance.measure import Command
 from tests.performance.server import Server
 from tests.performance.shape import Shape
 
-WORKS = ("pg-pg", "csv-pg", "sqlite-pg")
-LOADS = ("first", "again", "changed", "upsert")
+WORKS = ("pg-pg", "csv-pg", "sqlite-pg", "parquet-pg", "pg-parquet", "pg-maria", "maria-pg")
+LOADS = ("for-sync", "first", "again", "changed", "upsert")
+EMPTY = ("for-sync", "first")
+"""Loads into an empty target; with `for-sync`, everything is kept that a two-way sync needs afterwards."""
 SPEEDS = ("fast", "slow")
 
 
@@ -33,6 +36,18 @@ class Task:
     folder: Path
     homes: Path
     """The folder of the peers' environments."""
+    maria: Maria | None = None
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What the source is, and what the target is: `pg`, `maria`, `csv`, `sqlite` or `parquet`."""
+        source, target = self.work.split("-")
+        return source, target
+
+    @property
+    def out(self) -> Path:
+        """The folder of the target, where that is files."""
+        return self.folder / "target"
 
     @property
     def lite(self) -> Path:
@@ -74,5 +89,7 @@ class Way:
     steps: Callable[[Task], Steps | None]
     missing: Callable[[Path], str] = lambda homes: ""
     """Why it cannot run here, in words; empty where it can."""
+    works: tuple[str, ...] = ("pg-pg", "csv-pg", "sqlite-pg")
+    """What it is asked for."""
     slow: bool = False
     """Measured once only from a million rows on, and left out at ten million."""
