@@ -68,6 +68,7 @@ class Proxy:
         self._bytes_per_s = 0.0
         self.broken = 0
         self.carried_bytes = 0
+        self.answered_bytes = 0
         threading.Thread(target=self._listen, daemon=True).start()
 
     @property
@@ -171,6 +172,7 @@ class Proxy:
         """Whether it breaks here, and how many bytes of the piece still pass."""
         with self._lock:
             self.carried_bytes += len(piece) if to_server else 0
+            self.answered_bytes += 0 if to_server else len(piece)
             if self._cut_share and self._dice.random() < self._cut_share:
                 self.broken += 1
                 return Break(How.RESET), 0

@@ -10,14 +10,17 @@ from enum import StrEnum
 
 from dovetail.systems.protocol import Target
 from dovetail.testing.conformance import (
+    breaking,
     capturing,
     committing,
     examining,
+    filling,
     finding,
     hostile,
     ordering,
     passing,
     reading,
+    sharing,
     writing,
 )
 from dovetail.testing.conformance.bench import Bench
@@ -26,7 +29,7 @@ from dovetail.testing.conformance.hidden import hide
 from dovetail.testing.conformance.promise import PROMISES, Promise
 from dovetail.testing.conformance.verdict import Declined
 
-TOPICS = (reading, finding, ordering, writing, hostile, committing, passing, examining, capturing)
+TOPICS = (reading, finding, ordering, writing, hostile, committing, passing, examining, capturing, breaking, filling, sharing)
 """The modules that hold promises."""
 
 

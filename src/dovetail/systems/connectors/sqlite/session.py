@@ -43,6 +43,7 @@ class Session:
     queries: Mapping[str, tuple[str, tuple[str, ...]]]
     inode: tuple[int, int]
     deadline: float = 0.0
+    is_worn: bool = False
     _views: set[str] = field(default_factory=set)
 
     def renew(self) -> None:
@@ -137,6 +138,9 @@ class Sessions:
             try:
                 session.renew()
                 yield session
+            except (sqlite3.OperationalError, AccessDenied):
+                session.is_worn = True  # a file that was opened while it could not be written stays so until reopened
+                raise
             finally:
                 self._give_back(session)
 
@@ -161,6 +165,8 @@ class Sessions:
         try:
             session.rollback()
         except sqlite3.Error:
+            session.is_worn = True
+        if session.is_worn:
             session.close()
             return
         with self._lock:
