@@ -72,6 +72,8 @@ class Point(StrEnum):
     POSTGRES_COMMIT_AFTER = "postgres.commit.after", "PostgreSQL answered the COMMIT."
     SQLITE_COMMIT_BEFORE = "sqlite.commit.before", "A transaction of a SQLite system is about to be committed."
     SQLITE_COMMIT_AFTER = "sqlite.commit.after", "A transaction of a SQLite system was committed."
+    MARIADB_COMMIT_BEFORE = "mariadb.commit.before", "COMMIT is about to be sent to MariaDB."
+    MARIADB_COMMIT_AFTER = "mariadb.commit.after", "MariaDB answered the COMMIT."
     FILES_COMMIT_BEFORE = "files.commit.before", "New files are whole, under provisional names; none counts yet."
     FILES_COMMIT_AFTER = "files.commit.after", "The new manifest counts; the files do not have their names yet."
     FILES_SETTLED = "files.settled", "Committed files have their names."

@@ -1,0 +1,348 @@
+"""Connections to one database: lent to one caller at a time, every wait with a deadline, nothing left to the server's
+own settings.
+
+    with sessions.lend(dataset.name) as session, session.writing():
+        session.rows("SELECT `a` FROM `t` WHERE `k` = ?1", [key])    # Python values, for small answers
+        matched = session.run("UPDATE `t` SET `a` = ?1", [value])     # rows that the WHERE found, changed or not
+        with session.savepoint(): ...
+
+Statements are trees or constants, parameters are numbered from `?1` and may stand twice. `session.warnings()` gives
+what the last statement was warned of. `session.answer(sql)` gives large answers as blocks of raw rows (`wire.Answer`).
+Errors leave `lend` as Dovetail's own; inside it they are the driver's (`faults.blames_row`, `faults.number`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import pymysql
+from pymysql.constants import CLIENT, SERVER_STATUS
+
+from dovetail.errors import Overdue, SystemFault, Unreachable
+from dovetail.failpoints import Point, failpoint
+from dovetail.systems.connectors.mariadb import faults
+from dovetail.systems.connectors.mariadb.address import Address
+from dovetail.systems.connectors.mariadb.phrase import filled
+from dovetail.systems.connectors.mariadb.wire import Answer
+
+NAME = "dovetail"
+"""Under this name the server lists our sessions."""
+
+STRICT = (
+    "STRICT_ALL_TABLES",
+    "ERROR_FOR_DIVISION_BY_ZERO",
+    "NO_ZERO_DATE",
+    "NO_ZERO_IN_DATE",
+    "NO_ENGINE_SUBSTITUTION",
+    "NO_AUTO_VALUE_ON_ZERO",
+)
+"""What every session's `sql_mode` is: a value that does not fit is an error, and a zero that is written is a zero. Zero
+dates that stand there already are read all the same."""
+
+_CONNECT_S = 10
+_AHEAD_BYTES = 2**14
+"""Bytes taken in at once where fewer are asked for."""
+
+_LOCK_SHARE = 0.8
+_STATEMENT_SHARE = 0.9
+_PATIENCE_S = 600
+"""Seconds at least for which the server waits for us while we read."""
+
+_OLDEST = {True: (10, 6), False: (8, 0)}
+
+
+class Watched(pymysql.connections.Connection):  # type: ignore[misc] # the driver has no types
+    """A connection that gives up at its deadline, and never gives out a local file."""
+
+    deadline: float = float("inf")
+    allowed_s: float = 0.0
+    rests: bool = True
+    """Whether no answer is still on its way."""
+    _ahead = memoryview(b"")
+
+    def renew(self, timeout_s: float) -> None:
+        """Give what follows its full time."""
+        self.allowed_s = timeout_s
+        self.deadline = time.monotonic() + timeout_s
+
+    def left_s(self) -> float:
+        """Seconds until the deadline; raises `Overdue`, and cuts the connection, where there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            self.cut()
+            raise self.overdue()
+        return left
+
+    def cut(self) -> None:
+        """Close the socket without a word to the peer."""
+        self._force_close()
+
+    def overdue(self) -> Overdue:
+        """What a call ends in when the peer stays silent."""
+        words = f"no answer within {self.allowed_s:g} s; the connection was cut"
+        return Overdue(words, hint="timeout_s gives more time")
+
+    def fill(self, place: memoryview) -> int:
+        """Take in what has arrived of an answer, at most as much as there is place for."""
+        if not self._ahead and len(place) < _AHEAD_BYTES:
+            self._ahead = memoryview(bytearray(_AHEAD_BYTES))
+            self._ahead = self._ahead[: self._received(self._ahead)]
+        if self._ahead:
+            taken = min(len(place), len(self._ahead))
+            place[:taken] = self._ahead[:taken]
+            self._ahead = self._ahead[taken:]
+            return taken
+        return self._received(place)
+
+    def _received(self, place: memoryview) -> int:
+        self._sock.settimeout(self.left_s())
+        self._current_timeout = None
+        try:
+            taken = self._sock.recv_into(place)
+        except TimeoutError:
+            self.cut()
+            raise self.overdue() from None
+        except OSError as error:
+            self.cut()
+            raise pymysql.OperationalError(2013, f"the connection was lost ({type(error).__name__})") from error
+        if not taken:
+            self.cut()
+            raise pymysql.OperationalError(2013, "the connection was lost")
+        return int(taken)
+
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        content = bytearray(num_bytes)
+        view = memoryview(content)
+        have = 0
+        while have < num_bytes:
+            have += self.fill(view[have:])
+        return bytes(content)
+
+    def _write_bytes(self, data: bytes) -> None:
+        self._sock.settimeout(self.left_s())
+        self._current_timeout = None
+        try:
+            self._sock.sendall(data)
+        except TimeoutError:
+            self.cut()
+            raise self.overdue() from None
+        except OSError as error:
+            self.cut()
+            raise pymysql.OperationalError(2006, f"the connection was lost ({type(error).__name__})") from error
+
+
+class Session:
+    """One connection, lent."""
+
+    def __init__(self, connection: Watched, address: Address, timeout_s: float) -> None:
+        self.connection = connection
+        self.address = address
+        self.timeout_s = timeout_s
+        self._depth = 0
+        said = str(connection.server_version)
+        self.is_maria = "mariadb" in said.lower()
+        numbers = said.removeprefix("5.5.5-").split("-")[0].split(".")
+        self.version = tuple(int(part) for part in numbers if part.isdigit())
+
+    @property
+    def schema(self) -> str:
+        """The database whose tables are datasets."""
+        return self.address.database
+
+    @property
+    def number(self) -> int:
+        """The number under which the server knows this connection."""
+        return int(self.connection.thread_id())
+
+    @classmethod
+    def open(cls, address: Address, timeout_s: float) -> Self:
+        """A new connection, with every setting that changes the meaning of values."""
+        connection = Watched(
+            **address.parameters(),
+            charset="utf8mb4",
+            collation="utf8mb4_bin",
+            autocommit=True,
+            client_flag=CLIENT.FOUND_ROWS | CLIENT.LOCAL_FILES,
+            connect_timeout=max(1, min(_CONNECT_S, int(timeout_s))),
+            program_name=NAME,
+            defer_connect=True,
+        )
+        connection.renew(timeout_s)
+        try:
+            connection.connect()
+        except RuntimeError as error:
+            raise faults.unsupported(error, str(address)) from error
+        session = cls(connection, address, timeout_s)
+        try:
+            session._settle()
+        except BaseException:
+            connection.cut()
+            raise
+        return session
+
+    def _settle(self) -> None:
+        if self.version < _OLDEST[self.is_maria]:
+            words = f"the server's version {'.'.join(map(str, self.version))} is too old"
+            raise SystemFault(words, code="DV-342", hint="MariaDB 10.6 or MySQL 8.0 is the oldest that is known")
+        self.run("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in self._settings().items()))
+        self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        ((mode, zone, names),) = self.rows("SELECT @@sql_mode, @@time_zone, @@character_set_client")
+        missing = sorted(set(STRICT) - set(str(mode).split(",")))
+        if missing or zone != "+00:00" or names != "utf8mb4":
+            words = f"the server does not keep what the session is set to ({', '.join(missing) or 'time zone, charset'})"
+            hint = "connect to the server itself, not by a proxy that hands sessions around"
+            raise SystemFault(words, code="DV-341", hint=hint)
+
+    def _settings(self) -> dict[str, str]:
+        lock = max(1, int(_LOCK_SHARE * self.timeout_s))
+        patience = max(_PATIENCE_S, int(2 * self.timeout_s))
+        return {
+            "sql_mode": f"'{','.join(STRICT)}'",
+            "time_zone": "'+00:00'",
+            "innodb_lock_wait_timeout": str(lock),
+            "lock_wait_timeout": str(lock),
+            "net_write_timeout": str(patience),
+            "net_read_timeout": str(patience),
+            "foreign_key_checks": "1",
+            "unique_checks": "1",
+            "sql_safe_updates": "0",
+            "sql_auto_is_null": "0",
+            "sql_select_limit": "18446744073709551615",
+            "sql_big_selects": "1",
+            "group_concat_max_len": "1048576",
+            "completion_type": "'NO_CHAIN'",
+            **self._limit(_STATEMENT_SHARE * self.timeout_s),
+        }
+
+    def _limit(self, seconds: float) -> dict[str, str]:
+        """How long the server works on one statement before it gives up; MySQL: on one SELECT."""
+        if self.is_maria:
+            return {"max_statement_time": f"{seconds:.3f}"}
+        return {"max_execution_time": str(int(seconds * 1000))}
+
+    def renew(self) -> None:
+        """Give the next call its full time."""
+        self.connection.renew(self.timeout_s)
+
+    # ---------------------------------------------------------------------------------------------------- statements
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a small answer."""
+        self.connection.query(filled(sql, parameters))
+        return list(self.connection._result.rows or ())  # noqa: SLF001 - the cursor would parse the statement again
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """The number of rows that a statement found, changed or not."""
+        return int(self.connection.query(filled(sql, parameters)) or 0)
+
+    def warnings(self) -> list[tuple[str, int, str]]:
+        """What the last statement was warned of: level, number, words; the words may hold values."""
+        result = self.connection._result  # noqa: SLF001 - as above
+        if result is None or not result.warning_count:
+            return []
+        return [(level, int(code), words) for level, code, words in self.rows("SHOW WARNINGS")]
+
+    @property
+    def drawn(self) -> int:
+        """The first key that the last statement was given by AUTO_INCREMENT; 0 where it was given none."""
+        return int(self.connection.insert_id())
+
+    def answer(self, sql: str, parameters: Sequence[object] = ()) -> Answer:
+        """A large answer, still on its way; it must be read to its end, or the connection is cut."""
+        return Answer(self.connection, filled(sql, parameters))
+
+    @contextmanager
+    def unlimited(self) -> Iterator[None]:
+        """Inside, the server may work on one statement as long as it sends rows: only our own deadline counts."""
+        self._limit_now(0)
+        yield
+        self._limit_now(_STATEMENT_SHARE * self.timeout_s)
+
+    def _limit_now(self, seconds: float) -> None:
+        ((name, value),) = self._limit(seconds).items()
+        self.run(f"SET SESSION {name} = {value}")
+
+    # -------------------------------------------------------------------------------------------------- transactions
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One snapshot, in which nothing can be written."""
+        self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        self.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        yield
+        self.run("COMMIT")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction at the level READ COMMITTED; committed at the end, rolled back by an exception."""
+        self.run("START TRANSACTION READ WRITE")
+        yield
+        self.renew()
+        self.commit()
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """A transaction of which nothing remains."""
+        self.run("START TRANSACTION READ WRITE")
+        yield
+        self.run("ROLLBACK")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of a transaction that an exception undoes by itself; may be nested."""
+        self._depth += 1
+        name = f"dovetail_{self._depth}"
+        try:
+            self.run(f"SAVEPOINT {name}")
+            yield
+            self.run(f"RELEASE SAVEPOINT {name}")
+        except BaseException:
+            with contextlib.suppress(pymysql.Error):  # after a deadlock there is nothing left to go back to
+                if self.is_open and self.connection.rests:
+                    self.run(f"ROLLBACK TO SAVEPOINT {name}")
+            raise
+        finally:
+            self._depth -= 1
+
+    def commit(self) -> None:
+        """Make everything durable; where the answer is lost, nobody but the ledger knows."""
+        failpoint(Point.MARIADB_COMMIT_BEFORE)
+        try:
+            self.run("COMMIT")
+        except (pymysql.Error, Overdue) as error:
+            if isinstance(error, pymysql.Error) and self.is_open:
+                raise
+            raise Unreachable("the connection was lost during the commit", code="DV-309") from error
+        failpoint(Point.MARIADB_COMMIT_AFTER)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection was not closed yet."""
+        return bool(self.connection.open)
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open, by the server's last word."""
+        return bool(self.connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+
+    def rest(self) -> bool:
+        """Bring the connection to rest for the next caller; false where it cannot be."""
+        if not self.is_open or not self.connection.rests:
+            return False
+        if self.is_in_transaction:
+            self.connection.renew(min(3.0, self.timeout_s))
+            self.run("ROLLBACK")
+        return True
+
+    def is_alive(self) -> bool:
+        """Whether the peer has said nothing since the connection came to rest; what it says then is goodbye."""
+        if not self.is_open:
+            return False
+        peer = select.poll()
+        peer.register(self.connection._sock, select.POLLIN)  # noqa: SLF001 - the driver has no name for it
+        return not peer.poll(0)
