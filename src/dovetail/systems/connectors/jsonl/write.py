@@ -93,9 +93,15 @@ def _line(row: dict[str, object]) -> bytes:
 
 
 def _nested(text: str | None) -> object:
+    """The value that a JSON text stands for; `None` where a line cannot hold it, such as half a character."""
     if text is None:
         return None
-    return parsed(f'{{"v": {text}}}'.encode(), 1).row.get("v")
+    value = parsed(f'{{"v": {text}}}'.encode(), 1).row.get("v")
+    try:
+        dump(value)
+    except ValueError:
+        return None
+    return value
 
 
 def _plainly(value: Decimal, one: Field) -> Decimal:
