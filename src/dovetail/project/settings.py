@@ -197,7 +197,7 @@ def _adapter(setting: Setting) -> TypeAdapter[object]:
 def _placed(name: str, value: object, folder: Path) -> object:
     if isinstance(value, Path):
         return folder / value.expanduser()
-    if name == "path" and isinstance(value, str) and value != ":memory:":
+    if name == "path" and isinstance(value, str) and value != ":memory:" and "://" not in value:
         return str(folder / Path(value).expanduser())
     return value
 

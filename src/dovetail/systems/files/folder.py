@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from dovetail.errors import DeclarationError, SchemaDrift, SystemFault
-from dovetail.systems.files.place import Disk, Place, faults
+from dovetail.systems.files.place import Place, faults
 
-__all__ = ["OURS", "Folder", "faults", "folder_at"]
+__all__ = ["OURS", "Folder", "faults"]
 
 OURS = ".dovetail-"
 """What the names of our own files begin with; they are no datasets."""
@@ -49,14 +49,6 @@ class Folder:
         if not name or name.startswith(".") or "/" in name or "\0" in name or self.only:
             raise SystemFault(f"no file can be made for a dataset called {name!r}", where=name, code="DV-338")
         return f"{name}{self.endings[0]}"
-
-
-def folder_at(path: Path | str, endings: tuple[str, ...]) -> Folder:
-    """The folder, or the one file, of that path."""
-    found = Path(path)
-    if found.is_file():
-        return Folder(Disk(found.parent), endings, found.name)
-    return Folder(Disk(found), endings)
 
 
 def stem(name: str) -> str:

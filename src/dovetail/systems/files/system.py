@@ -16,6 +16,7 @@ from dovetail.systems.files.format import Format
 from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.plain import among, plain
+from dovetail.systems.files.steady import steady
 from dovetail.systems.files.store import Store, Work
 
 
@@ -38,7 +39,8 @@ class Files:
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once."""
         wanted = [known(dataset, name) for name in fields]
-        yield from self.format.rows(self.store.file(dataset.name), self._known(dataset), wanted)
+        found = self._known(dataset)
+        yield from steady(lambda: self.store.file(dataset.name), lambda path: self.format.rows(path, found, wanted))
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys: all are read, the others left out."""
@@ -97,6 +99,24 @@ class Files:
             for key in gone:
                 del entries[key]
             work.is_remembering = bool(gone)
+
+    def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
+        """What the place promises, and what was detected of each dataset."""
+        place = self.store.folder.place
+        lines = [("place", "ok", place.words), *place.promises()]
+        catalog = self.describe()
+        for asked in datasets:
+            found = catalog.dataset(asked.name)
+            if found is None:
+                lines.append((asked.name, "bad", "there is no file for it"))
+                continue
+            kinds = ", ".join(f"{one.name} {one.type}" for one in found.fields)
+            lines.append((asked.name, "ok", f"{found.comment}: {kinds}" if found.comment else kinds))
+        return lines
+
+    def close(self) -> None:
+        """Give back connections and copies."""
+        self.store.folder.place.close()
 
     def write(self, work: Work, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
         """Carry a change out in a file beside the one there; nothing is written where nothing changes."""

@@ -58,5 +58,10 @@ class FileVerbs(ABC):
         """Remove the entries up to and with `chunk`."""
         self._files.forget(partition, chunk)
 
-    def close(self) -> None:  # noqa: B027  (a file that is read is closed at once)
-        """Nothing is kept open."""
+    def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
+        """What the place promises, and how each file is written."""
+        return self._files.examine(datasets)
+
+    def close(self) -> None:
+        """Give back connections and copies of a place that is far; on a disk nothing is kept open."""
+        self._files.close()

@@ -11,8 +11,8 @@ from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.csv.dialect import Wish
 from dovetail.systems.connectors.csv.format import CSV
 from dovetail.systems.connectors.csv.shape import Habits
+from dovetail.systems.files.address import check, folder_at
 from dovetail.systems.files.declared import Declared
-from dovetail.systems.files.folder import folder_at
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -35,8 +35,9 @@ class Connector(FileVerbs):
     began.
     """
 
-    path: Path
-    """The folder, or the file. A relative path counts from the project's folder."""
+    path: Path | str
+    """The folder, or the file. A relative path counts from the project's folder. Also `s3://bucket/folder` and
+    `sftp://host/folder`."""
     datasets: Mapping[str, Declared] = field(default_factory=dict)
     """What is declared about a dataset: `key` (its fields) and `types` (by field, such as `decimal(12, 2)`)."""
     encoding: str | None = None
@@ -57,12 +58,18 @@ class Connector(FileVerbs):
     """What an empty cell in quotes is in a field of texts: the empty `text`, or `null`."""
     sample_rows: int | None = None
     """Types are detected from so many first rows; without, from all."""
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
+    `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
+    after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes there and
+    the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
     batch_rows: int = 64_000
     """Rows in one batch at most."""
     timeout_s: float = 60.0
     """Seconds to wait at most for another writer."""
 
     def __post_init__(self) -> None:
+        check(self.path, self.access)
         where = str(self.path)
         if self.batch_rows < 1 or self.timeout_s <= 0 or (self.sample_rows is not None and self.sample_rows < 1):
             words = "batch_rows, sample_rows and timeout_s must be above zero"
@@ -78,5 +85,5 @@ class Connector(FileVerbs):
     def _files(self) -> Files:
         wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
         habits = Habits(self.decimal, tuple(self.nulls), self.quoted_empty == "null", self.sample_rows)
-        store = Store(folder_at(self.path, ENDINGS), "csv", self.timeout_s)
+        store = Store(folder_at(self.path, ENDINGS, self.access, self.timeout_s), "csv", self.timeout_s)
         return Files(store, CSV(wish, habits, self.datasets, self.batch_rows))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.parquet.format import Parquet
+from dovetail.systems.files.address import check, folder_at
 from dovetail.systems.files.declared import Declared
-from dovetail.systems.files.folder import folder_at
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -30,21 +30,28 @@ class Connector(FileVerbs):
     here, and a file for locking. Writers exclude each other; a reader has the file as it was when it began.
     """
 
-    path: Path
-    """The folder, or the file. A relative path counts from the project's folder."""
+    path: Path | str
+    """The folder, or the file. A relative path counts from the project's folder. Also `s3://bucket/folder` and
+    `sftp://host/folder`."""
     datasets: Mapping[str, Declared] = field(default_factory=dict)
     """What is declared about a dataset: `key`, the fields that identify a row."""
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
+    `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
+    after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes there and
+    the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
     batch_rows: int = 64_000
     """Rows in one batch at most."""
     timeout_s: float = 60.0
     """Seconds to wait at most for another writer."""
 
     def __post_init__(self) -> None:
+        check(self.path, self.access)
         if self.batch_rows < 1 or self.timeout_s <= 0:
             words = "batch_rows and timeout_s must be above zero"
             raise DeclarationError(words, where=str(self.path), code="DV-315")
 
     @cached_property
     def _files(self) -> Files:
-        store = Store(folder_at(self.path, ENDINGS), "parquet", self.timeout_s)
+        store = Store(folder_at(self.path, ENDINGS, self.access, self.timeout_s), "parquet", self.timeout_s)
         return Files(store, Parquet(self.datasets, self.batch_rows))
