@@ -32,16 +32,41 @@ class Pinned:
     style: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A file that was committed and may still have to be put in its place: its name, that of the place, the mark of
+    what was read there (empty: there was nothing; `None`: nobody knows), and its own mark."""
+
+    beside: str
+    place: str
+    base: str | None = None
+    made: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """A file to which a load adds rows, and which is put in its place later: its name, that of the place, the mark and
+    the rows of what was read there, and how many of its bytes are committed; what follows them never counted."""
+
+    beside: str
+    place: str
+    base: str
+    rows: int
+    length: int
+
+
 @dataclass(slots=True)
 class Manifest:
-    """Everything that is remembered. `pending` names, by dataset, files that were committed and may still have to be
-    put in their places; `mark` tells the state of the file that it was read from."""
+    """Everything that is remembered. `pending` and `growing` are by dataset; `fresh` are the ledger's entries that were
+    committed with what is pending. `mark` tells the state of the file that all this was read from."""
 
     generation: int = 0
     epochs: dict[str, int] = field(default_factory=dict)
     entries: dict[tuple[str, int], LedgerEntry] = field(default_factory=dict)
     pinned: dict[str, Pinned] = field(default_factory=dict)
-    pending: dict[str, tuple[str, str]] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
+    growing: dict[str, Growing] = field(default_factory=dict)
+    fresh: list[tuple[str, int]] = field(default_factory=list)
     mark: str = ""
 
 
@@ -50,9 +75,10 @@ def load(place: Place, name: str) -> Manifest:
     content, mark = place.read(name)
     try:
         found = _decoded(json.loads(content)) if content else Manifest()
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         words = "the file in which Dovetail remembers what it wrote is damaged"
-        raise SystemFault(words, where=name, hint="bring it back from a backup", code="DV-339") from error
+        hint = "bring it back from a backup; or remove it: then all rows are compared again, and differences ask"
+        raise SystemFault(words, where=name, hint=hint, code="DV-339") from error
     found.mark = mark
     return found
 
@@ -72,7 +98,11 @@ def _encoded(manifest: Manifest) -> dict[str, object]:
             for one in manifest.entries.values()
         ],
         "pinned": {name: _encoded_pin(pinned) for name, pinned in manifest.pinned.items()},
-        "pending": manifest.pending,
+        "pending": {name: [one.beside, one.place, one.base, one.made] for name, one in manifest.pending.items()},
+        "growing": {
+            name: [one.beside, one.place, one.base, one.rows, one.length] for name, one in manifest.growing.items()
+        },
+        "fresh": manifest.fresh,
     }
 
 
@@ -85,7 +115,9 @@ def _decoded(found: dict[str, Any]) -> Manifest:
         epochs=dict(found["epochs"]),
         entries={(one.partition, one.chunk): one for one in entries},
         pinned={name: _decoded_pin(one) for name, one in found["pinned"].items()},
-        pending={name: (one[0], one[1]) for name, one in found["pending"].items()},
+        pending={name: Pending(*one) for name, one in found["pending"].items()},
+        growing={name: Growing(*one) for name, one in found.get("growing", {}).items()},
+        fresh=[(one[0], one[1]) for one in found.get("fresh", ())],
     )
 
 

@@ -225,10 +225,10 @@ def faults(where: str) -> Iterator[None]:
     """Errors of the operating system leave as Dovetail's."""
     try:
         yield
-    except PermissionError as error:
-        hint = "let this account read (and, for a target, write) the file and its folder"
-        raise AccessDenied("the file or its folder may not be used", where=where, hint=hint) from error
     except OSError as error:
         if error.errno in (28, 122):
             raise Full("no room left for the file", where=where) from error
-        raise Unreachable(f"the file cannot be used: {error.strerror or error}", where=where) from error
+        if error.errno not in (1, 13, 30):
+            raise Unreachable(f"the file cannot be used: {error.strerror or error}", where=where) from error
+        hint = "let this account read (and, for a target, write) the file and its folder"
+        raise AccessDenied("the file or its folder may not be used", where=where, hint=hint) from error

@@ -1,4 +1,7 @@
-"""Writes files so that whatever dies in the middle, a file is whole: the old one or the new one, its ledger with it."""
+"""Writes files so that whatever dies in the middle, a file is whole: the old one or the new one, its ledger with it.
+
+What another program puts in a file's place meanwhile is never overwritten: then the commit is taken back as a whole.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dovetail.errors import DovetailError
+from dovetail.errors import DovetailError, Unreachable
 from dovetail.failpoints import Point, failpoint
 from dovetail.systems.files import manifest as manifests
 from dovetail.systems.files.folder import OURS, Folder
-from dovetail.systems.files.manifest import Manifest
+from dovetail.systems.files.manifest import Growing, Manifest, Pending
+from dovetail.systems.files.quiet import await_quiet
+from dovetail.systems.files.swap import displaced, is_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,59 +51,126 @@ class Store:
         place = self.folder.place
         with place.locked(f"{self.title}.lock", self.timeout_s):
             found = self.manifest()
-            self._settle(found)
-            for name in [one.name for one in place.entries()]:
-                if re.fullmatch(re.escape(f"{self.title}.") + r"[0-9].*\.new", name):
-                    place.remove(name)
+            with suppress(_Displaced):
+                self._settle(found)
+            self._sweep(found)
             work = Work(self, found)
             try:
                 yield work
             except BaseException:
-                work.staged = {}
+                work.staged, work.grown = {}, {}
                 raise
             else:
                 self._commit(work)
             finally:
                 work.sweep()
 
+    def _sweep(self, found: Manifest) -> None:
+        """Remove what earlier writers left behind and nobody will ask for."""
+        kept = {one.beside for one in found.growing.values()}
+        ours = re.compile(re.escape(f"{self.title}.") + r"[0-9].*\.new")
+        for name in [one.name for one in self.folder.place.entries()]:
+            if ours.fullmatch(name) and name not in kept:
+                self.folder.place.remove(name)
+
     def _commit(self, work: Work) -> None:
-        if not work.staged and not work.is_remembering:
+        if not (work.staged or work.grown or work.is_remembering):
             return
         found = work.manifest
         found.generation += 1
-        found.pending = {name: (beside, self._place(name)) for name, beside in work.staged.items()}
+        found.pending = {name: work.pending(name) for name in work.staged}
+        found.growing |= work.grown
+        found.fresh = list(work.recorded)
         failpoint(Point.FILES_COMMIT_BEFORE)
+        for one in found.pending.values():
+            if one.base != self.mark(one.place):
+                raise displaced(one.place)
         manifests.save(self.folder.place, f"{self.title}.json", found)
         failpoint(Point.FILES_COMMIT_AFTER)
-        self._settle(found)
+        try:
+            self._settle(found)
+        except _Displaced as error:
+            raise displaced(error.where) from error
         failpoint(Point.FILES_SETTLED)
 
-    def _place(self, name: str) -> str:
-        return self.folder.files().get(name) or self.folder.new(name)
+    def mark(self, file: str) -> str:
+        """The mark of a file; empty where there is none."""
+        entry = self.folder.place.entry(file)
+        return "" if entry is None else entry.mark
 
     def _settle(self, found: Manifest) -> None:
-        """Put committed files in their places; what is there already needs nothing."""
-        moved = [self.folder.place.move(beside, place) for beside, place in found.pending.values()]
-        if any(moved):
-            self.folder.place.settle()
+        """Put committed files in their places; what is there already needs nothing. Where another program replaced what
+        a file was made from, the commit is taken back: it never was."""
+        place = self.folder.place
+        for name, one in list(found.pending.items()):
+            try:
+                if self._put(one):
+                    place.settle()
+            except Unreachable as error:
+                if error.code != displaced("").code:
+                    raise
+                for key in found.fresh:
+                    found.entries.pop(key, None)
+                found.pending, found.fresh = {}, []
+                manifests.save(place, f"{self.title}.json", found)
+                raise _Displaced(one.place) from error
+            grown = found.growing.pop(name, None)
+            if grown is not None:
+                place.remove(grown.beside)
+
+    def _put(self, one: Pending) -> bool:
+        """Put one file in its place; whether anything was moved."""
+        place = self.folder.place
+        standing = place.entry(one.beside)
+        if standing is None:
+            return False
+        if not one.made or is_same(standing.mark, one.made):
+            return place.move(one.beside, one.place, one.base)
+        if one.base is not None and not is_same(standing.mark, one.base):
+            # we died when both had changed places: this is what another program had put there, and it goes back
+            with suppress(Unreachable):
+                place.move(one.beside, one.place, one.made)
+            raise displaced(one.place)
+        place.remove(one.beside)
+        return True
+
+
+class _Displaced(Exception):
+    """A commit was taken back, and the manifest knows."""
+
+    @property
+    def where(self) -> str:
+        """The file that another program replaced."""
+        return str(self.args[0])
 
 
 @dataclass(slots=True)
 class Work:
-    """What one writer is about to commit: the manifest to be, and the new files of datasets."""
+    """What one writer is about to commit: the manifest to be, the new files of datasets, and those that grew."""
 
     store: Store
     manifest: Manifest
     staged: dict[str, str] = field(default_factory=dict)
+    grown: dict[str, Growing] = field(default_factory=dict)
+    recorded: list[tuple[str, int]] = field(default_factory=list)
     is_remembering: bool = False
+    bases: dict[str, str] = field(default_factory=dict)
+    """By dataset, the mark of the file in its place when it was read."""
     _made: list[str] = field(default_factory=list)
 
     def file(self, name: str) -> Path:
-        """The content of a dataset as this work sees it."""
+        """The content of a dataset as this work sees it; nobody was writing it when it was first asked for."""
         place = self.store.folder.place
         if name in self.staged:
             return place.beside(self.staged[name])
-        return place.near(current(self.store.folder, self.manifest, name))
+        file = current(self.store.folder, self.manifest, name)
+        path = place.near(file)
+        if name not in self.bases:
+            last = self.manifest.pending.get(name)
+            is_ours = last is not None and is_same(last.made, self.store.mark(file))
+            await_quiet(path, self.store.timeout_s, is_ours=is_ours)
+            self.bases[name] = self.store.mark(file)
+        return path
 
     def beside(self) -> Path:
         """Where a new file is to be written."""
@@ -111,14 +183,27 @@ class Work:
         self.store.folder.place.keep(path.name)
         self.staged[name] = path.name
 
+    def pending(self, name: str) -> Pending:
+        """A staged file on its way."""
+        folder, beside = self.store.folder, self.staged[name]
+        place = folder.files().get(name) or folder.new(name)
+        return Pending(beside, place, self.bases.get(name, ""), self.store.mark(beside))
+
     def sweep(self) -> None:
         """Remove the files that were written and are not those to be committed."""
-        for name in [one for one in self._made if one not in self.staged.values()]:
+        kept = {*self.staged.values(), *(one.beside for one in self.manifest.growing.values())}
+        kept |= {one.beside for one in self.grown.values()}
+        for name in [one for one in self._made if one not in kept]:
             with suppress(DovetailError):
                 self.store.folder.place.remove(name)
 
 
 def current(folder: Folder, found: Manifest, name: str) -> str:
     """The file that holds a dataset, as of that manifest."""
-    beside, _ = found.pending.get(name, ("", ""))
-    return beside if beside and folder.place.entry(beside) is not None else folder.file(name)
+    one = found.pending.get(name)
+    if one is not None:
+        standing, before = folder.place.entry(one.beside), folder.place.entry(one.place)
+        is_whole = standing is not None and (not one.made or is_same(standing.mark, one.made))
+        if is_whole and one.base in (None, "" if before is None else before.mark):
+            return one.beside
+    return folder.file(name)

@@ -32,7 +32,7 @@ class Files:
         """One dataset a file, by name."""
         found = self.store.manifest()
         there = {one.name for one in self.store.folder.place.entries()}
-        waiting = (name for name, (beside, _) in found.pending.items() if beside in there)
+        waiting = (name for name, one in found.pending.items() if one.beside in there)
         names = {*self.store.folder.files(), *waiting}
         return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in sorted(names)))
 
@@ -171,6 +171,7 @@ class FileTransaction:
         """Put entries into the ledger."""
         for entry in entries:
             self.work.manifest.entries[entry.partition, entry.chunk] = entry
+            self.work.recorded.append((entry.partition, entry.chunk))
         self.work.is_remembering = self.work.is_remembering or bool(entries)
 
 

@@ -1,0 +1,43 @@
+"""Waits until nobody is writing a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dovetail.errors import Unreachable
+from dovetail.systems.files.place import faults
+from dovetail.systems.files.swap import watched
+
+TICK_S = 0.02
+"""Two changes of a file within this time may bear the same time."""
+COARSE_TICK_S = 2.0
+"""The same, on a disk that notes whole seconds alone."""
+QUIET_S = 1.0
+"""Seconds for which a file must have been left alone where nobody can say whether it is open for writing."""
+_PAUSE_S = 0.01
+_SECOND_NS = 10**9
+
+
+def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False) -> None:
+    """Return once nobody has the file open for writing, and so long after its last change that the next one bears
+    another time. `DV-358` where somebody goes on writing for `timeout_s`. A file that `is_ours`, as we left it, was
+    written by nobody else."""
+    until = time.monotonic() + timeout_s
+    while True:
+        with faults(path.name), watched(path) as watch:
+            status = path.stat()
+            age_s = time.time() - max(status.st_mtime, status.st_ctime)
+            is_coarse = not (status.st_mtime_ns % _SECOND_NS or status.st_ctime_ns % _SECOND_NS)
+            tick_s = COARSE_TICK_S if is_coarse else TICK_S
+            wanted_s = tick_s if watch.is_kept or is_ours else max(tick_s, QUIET_S)
+            if not watch.is_disturbed and (age_s >= wanted_s or age_s < -tick_s):
+                return
+        if time.monotonic() > until:
+            raise Unreachable(
+                f"another program has been writing the file for {timeout_s:g} s",
+                where=path.name,
+                hint="let it end; or let it write under another name, and rename the whole file",
+                code="DV-358",
+            )
+        time.sleep(_PAUSE_S)
