@@ -30,6 +30,8 @@ _BETWEEN = "SELECT 1 FROM crossref WHERE mapping = ? AND member = ? AND row_id B
 
 def as_numbers(rows: Rows) -> Numbers:
     """Row numbers as an array of numbers."""
+    if isinstance(rows, np.ndarray):
+        return rows.astype(np.int64, copy=False)
     if isinstance(rows, pa.Array | pa.ChunkedArray):
         return np.asarray(rows.to_numpy()) if isinstance(rows, pa.ChunkedArray) else np.asarray(rows)
     return np.fromiter(rows, np.int64, len(rows))

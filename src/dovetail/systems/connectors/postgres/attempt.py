@@ -70,6 +70,8 @@ class Attempt:
         """The positions still to be written."""
         if not (self.done or self.written or self.moved or self.rejects):
             return range(self.size)
+        if len(self.written) == self.size:
+            return ()
         settled = self.done | self.written | self.moved | self.rejects.keys()
         return [at for at in range(self.size) if at not in settled]
 
