@@ -13,7 +13,7 @@ import pyarrow as pa
 from dovetail.errors import Overdue
 from dovetail.failpoints import Point, failpoint
 from dovetail.systems.connectors.duckdb.read import GIVEN
-from dovetail.systems.connectors.duckdb.session import Session
+from dovetail.systems.connectors.duckdb.session import READ_ONLY, Session
 
 _Step = tuple[str, Sequence[object], pa.RecordBatch | None]
 
@@ -62,6 +62,8 @@ class Journal:
         try:
             self._carry_out(step)
         except REFUSALS as error:
+            if READ_ONLY in str(error):
+                raise
             self._repeat()
             raise RowsRefused(error) from error
         self.steps.append(step)

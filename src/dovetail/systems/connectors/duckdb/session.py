@@ -41,7 +41,9 @@ _PAUSE_S = 0.05
 """Between two tries to open a file that another program holds."""
 
 _LOCKED = "Could not set lock on file"
-_FULL = ("No space left", "not enough disk space")
+_FULL = ("No space left", "not enough disk space", "File too large")
+READ_ONLY = "read-only mode"
+"""What DuckDB says where the file was opened for reading alone."""
 _writing: dict[tuple[int, int], threading.Lock] = {}
 """One writing transaction at a time for each file, as there is one process at a time."""
 _guard = threading.Lock()
@@ -210,16 +212,12 @@ class File:
         self._inode()
         while True:
             try:
-                connection = duckdb.connect(self._path, config=_CONFIGURATION)
+                with _guard:
+                    return _connected(self._path)
             except duckdb.Error as error:
                 if _LOCKED not in str(error) or time.monotonic() > until:
                     raise
-                time.sleep(_PAUSE_S)
-                continue
-            if not connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
-                connection.execute("SET GLOBAL TimeZone = 'UTC'")
-                connection.execute("SET lock_configuration = true")
-            return connection
+            time.sleep(_PAUSE_S)
 
     def _writers(self) -> threading.Lock:
         inode = self._inode()
@@ -238,6 +236,16 @@ class File:
         return status.st_dev, status.st_ino
 
 
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    """The file, open for writing where this account may; in UTC, with settings that nobody changes any more."""
+    is_writable = os.access(path, os.W_OK) and os.access(Path(path).absolute().parent, os.W_OK)
+    connection = duckdb.connect(path, read_only=not is_writable, config=_CONFIGURATION)
+    if not connection.execute("SELECT current_setting('lock_configuration')").fetchall()[0][0]:
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        connection.execute("SET lock_configuration = true")
+    return connection
+
+
 @contextmanager
 def translated(where: str, timeout_s: float) -> Iterator[None]:
     """DuckDB's errors leave as Dovetail's."""
@@ -250,6 +258,11 @@ def translated(where: str, timeout_s: float) -> Iterator[None]:
 def fault(error: duckdb.Error, where: str, timeout_s: float) -> DovetailError:
     """The error's class in Dovetail's tree; words of DuckDB that may hold values are left out."""
     words = str(error).split("\n", 1)[0]
+    if any(sign in words for sign in _FULL):
+        return Full("no room left for the file", where=where)
+    if READ_ONLY in words:
+        hint = "let this account write both the file and its folder"
+        return AccessDenied("the file, or its folder, may not be written", where=where, hint=hint)
     match error:
         case duckdb.InterruptException():
             return Overdue(f"the statement took longer than {timeout_s:g} s", where=where)
@@ -282,8 +295,6 @@ def _unopened(words: str, where: str, timeout_s: float) -> DovetailError:
             hint="only one program at a time can open a DuckDB file that is written to: end the other one",
             code="DV-368",
         )
-    if any(sign in words for sign in _FULL):
-        return Full("no room left for the file", where=where)
     if "ermission denied" in words or "Read-only file system" in words:
         hint = "let this account write both the file and its folder"
         return AccessDenied("the file, or its folder, may not be written", where=where, hint=hint)
