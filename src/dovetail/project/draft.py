@@ -190,7 +190,7 @@ def _project(left: Side, right: Side, found: Sequence[Pair]) -> str:
 def _system(side: Side) -> list[str]:
     name, connector, place, _ = side
     lines = [f"  {name}:", f"    connector: {connector}"]
-    if connector == "sqlite":
+    if connector in ("duckdb", "sqlite"):
         return [*lines, f"    path: {_yaml(place)}"]
     if holds_secret(place):
         hint = f"    # The URL holds a password and is not written here; first: export {variable(name)}='...'"

@@ -17,8 +17,22 @@ from dovetail.project.shape import Reader
 from dovetail.systems import registry
 from dovetail.systems.secret import expand
 
-SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mysql": "mariadb", "sqlite": "sqlite"}
-"""Connectors by the scheme of a URL, where they differ; a text without a scheme is the path of a SQLite file."""
+SCHEMES = {
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "mysql": "mariadb",
+    "mssql": "sqlalchemy",
+    "oracle": "sqlalchemy",
+    "db2": "sqlalchemy",
+    "firebird": "sqlalchemy",
+}
+"""Connectors by the scheme of a URL, where they differ; a scheme with a driver (`mssql+pyodbc`) is SQLAlchemy's."""
+
+SUFFIXES = {".duckdb": "duckdb", ".ddb": "duckdb"}
+"""Connectors by the end of a path; every other file is taken for one of SQLite."""
+
+FILES = ("duckdb", "sqlite")
+"""Connectors that are given a path."""
 
 IGNORED = ".dovetail/\n"
 """What git leaves out: state, keys and secrets."""
@@ -50,13 +64,18 @@ def init(
 def _side(name: str, written: str, url: str, target: Path) -> tuple[str, str, str, Catalog]:
     """A system as the draft takes it; a URL stays as it was written, placeholders included."""
     scheme, sign, rest = url.partition("://")
-    connector = SCHEMES.get(scheme, scheme) if sign else "sqlite"
+    connector = _spoken(scheme) if sign else SUFFIXES.get(Path(url).suffix.lower(), "sqlite")
     if connector not in registry.names():
         raise UnknownName(f"no connector speaks {scheme}://", where=name, hint=nearest(connector, registry.names()))
-    if connector != "sqlite":
+    if connector not in FILES:
         return name, connector, written, _catalog(connector, {"url": url})
     path = Path(rest.removeprefix("/") if sign else url)
     return name, connector, _relative(path, target), _catalog(connector, {"path": str(path)})
+
+
+def _spoken(scheme: str) -> str:
+    """The connector for URLs of that scheme."""
+    return "sqlalchemy" if "+" in scheme else SCHEMES.get(scheme, scheme)
 
 
 def _catalog(connector: str, settings: Mapping[str, object]) -> Catalog:
