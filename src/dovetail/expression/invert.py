@@ -250,13 +250,14 @@ def _keeping_own(read: Expression, shared: str, name: str, write: Expression) ->
 
 
 def received(shared: str, given: Type) -> Expression:
-    """An exact number from a shared field that is a float; a float that stands for no such number fails.
+    """An exact number from a shared field that is a float; a float that stands for no such number fails, and so does
+    the negative zero, whose sign would be lost.
 
     >>> from dovetail.model.type import Kind
-    >>> received("s", Type(Kind.DECIMAL, precision=10, scale=2)).text
-    'CASE WHEN CAST(CAST(s AS DECIMAL(10, 2)) AS DOUBLE) = s THEN CAST(s AS DECIMAL(10, 2)) ELSE unmapped(s) END'
+    >>> print(received("s", Type(Kind.INTEGER)).text)
+    CASE WHEN CAST(CAST(s AS BIGINT) AS DOUBLE) = s AND CAST(s AS TEXT) <> '-0.0' THEN CAST(s AS BIGINT) ELSE unmapped(s) END
     """
-    template = "CASE WHEN CAST(e AS DOUBLE) = w THEN e ELSE unmapped(w) END"
+    template = "CASE WHEN CAST(e AS DOUBLE) = w AND CAST(w AS TEXT) <> '-0.0' THEN e ELSE unmapped(w) END"
     return simplified(filled(template, w=column(shared), e=as_type(column(shared), given)))
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dovetail.model.key import split
 from dovetail.state import lossless
 from dovetail.state.database import Database, Keys, Row, Rows, listed, stamp
 from dovetail.state.dialect import Load
@@ -78,7 +79,8 @@ class Parent:
 class Refusal:
     """Why one row of a member was held back.
 
-    The same member, key, field, check and code are the same reject. `reason` holds no values; `value` is what failed.
+    The same member, key, field, check and code are the same reject, and where the key cannot be read the same reason.
+    `reason` holds no values; `value` is what failed.
     `row` is the shared row, where the row has one; `waiting_for` the parent of a parked row.
     """
 
@@ -213,9 +215,12 @@ class Rejects:
         return self._database.run(_PRUNE, stamp(before))
 
     def _mark(self, mapping: str, refusal: Refusal) -> bytes:
-        return self._seal.mark(
-            "reject", mapping, refusal.member, refusal.key, refusal.field, refusal.check, refusal.code
-        )
+        """What makes a reject the same one; rows whose key cannot be read are told apart by the reason, which names
+        their place."""
+        parts = [refusal.member, refusal.key, refusal.field, refusal.check, refusal.code]
+        if None in split(refusal.key):
+            parts.append(refusal.reason)
+        return self._seal.mark("reject", mapping, *parts)
 
     def _sealed(self, mark: bytes, refusal: Refusal) -> bytes:
         return self._seal.close(lossless.written(refusal.value).encode(), _about(mark))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,7 +39,7 @@ _WORDS = {
     Kind.BOOLEAN: "neither true nor false",
     Kind.INTEGER: "not a whole number of 64 bits",
     Kind.DECIMAL: "not a decimal number that fits",
-    Kind.FLOAT: "not a number",
+    Kind.FLOAT: "not a number that a 64-bit float holds",
     Kind.DATE: "not a date as 2024-12-31",
     Kind.TIME: "not a time as 23:59:59",
     Kind.TIMESTAMP: "not a time stamp as 2024-12-31 23:59:59",
@@ -123,6 +125,8 @@ def convert(texts: pa.Array, kind: Type) -> pa.Array:
             return pc.utf8_ltrim(texts, "+").cast(pa.int64())
         case Kind.BOOLEAN:
             return pc.equal(pc.utf8_lower(texts), pa.scalar("true"))
+        case Kind.FLOAT:
+            return _floats(texts)
         case Kind.BYTES:
             given = texts.to_pylist()
             return pa.array([None if text is None else bytes.fromhex(text[2:]) for text in given], pa.binary())
@@ -137,6 +141,18 @@ def _decimals(texts: pa.Array, kind: Type) -> pa.Array:
     scale = FREE_DECIMAL_SCALE if kind.scale is None else kind.scale
     wide = texts.cast(pa.decimal256(76, max(scale, 0))) if longest + scale > DECIMAL_PRECISION_MAX else texts
     return wide.cast(kind.arrow())
+
+
+def _floats(texts: pa.Array) -> pa.Array:
+    """Floats, each the one that its text spells to the last digit; raises where the nearest one is another number."""
+    floats = texts.cast(pa.float64())
+    odd = pc.fill_null(pc.not_equal(floats.cast(pa.string()), texts), fill_value=False)
+    for text, near in zip(texts.filter(odd).to_pylist(), floats.filter(odd).to_pylist(), strict=True):
+        if text.endswith(("inf", "nan")):
+            continue
+        if not math.isfinite(near) or Decimal(text) not in (Decimal(repr(near)), Decimal(near)):
+            raise ValueError("digits that a float does not keep")
+    return floats
 
 
 def _each(raw: pa.Array, texts: pa.Array, spelling: Spelling) -> Carried:

@@ -13,6 +13,7 @@ from dovetail.systems.files.carry import Carried
 from dovetail.systems.files.nested import dump
 
 _INTEGER_BITS = 64
+_DAY_US = 86_400_000_000
 _SINGLE = {
     pa.bool_(): Kind.BOOLEAN,
     pa.float16(): Kind.FLOAT,
@@ -71,12 +72,32 @@ def carry(column: pa.Array, kind: Type) -> Carried:
         return Carried(pa.array(texts, pa.string()))
     if pa.types.is_nested(column.type):
         return _nested(column)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or column.type == pa.string_view():
+        return _texts(column)
     if kind.kind in (Kind.JSON, Kind.OPAQUE):
         return Carried(column.cast(pa.string()))
     try:
         return Carried(_whole(column, kind.arrow()))
     except pa.ArrowInvalid:
         return _each(column, kind)
+
+
+def _texts(column: pa.Array) -> Carried:
+    """Texts, looked at byte by byte: a file may call text what is none."""
+    content = column.cast(pa.binary())
+    try:
+        return Carried(content.cast(pa.string()))
+    except pa.ArrowInvalid:
+        pass
+    values: list[str | None] = []
+    failed: list[int] = []
+    for at, raw in enumerate(content.to_pylist()):
+        try:
+            values.append(None if raw is None else raw.decode())
+        except UnicodeDecodeError:
+            values.append(None)
+            failed.append(at)
+    return Carried(pa.array(values, pa.string()), tuple(failed), "the text is not valid UTF-8")
 
 
 def _integer(found: pa.DataType, native: str) -> Type:
@@ -101,7 +122,12 @@ def _whole(column: pa.Array, carrier: pa.DataType) -> pa.Array:
         return days
     if pa.types.is_timestamp(carrier) and carrier.tz is not None:
         return column.cast(carrier)
-    return recast(column, carrier)
+    whole = recast(column, carrier)
+    if pa.types.is_time(carrier):
+        bounds = pc.min_max(whole.cast(pa.int64()))
+        if bounds["min"].is_valid and not 0 <= bounds["min"].as_py() <= bounds["max"].as_py() < _DAY_US:
+            raise pa.ArrowInvalid("no time of a day")
+    return whole
 
 
 def _each(column: pa.Array, kind: Type) -> Carried:

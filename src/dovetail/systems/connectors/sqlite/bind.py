@@ -157,7 +157,8 @@ def _dates(array: pa.Array) -> _Stored:
 
 
 def _times(array: pa.Array) -> _Stored:
-    return _trimmed(array.cast(pa.string()).to_pylist()), {}
+    unfit = _outside(array.cast(pa.int64()), 0, _DAY_S * _MICROS - 1, "no time of a day")
+    return _trimmed(array.cast(pa.string()).to_pylist()), unfit
 
 
 def _timestamps(array: pa.Array) -> _Stored:
@@ -175,15 +176,15 @@ def _trimmed(texts: Sequence[str | None]) -> Sequence[str | None]:
     return [text.removesuffix(".000000") if text is not None else None for text in texts]
 
 
-def _outside(numbers: pa.Array, least: int, most: int) -> dict[int, str]:
+def _outside(
+    numbers: pa.Array, least: int, most: int, words: str = "beyond the years 1 to 9999"
+) -> dict[int, str]:
     outside = pc.or_(
         pc.less(numbers, pa.scalar(least, numbers.type)), pc.greater(numbers, pa.scalar(most, numbers.type))
     )
     if not pc.any(outside, min_count=0).as_py():
         return {}
-    return {
-        position: "beyond the years 1 to 9999" for position, is_outside in enumerate(outside.to_pylist()) if is_outside
-    }
+    return {position: words for position, is_outside in enumerate(outside.to_pylist()) if is_outside}
 
 
 _STAMPS: dict[Kind, Callable[[pa.Array], _Stored]] = {
