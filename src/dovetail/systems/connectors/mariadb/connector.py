@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dovetail.errors import DeclarationError
+import pyarrow as pa
+
+from dovetail.errors import DeclarationError, Refused
+from dovetail.model.catalog import Catalog, Dataset
+from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.systems.connectors.mariadb import fence, parts
 from dovetail.systems.connectors.mariadb.address import Address, parse
+from dovetail.systems.connectors.mariadb.describe import describe
+from dovetail.systems.connectors.mariadb.draw import create, reserve
+from dovetail.systems.connectors.mariadb.guarded import shown
 from dovetail.systems.connectors.mariadb.pool import Sessions
+from dovetail.systems.connectors.mariadb.read import Reader
+from dovetail.systems.connectors.mariadb.write import Writer
+from dovetail.systems.sql import ledger
 
 WAYS = ("auto", "triggers", "binlog", "none")
 """How changes may be noted."""
@@ -63,6 +76,113 @@ class Connector:
     @cached_property
     def _sessions(self) -> Sessions:
         return Sessions(self._address, timeout_s=self.timeout_s)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self._address.database, self.batch_rows, self.queries, self._truth)
+
+    @property
+    def _truth(self) -> bool:
+        return self.tinyint_1 == "boolean"
+
+    # --------------------------------------------------------------------------------------------------------- read
+
+    def describe(self) -> Catalog:
+        """Tables, views, then declared queries; sequences and Dovetail's own tables are left out."""
+        with self._sessions.lend() as session:
+            return describe(session, self.queries, truth=self._truth)
+
+    def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Every row once, in one snapshot; at least one batch, which may be empty."""
+        return self.read_partition(dataset, fields, parts.ALL)
+
+    def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys, in one snapshot; keys are compared byte by byte, whatever their collation."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.lookup(session, dataset, fields, keys)
+
+    def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:
+        """Ranges of whole-number keys; one part where the key begins with anything else."""
+        return self._partitions(dataset, parts)
+
+    def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one part, in a snapshot of its own."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            where = parts.belongs(dataset, self._reader.place(dataset), partition)
+            yield from self._reader.read(session, dataset, fields, where)
+
+    def read_after(
+        self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows after a key, in the order of the server's own index: texts by the column's collation, and by their
+        bytes where that calls different keys equal."""
+        if digest:
+            raise Refused("no digests are computed here", where=dataset.name)
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.read_after(session, dataset, fields, after=after)
+
+    def query(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The answer to one reading statement, in one snapshot."""
+        with self._sessions.lend("query") as session, session.reading():
+            yield from self._reader.query(session, sql)
+
+    def now(self) -> dt.datetime:
+        """The time by the server's clock."""
+        with self._sessions.lend("clock") as session:
+            return session.now()
+
+    def _partitions(self, dataset: Dataset, count: int) -> Sequence[str]:
+        with self._sessions.lend(dataset.name) as session:
+            return parts.named_parts(parts.bounds(session, dataset, self._reader.place(dataset)), count)
+
+    # -------------------------------------------------------------------------------------------------------- write
+
+    def apply(self, dataset: Dataset, change: Change) -> Receipt:
+        """The change in a transaction of its own; what stands there already is counted as applied."""
+        with self._sessions.lend(dataset.name) as session, session.writing():
+            return Writer(session, self._reader).apply_again(dataset, change)
+
+    def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
+        """`count` keys from sequences or UUIDs; `Refused` for AUTO_INCREMENT, whose next numbers the server would give
+        to the application. Create the rows without keys instead; they stand in the receipt."""
+        with self._sessions.lend(dataset.name) as session:
+            return reserve(session, dataset, count)
+
+    def create(self, dataset: Dataset) -> None:
+        """The table, if it is not there yet: of InnoDB, its texts compared byte by byte; integers that the system draws
+        become AUTO_INCREMENT, UUIDs a default."""
+        with self._sessions.lend(dataset.name) as session:
+            create(session, dataset)
+
+    @contextmanager
+    def transaction(self) -> Iterator[fence.Transaction]:
+        """At READ COMMITTED."""
+        with self._sessions.lend("transaction") as session, fence.transaction(session, self._reader) as opened:
+            yield opened
+
+    def raise_epoch(self, partition: str) -> int:
+        """The next epoch; waits some seconds for the former holder's transaction, then ends its connection."""
+        with self._sessions.lend(partition) as session:
+            return fence.raise_epoch(session, partition)
+
+    def ledger(self, partition: str) -> Sequence[LedgerEntry]:
+        """The entries of a partition, by chunk."""
+        with self._sessions.lend(ledger.LEDGER.name) as session:
+            return fence.entries(session, partition)
+
+    def last_chunk(self, partition: str) -> int:
+        """The number of the last entry of a partition."""
+        with self._sessions.lend(ledger.LEDGER.name) as session:
+            return fence.last_chunk(session, partition)
+
+    def forget(self, partition: str, chunk: int) -> None:
+        """Remove the entries up to and with `chunk`."""
+        with self._sessions.lend(ledger.LEDGER.name) as session:
+            fence.forget(session, partition, chunk)
+
+    def statement(self, dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:
+        """What is carried out for one row, with numbered parameters in place of values."""
+        return shown(dataset, verb, fields, expected)
 
     # -------------------------------------------------------------------------------------------------------- other
 

@@ -21,9 +21,8 @@ def filled(sql: str, parameters: Sequence[object]) -> str:
     """
     if not parameters:
         return sql
-    pieces = _pieces(sql)
     literals = [literal(value) for value in parameters]
-    return "".join(literals[piece - 1] if isinstance(piece, int) else piece for piece in pieces)
+    return "".join(literals[piece - 1] if isinstance(piece, int) else piece for piece in pieces(sql))
 
 
 def literal(value: object) -> str:
@@ -63,11 +62,12 @@ def _float(value: float) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _pieces(sql: str) -> tuple[str | int, ...]:
-    pieces: list[str | int] = []
+def pieces(sql: str) -> tuple[str | int, ...]:
+    """A statement taken apart: texts, and the numbers of the parameters between them."""
+    parts: list[str | int] = []
     end = 0
     for found in _PIECES.finditer(sql):
         if found.group(1):
-            pieces += [sql[end : found.start()], int(found.group(1))]
+            parts += [sql[end : found.start()], int(found.group(1))]
             end = found.end()
-    return (*pieces, sql[end:])
+    return (*parts, sql[end:])

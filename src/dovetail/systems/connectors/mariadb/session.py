@@ -14,6 +14,7 @@ Errors leave `lend` as Dovetail's own; inside it they are the driver's (`faults.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import select
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from pymysql.constants import CLIENT, SERVER_STATUS
 
 from dovetail.errors import Overdue, SystemFault, Unreachable
 from dovetail.failpoints import Point, failpoint
-from dovetail.systems.connectors.mariadb import faults
+from dovetail.systems.connectors.mariadb import faults, pipe
 from dovetail.systems.connectors.mariadb.address import Address
 from dovetail.systems.connectors.mariadb.phrase import filled
 from dovetail.systems.connectors.mariadb.wire import Answer
@@ -148,6 +149,12 @@ class Session:
         self.is_maria = "mariadb" in said.lower()
         numbers = said.removeprefix("5.5.5-").split("-")[0].split(".")
         self.version = tuple(int(part) for part in numbers if part.isdigit())
+        self.remembered: dict[str, Any] = {}
+        """What cannot change until the transaction ends."""
+        self.takes_files = True
+        """Whether `LOAD DATA LOCAL` is allowed, as far as is known."""
+        self._packet_bytes = 0
+        self._takes_several = False
 
     @property
     def schema(self) -> str:
@@ -252,6 +259,11 @@ class Session:
         """The first key that the last statement was given by AUTO_INCREMENT; 0 where it was given none."""
         return int(self.connection.insert_id())
 
+    def now(self) -> dt.datetime:
+        """The time by the server's clock."""
+        ((stamp,),) = self.rows("SELECT UTC_TIMESTAMP(6)")
+        return stamp.replace(tzinfo=dt.UTC)  # type: ignore[no-any-return]
+
     def answer(self, sql: str, parameters: Sequence[object] = ()) -> Answer:
         """A large answer, still on its way; it must be read to its end, or the connection is cut."""
         return Answer(self.connection, filled(sql, parameters))
@@ -267,6 +279,35 @@ class Session:
         ((name, value),) = self._limit(seconds).items()
         self.run(f"SET SESSION {name} = {value}")
 
+    @property
+    def packet_bytes(self) -> int:
+        """Bytes that one statement may have."""
+        if not self._packet_bytes:
+            ((size,),) = self.rows("SELECT @@max_allowed_packet")
+            self._packet_bytes = int(size)
+        return self._packet_bytes
+
+    def take_several(self, *, several: bool = True) -> None:
+        """Let one message hold several statements, until the connection rests."""
+        if several != self._takes_several:
+            pipe.take_several(self.connection, several=several)
+            self._takes_several = several
+
+    def kill(self, number: int) -> None:
+        """End another connection of this account."""
+        self.run(f"KILL CONNECTION {int(number)}")
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Inside, the server waits so long for a lock on a row."""
+        self.run(f"SET SESSION innodb_lock_wait_timeout = {max(1, int(seconds))}")
+        try:
+            yield
+        finally:
+            if self.is_open and self.connection.rests:
+                lock = self._settings()["innodb_lock_wait_timeout"]
+                self.run(f"SET SESSION innodb_lock_wait_timeout = {lock}")
+
     # -------------------------------------------------------------------------------------------------- transactions
 
     @contextmanager
@@ -280,6 +321,7 @@ class Session:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One transaction at the level READ COMMITTED; committed at the end, rolled back by an exception."""
+        self.remembered.clear()
         self.run("START TRANSACTION READ WRITE")
         yield
         self.renew()
@@ -337,6 +379,7 @@ class Session:
         if self.is_in_transaction:
             self.connection.renew(min(3.0, self.timeout_s))
             self.run("ROLLBACK")
+        self.take_several(several=False)
         return True
 
     def is_alive(self) -> bool:
