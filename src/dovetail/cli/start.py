@@ -77,7 +77,7 @@ def doctor_command(frame: Frame) -> int:
     "--rows", default=None, type=click.IntRange(min=20), metavar="N", help="Products; the rest in proportion."
 )
 @click.option("--keep", default=None, metavar="DIR", help="Where to put it (default: a new temporary folder).")
-@click.option("--systems", default="sqlite", type=click.Choice(["sqlite", "postgres"]), help="The databases to use.")
+@click.option("--systems", default="sqlite", type=click.Choice(["sqlite", "postgres", "mariadb", "three"]), help="The databases to use; `three`: MariaDB, PostgreSQL and a CSV file.")
 @click.option("--live", is_flag=True, help="People edit both systems while sync keeps them joined.")
 @click.option(
     "--seconds", default=20, show_default=True, type=click.IntRange(1, 3600), metavar="N", help="With --live: how long."

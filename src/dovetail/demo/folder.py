@@ -8,19 +8,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dovetail.demo.generate import World, draw_world
-from dovetail.demo.schema import make_stock, make_store
+from dovetail.demo.mailing import make_contacts
+from dovetail.demo.schema import kind_of, make_stock, make_store
 
 PROJECT = Path(__file__).parent / "project"
 """The declarations, as `examples/store-and-inventory` shows them."""
 
+THREE = Path(__file__).parent / "three"
+"""What is declared otherwise where a third system takes part."""
+
+_BEFORE_DEFAULTS = "\ndefaults:\n"
+_MAILING = """\
+  mailing:
+    connector: csv
+    path: mailing
+    datasets:
+      contacts: {key: [email], types: {born: date}}
+"""
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where a demo lives: its folder, and its two systems, each a SQLite file or the URL of a PostgreSQL database."""
+    """Where a demo lives: its folder, and its systems, each a SQLite file or the URL of a database; the third one, where
+    there is one, is a folder of CSV files."""
 
     folder: Path
     shop: Path | str
     warehouse: Path | str
+    mailing: Path | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -30,14 +45,17 @@ class Place:
 
 
 def lay_out(place: Place) -> None:
-    """Copy the declarations into the folder, and name PostgreSQL in them where it was chosen."""
+    """Copy the declarations into the folder, and name in them the systems that were chosen."""
     shutil.copytree(PROJECT, place.folder, dirs_exist_ok=True)
     file = place.folder / "dovetail.yaml"
     text = file.read_text(encoding="utf-8")
     for name, where in (("shop", place.shop), ("warehouse", place.warehouse)):
         if isinstance(where, str):
             local = f"    connector: sqlite\n    path: {name}.db\n"
-            text = text.replace(local, f"    connector: postgres\n    url: ${{{name.upper()}_URL}}\n")
+            text = text.replace(local, f"    connector: {kind_of(where)}\n    url: ${{{name.upper()}_URL}}\n")
+    if place.mailing is not None:
+        text = text.replace(_BEFORE_DEFAULTS, _MAILING + _BEFORE_DEFAULTS)
+        shutil.copytree(THREE, place.folder, dirs_exist_ok=True)
     file.write_text(text, encoding="utf-8")
 
 
@@ -47,4 +65,6 @@ def build(place: Place, rows: int, seed: int = 2026) -> World:
     lay_out(place)
     make_store(place.shop, world.store)
     make_stock(place.warehouse, world.stock)
+    if place.mailing is not None:
+        make_contacts(place.mailing, world)
     return world

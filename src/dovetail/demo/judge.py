@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dovetail.demo.generate import World
+from dovetail.demo.mailing import expected_contacts, read_contacts
 from dovetail.demo.schema import KEYS, read_phones, read_stock
 
 
@@ -33,13 +34,19 @@ class Judgement:
     differences: tuple[Difference, ...]
 
 
-def judge(world: World, shop: Path | str, warehouse: Path | str) -> Judgement:
-    """Compare every value of the inventory, and the store's telephone numbers, with the right answer."""
+def judge(world: World, shop: Path | str, warehouse: Path | str, mailing: Path | None = None) -> Judgement:
+    """Compare every value of the inventory, the store's telephone numbers and, where there are any, the contacts of the
+    mailing tool with the right answer."""
     found: list[Difference] = []
     rows = values = 0
-    for table, actual in read_stock(warehouse).items():
-        expected = world.expected[table]
-        keys = [tuple(row[part] for part in KEYS[table]) for row in actual]
+    held = read_stock(warehouse)
+    right_of, keys_of = dict(world.expected), dict(KEYS)
+    if mailing is not None:
+        held["contacts"], right_of["contacts"] = read_contacts(mailing), expected_contacts(world)
+        keys_of["contacts"] = ("email",)
+    for table, actual in held.items():
+        expected = right_of[table]
+        keys = [tuple(row[part] for part in keys_of[table]) for row in actual]
         for key, count in Counter(keys).items():
             if key not in expected:
                 found.append(Difference(table, key, "", "must not be there"))

@@ -29,6 +29,15 @@ COMMAND_WIDTH = 30
 """Columns for the commands, of which the longest has 28 letters and two blanks before it."""
 
 
+ON = {
+    "sqlite": "SQLite",
+    "postgres": "PostgreSQL",
+    "mariadb": "MariaDB",
+    "three": "MariaDB and PostgreSQL, and a mailing tool's CSV file",
+}
+"""What the systems are, in words."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One command of the demo, the exit codes that are right for it, and one line about its answer."""
@@ -43,14 +52,14 @@ def run(rows: int | None = None, keep: Path | None = None, systems: str = "sqlit
     folder = make_folder(keep)
     started = perf_counter()
     with placed(folder, systems) as place:
-        console.print(f"[bold]An online store and an inventory system[/bold] on {systems}, in {folder}")
+        console.print(f"[bold]An online store and an inventory system[/bold] on {ON[systems]}, in {folder}")
         world = build(place, rows or DEFAULT_ROWS)
         say(console, "two systems are built", _size(world), perf_counter() - started)
         answers = [_step(place, step, console) for step in BEFORE]
         migrated = _migrate(place, answers[-1], console)
         answers += [_step(place, step, console) for step in AFTER]
         begun = perf_counter()
-        verdict = judge(world, place.shop, place.warehouse)
+        verdict = judge(world, place.shop, place.warehouse, place.mailing)
         say(console, "an independent judge", tell.verdict(verdict), perf_counter() - begun)
         _summarise(console, migrated)
         console.print(
@@ -63,14 +72,23 @@ def run(rows: int | None = None, keep: Path | None = None, systems: str = "sqlit
 
 @contextmanager
 def placed(folder: Path, systems: str) -> Iterator[Place]:
-    """Room for both systems: files in the folder, or two databases of an embedded PostgreSQL while the block lasts."""
+    """Room for the systems: files in the folder, or databases of servers of their own while the block lasts."""
+    from dovetail.testing.servers import mariadb, postgres
+
     if systems == "sqlite":
         yield Place(folder, folder / "shop.db", folder / "warehouse.db")
         return
-    from dovetail.testing.servers.postgres import databases
-
-    with databases("shop", "warehouse") as (shop, warehouse):
-        yield Place(folder, shop, warehouse)
+    if systems == "postgres":
+        with postgres.databases("shop", "warehouse") as (shop, warehouse):
+            yield Place(folder, shop, warehouse)
+        return
+    mariadb.get()
+    if systems == "mariadb":
+        with mariadb.databases("shop", "warehouse") as (shop, warehouse):
+            yield Place(folder, shop, warehouse)
+        return
+    with mariadb.databases("shop") as (shop,), postgres.databases("warehouse") as (warehouse,):
+        yield Place(folder, shop, warehouse, folder / "mailing")
 
 
 def make_folder(keep: Path | None) -> Path:
@@ -165,15 +183,17 @@ AFTER = (
     Step(("rejects",), (0, 1), tell.rejects),
 )
 
+_ON_FILES = ("dovetail demo", "the same on two files that stay, to play with; this server is gone")
+_OF_YOUR_OWN = ("dovetail init NAME=URL NAME=URL", "a first draft for two databases of your own")
+
 NEXT = {
     "sqlite": (
         ("dovetail rejects --project {folder}", "what is held, and why"),
         ("dovetail map show --project {folder}", "how every cell is written"),
         ("dovetail verify --project {folder}", "after you changed a value in either database"),
-        ("dovetail demo --systems postgres", "the same on two PostgreSQL databases"),
+        ("dovetail demo --systems postgres", "the same on two PostgreSQL databases; or `mariadb`, or `three`"),
     ),
-    "postgres": (
-        ("dovetail demo", "the same on two files that stay, to play with; this server is gone"),
-        ("dovetail init NAME=URL NAME=URL", "a first draft for two databases of your own"),
-    ),
+    "postgres": (_ON_FILES, _OF_YOUR_OWN),
+    "mariadb": (_ON_FILES, _OF_YOUR_OWN),
+    "three": (_ON_FILES, _OF_YOUR_OWN),
 }
