@@ -186,6 +186,13 @@ class Connector:
 
     # -------------------------------------------------------------------------------------------------------- other
 
+    def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
+        """What an operator must know about the database; nothing of what is tried remains."""
+        from dovetail.systems.connectors.mariadb import doctor
+
+        with self._sessions.lend("doctor") as session:
+            return list(doctor.examine(session, datasets))
+
     def close(self) -> None:
         """Close all connections that are not in use; the next call opens new ones."""
         self._sessions.close()

@@ -56,6 +56,7 @@ def describe(session: Session, queries: Mapping[str, tuple[str, tuple[str, ...]]
     """All tables and views in the order of their names, then the declared queries."""
     relations = [row for row in session.rows(_RELATIONS, [session.schema]) if not row[0].startswith(OURS)]
     facts = _facts(session)
+    relations = [row for row in relations if facts.columns[row[0]]]  # a view over what is gone has none
     datasets = [_dataset(row, facts, {name for name, *_ in relations}, truth=truth) for row in relations]
     datasets.sort(key=lambda dataset: dataset.name)
     return Catalog((*datasets, *_queries(session, queries, {dataset.name for dataset in datasets}, truth=truth)))

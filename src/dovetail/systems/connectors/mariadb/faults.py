@@ -66,6 +66,11 @@ def blames_row(error: pymysql.Error) -> bool:
     return number(error) in _ROWS
 
 
+def is_denied(error: pymysql.Error) -> bool:
+    """Whether the account lacks a right."""
+    return number(error) in _DENIED
+
+
 @contextmanager
 def translated(where: str, timeout_s: float) -> Iterator[None]:
     """Inside, the driver's exceptions leave as Dovetail's."""
