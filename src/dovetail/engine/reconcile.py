@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Bindings
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +33,7 @@ from dovetail.engine.unmoved import NOTHING_NOTED, Moved, moved
 from dovetail.engine.workspace import Workspace
 from dovetail.engine.write import Writer, Written
 from dovetail.errors import DeclarationError, Declarations, UnknownName
-from dovetail.mapping.arrive import unwritable
+from dovetail.mapping.arrive import only_read, unwritable
 from dovetail.mapping.compile import compile_mapping
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.mapping.ring import rings
@@ -77,8 +77,10 @@ class Reconcile:
         self.durable = durable
         self.progress: Progress = progress or Silent()
         self.clocks = Clocks(workspace)
-        self.mappings = dict(mappings) if mappings is not None else compile_all(workspace)
-        mistakes = [mistake for mapping in self.mappings.values() for mistake in unwritable(mapping)]
+        compiled = mappings if mappings is not None else compile_all(workspace)
+        self._reading = _reading(workspace, compiled.values())
+        mistakes = [mistake for mapping in compiled.values() for mistake in unwritable(mapping, self._reading)]
+        self.mappings = {name: only_read(mapping, self._reading) for name, mapping in compiled.items()}
         mistakes += rings(self.mappings.values())
         if mistakes:
             raise Declarations(mistakes)
@@ -103,7 +105,7 @@ class Reconcile:
 
     def adopt(self, mapping: CompiledMapping) -> None:
         """Go on with a mapping as it was compiled anew."""
-        self.mappings[mapping.name] = mapping
+        self.mappings[mapping.name] = only_read(mapping, self._reading)
         self.groups = [[self.mappings[one.name] for one in group] for group in self.groups]
 
     @property
@@ -333,6 +335,12 @@ class Reconcile:
         with store.transaction():
             self._hold(survey.mapping.name)
             keep_quiet(store, decision)
+
+
+def _reading(workspace: Workspace, mappings: Iterable[CompiledMapping]) -> Collection[str]:
+    """The systems whose connectors only read."""
+    systems = {member.member.system for mapping in mappings for member in mapping.members}
+    return {name for name in systems if not isinstance(workspace.connector(name), Target)}
 
 
 def _may_be_written(mapping: CompiledMapping, member: CompiledMember) -> bool:

@@ -57,7 +57,8 @@ class CompiledFill:
 @dataclass(frozen=True, slots=True)
 class CompiledMember:
     """One member, ready to be read and written. `scope` holds the types of the dataset's columns; `remove` and
-    `revive` are the columns that delete a row softly and bring it back, over the member's own columns."""
+    `revive` are the columns that delete a row softly and bring it back, over the member's own columns. `is_only_read`
+    says that the system's connector cannot write."""
 
     member: Member
     dataset: Dataset
@@ -71,6 +72,7 @@ class CompiledMember:
     scope: Bindings[str, Type]
     remove: Writes = ()
     revive: Writes = ()
+    is_only_read: bool = False
 
     @property
     def name(self) -> str:
@@ -79,8 +81,8 @@ class CompiledMember:
 
     @property
     def writable(self) -> bool:
-        """Whether rows can be written; queries and views are only read."""
-        return self.dataset.kind is DatasetKind.TABLE
+        """Whether rows can be written; queries and views are only read, and whatever a connector cannot write."""
+        return self.dataset.kind is DatasetKind.TABLE and not self.is_only_read
 
     @property
     def receives(self) -> bool:
