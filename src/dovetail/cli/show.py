@@ -51,6 +51,7 @@ def summary(result: Summary, out: Console) -> None:
     """The counts by mapping and how each was dealt with, then what was found, then how long it took."""
     counts(result, out)
     paths(result, out)
+    losses(result, out)
     findings(result.findings, out)
     closing(result, out)
 
@@ -82,6 +83,20 @@ def paths(result: Summary, out: Console) -> None:
             out.print(Text.assemble((name, "bold"), ": ", count.path))
 
 
+def losses(result: Summary, out: Console) -> None:
+    """What may be changed on writing; after a run only what was."""
+    is_ahead = result.command in ("plan", "verify")
+    told = [loss for loss in result.lossy if loss.rows or is_ahead]
+    if not told:
+        return
+    out.print(Text("may be changed on writing:" if is_ahead else "changed on writing:", style="yellow"))
+    for loss in told:
+        way = f"{loss.given} -> {loss.taken}" if loss.given else loss.taken
+        values_told = f"{loss.rows:,} value{'' if loss.rows == 1 else 's'}"
+        place_told = f"  {loss.mapping}.{loss.field} at {loss.member} ({way}), {values_told}: {loss.words}"
+        out.print(place_told, highlight=False, markup=False, soft_wrap=True)
+
+
 def _sentence(count: MappingCount, names: Sequence[str], planned: Mapping[str, str]) -> str:
     parts = [(name, getattr(count, name)) for name in names if name != "rows"]
     return f"{count.rows:,} rows; " + ", ".join(
@@ -111,6 +126,7 @@ def plan(planned: Planned, out: Console) -> None:
     result = planned.summary
     counts(result, out)
     paths(result, out)
+    losses(result, out)
     findings(result.findings, out)
     values(planned.samples, out, ("now", "then"))
     for reason in planned.held:

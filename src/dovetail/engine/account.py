@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dovetail.engine.decision import Decision
+from dovetail.engine.lossy import foreseen
 from dovetail.engine.rows import Problem
 from dovetail.engine.survey import Survey
 from dovetail.engine.write import Written
@@ -61,13 +62,15 @@ def add(total: MappingCount, part: MappingCount) -> None:
     """Add the counts of some rows to those of others."""
     for name in ("rows", *OUTCOMES, "different"):
         setattr(total, name, getattr(total, name) + getattr(part, name))
-    for member, rows in part.read.items():
-        total.read[member] = total.read.get(member, 0) + rows
+    for member, read in part.read.items():
+        total.read[member] = total.read.get(member, 0) + read
     for member, counts in part.members.items():
         known = total.members.setdefault(member, MemberCount())
         known.created += counts.created
         known.updated += counts.updated
         known.deleted += counts.deleted
+        for column, rows in counts.rewritten.items():
+            known.rewritten[column] = known.rewritten.get(column, 0) + rows
 
 
 def _applied(decision: Decision, written: Written | None) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
@@ -106,10 +109,11 @@ def _member_count(decision: Decision, side: int, written: Written | None) -> Mem
     name = decision.survey.sides[side].member.name
     if written is not None:
         counts = written.counts
-        return MemberCount(counts[name, Verb.CREATE], counts[name, Verb.UPDATE], counts[name, Verb.DELETE])
+        rewritten = {column: rows for (member, column), rows in written.rewritten.items() if member == name}
+        return MemberCount(counts[name, Verb.CREATE], counts[name, Verb.UPDATE], counts[name, Verb.DELETE], rewritten)
     for work in decision.work:
         if work.side == side:
-            return MemberCount(len(work.creates), len(work.touched), len(work.deletes))
+            return MemberCount(len(work.creates), len(work.touched), len(work.deletes), foreseen(decision, work))
     return MemberCount()
 
 

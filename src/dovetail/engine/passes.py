@@ -41,6 +41,7 @@ def fold(first: tuple[Decision, Written], later: tuple[Decision, Written]) -> No
         at = places[more]
         flags[at[at != ABSENT]] = True
     written.counts += rewritten.counts
+    written.rewritten += rewritten.rewritten
     written.moved = [one for one in written.moved if one[0] not in met]
     written.moved += [(int(places[place]), member) for place, member in rewritten.moved if places[place] != ABSENT]
     problems = {place: found for place, found in decision.survey.problems.items() if place not in met}

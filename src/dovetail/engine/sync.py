@@ -21,6 +21,7 @@ from dovetail.engine.gone import hold_emptied
 from dovetail.engine.guard import RollingGuard, closed
 from dovetail.engine.inbox import SCOPE_KEYS, Inbox, Taken
 from dovetail.engine.links import Links
+from dovetail.engine.lossy import tell
 from dovetail.engine.onlooker import Onlooker
 from dovetail.engine.pingpong import PingPong
 from dovetail.engine.progress import Progress, Silent
@@ -392,6 +393,7 @@ class Sync:
 
     def finish(self, summary: Summary, *, ok: bool) -> None:
         """Keep in the state how the run ended, if it ever began; `summary` gets its name."""
+        tell(summary, self.reconcile.mappings)
         if self._run:
             summary.run, summary.ok = self._run, ok
             self.workspace.store.runs.finish(self._run, ok=ok, summary=summary.document())

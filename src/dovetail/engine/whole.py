@@ -9,6 +9,7 @@ from dovetail.engine.account import FINDINGS_MAX, account
 from dovetail.engine.decision import Decision
 from dovetail.engine.due import Due, Plan
 from dovetail.engine.gone import hold_emptied
+from dovetail.engine.lossy import tell
 from dovetail.engine.passes import fold, hold_what_waits
 from dovetail.engine.quarantine import record
 from dovetail.engine.reconcile import Pass, Reconcile
@@ -81,6 +82,7 @@ def _account(summary: Summary, looked: Pass, reconcile: Reconcile) -> None:
     """Count what became of the rows, and bring quarantine and conflicts up to date."""
     account(summary, looked.decisions, looked.written)
     _add_loaded(summary, looked, reconcile)
+    tell(summary, reconcile.mappings)
     for decision in looked.decisions:
         written = looked.written[decision.survey.mapping.name]
         record(reconcile.workspace.store, summary.run, decision, written)

@@ -14,6 +14,7 @@ from dovetail.engine.arrays import flags, taken
 from dovetail.engine.attempt import persist
 from dovetail.engine.decision import Chunk, Decision, Surroundings, Turn, Work
 from dovetail.engine.deliver import Delivery, Desk, created_keys
+from dovetail.engine.lossy import rewritten
 from dovetail.engine.partition import Partition
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import Places, Put
@@ -37,7 +38,8 @@ Heard = Callable[[CompiledMember, str, pa.Array], None]
 
 @dataclass(slots=True)
 class Written:
-    """What was written, by shared row: flags by place, and counts by member. `versions` counts written rows by the
+    """What was written, by shared row: flags by place, and counts by member; `rewritten` counts by member and
+    column the values of which the system made something else. `versions` counts written rows by the
     version that they carry now; `is_versioned` is false where a target did not tell."""
 
     created: npt.NDArray[np.bool_]
@@ -46,6 +48,7 @@ class Written:
     moved: list[tuple[int, str]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
     counts: Counter[tuple[str, Verb]] = field(default_factory=Counter)
+    rewritten: Counter[tuple[str, str]] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     is_versioned: bool = True
 
@@ -279,6 +282,8 @@ class Writer:
         done[places] = True
         is_again = chunk.turn is Turn.REVIVE and np.isin(places, work.updates)
         self.written.counts[member.name, verb] += len(places) - int(np.sum(is_again))
+        for column, rows in rewritten(chunk, receipt, good).items():
+            self.written.rewritten[member.name, column] += rows
         if chunk.removes:
             self.decision.active[work.side, places] = False
         if receipt.version is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dovetail.model.type import Type
@@ -22,7 +22,8 @@ class Field:
 
     `computed` fields are filled by the system from others and can never be written; `drawn` ones get their value from
     the system when a row is created without one (serial, identity, rowid). `labels` are all values that an enumeration
-    takes; empty where the type takes others.
+    takes; empty where the type takes others. `rewrites` says in words what the system makes otherwise of values that
+    are written here, and is empty where it keeps each as it is, or refuses it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field:
     drawn: bool = False
     comment: str = ""
     labels: tuple[str, ...] = ()
+    rewrites: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,41 @@ OUTCOMES = ("created", "updated", "deleted", "unchanged", "filtered", "quarantin
 
 @dataclass(slots=True)
 class MemberCount:
-    """Rows written (or that would be written) at one member."""
+    """Rows written (or that would be written) at one member; `rewritten` counts by column the values of which the
+    system made something else (or may)."""
 
     created: int = 0
     updated: int = 0
     deleted: int = 0
+    rewritten: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Values of a shared field that a member's column may hold otherwise than they are given: from which types into
+    which, in which way, and of how many rows (in a plan: at most; in a run: that were)."""
+
+    mapping: str
+    member: str
+    field: str
+    column: str
+    given: str
+    taken: str
+    words: str
+    rows: int
+
+    def document(self) -> dict[str, object]:
+        """The loss as `--json` prints it."""
+        return {
+            "mapping": self.mapping,
+            "member": self.member,
+            "field": self.field,
+            "column": self.column,
+            "from": self.given,
+            "to": self.taken,
+            "loss": self.words,
+            "rows": self.rows,
+        }
 
 
 @dataclass(slots=True)
@@ -68,6 +98,7 @@ class Summary:
     seconds: float = 0.0
     mappings: dict[str, MappingCount] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    lossy: list[Loss] = field(default_factory=list)
     plan: str | None = None
     follow_up: str | None = None
 
@@ -83,6 +114,7 @@ class Summary:
             "seconds": round(self.seconds, 3),
             "mappings": {name: count.document() for name, count in self.mappings.items()},
             "findings": [finding.document() for finding in self.findings],
+            "lossy": [loss.document() for loss in self.lossy],
         }
         if self.plan:
             document["plan"] = self.plan

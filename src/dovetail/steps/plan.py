@@ -14,6 +14,7 @@ from dovetail.engine.arrays import value_at
 from dovetail.engine.decision import Decision, Work
 from dovetail.engine.digest import planned_rows
 from dovetail.engine.gone import emptied
+from dovetail.engine.lossy import tell
 from dovetail.engine.progress import Progress
 from dovetail.engine.put import shared_column
 from dovetail.engine.reconcile import Pass, Reconcile
@@ -65,6 +66,7 @@ def plan(
     account(summary, looked.decisions, looked.written)
     for name, count in summary:
         count.path = reconcile.paths[name]
+    tell(summary, reconcile.mappings)
     target = path or workspace.folder / ".dovetail" / "plan"
     write_file(workspace, summary, looked.decisions, target)
     summary.plan = str(target)

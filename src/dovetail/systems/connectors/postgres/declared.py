@@ -46,6 +46,7 @@ _KINDS = {
     "jsonb": Kind.JSON,
 }
 
+_JSONB = "names are put into another order, of a doubled name the last value is kept, numbers and blanks are respelled"
 _DRAWING = re.compile(r'(\w+\.|"[^"]+"\.)?(nextval|gen_random_uuid|uuidv4|uuidv7|uuid_generate_v\w+)\(')
 
 
@@ -81,6 +82,11 @@ class Stored:
     def is_rewritten(self) -> bool:
         """Whether what is read may be spelled otherwise than what was written."""
         return self.kind is Kind.OPAQUE or self.base == "jsonb"
+
+    @property
+    def rewrites(self) -> str:
+        """What becomes of values of another type that are written here, in words; empty where nothing does."""
+        return _JSONB if self.base == "jsonb" else ""
 
 
 def logical(stored: Stored) -> Type:

@@ -135,6 +135,7 @@ def _field(column: tuple[Any, ...], facts: _Facts, *, is_table: bool) -> Field:
         drawn=bool(identity) or draws(default),
         comment=comment,
         labels=facts.labels.get(oid, ()),
+        rewrites=stored.rewrites,
     )
 
 
