@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +18,7 @@ from dovetail.systems.connectors.duckdb.read import GIVEN, Reader, check, given
 from dovetail.systems.connectors.duckdb.session import Session
 from dovetail.systems.connectors.duckdb.untangle import Updates
 from dovetail.systems.sql import refusal
+from dovetail.systems.sql.attempt import Attempt
 from dovetail.systems.sql.fields import check_writable, conform, known
 from dovetail.systems.sql.untangle import untangle
 
@@ -38,38 +39,6 @@ _BOUNDS = {
     Kind.TIME: (0, _DAY_MICROS - 1),
 }
 """The first and last day or microsecond that is no infinity."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """What has become of each row of a change so far."""
-
-    dataset: Dataset
-    change: Change
-    done: set[int] = field(default_factory=set)
-    """Rows that stand there already as they should."""
-    missed: set[int] = field(default_factory=set)
-    rejects: dict[int, Reject] = field(default_factory=dict)
-
-    @property
-    def names(self) -> list[str]:
-        """The fields that come with the change."""
-        return list(self.change.rows.schema.names)
-
-    def todo(self) -> list[int]:
-        """The positions still to be written."""
-        settled = self.done | self.missed | self.rejects.keys()
-        return [at for at in range(self.change.rows.num_rows) if at not in settled]
-
-    def refuse(self, position: int, code: str, field_name: str = "", detail: str = "") -> None:
-        """Say once why a row is refused."""
-        self.rejects.setdefault(position, refusal.reject(position, code, field=field_name, detail=detail))
-
-    def receipt(self, keys: pa.RecordBatch | None, held: pa.RecordBatch | None) -> Receipt:
-        """The answer."""
-        applied = self.change.rows.num_rows - len(self.missed) - len(self.rejects)
-        rejects = tuple(self.rejects[at] for at in sorted(self.rejects))
-        return Receipt(applied, tuple(sorted(self.missed)), rejects, keys=keys, held=held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +64,7 @@ class Writer:
         check_writable(dataset, change)
         check(self.session, dataset, [*change.rows.schema.names, *dataset.key])
         attempt = Attempt(dataset, change)
-        if dataset.key and all(part in attempt.names for part in dataset.key):
+        if attempt.has_keys:
             others = [name for name in attempt.names if name not in dataset.key]
             found = self._standing(dataset, change.rows, others)
             for at in range(change.rows.num_rows):
@@ -295,16 +264,7 @@ class Writer:
         schema = pa.schema([(name, known(dataset, name).type.arrow()) for name in names])
         found = list(self.reader.lookup(self.session, dataset, names, keys))
         stands = pa.Table.from_batches([batch.select(names) for batch in found], schema)
-        place = {key: at for at, key in enumerate(_tuples(stands, dataset.key))}
-        left = attempt.missed | attempt.rejects.keys()
-        wanted = [None if at in left else place.get(key) for at, key in enumerate(_tuples(keys, dataset.key))]
-        taken = stands.take(pa.array(wanted, pa.int64()))
-        arrays = [pa.concat_arrays(one.chunks) if one.chunks else pa.nulls(0, one.type) for one in taken.columns]
-        return pa.RecordBatch.from_arrays(arrays, names)
-
-
-def _tuples(rows: pa.RecordBatch | pa.Table, names: Sequence[str]) -> list[tuple[object, ...]]:
-    return list(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
+        return attempt.placed(stands, keys, names)
 
 
 def _code(reason: duckdb.Error, dataset: Dataset) -> tuple[str, str, str]:
