@@ -11,7 +11,7 @@ from dovetail.model.catalog import Catalog, Dataset
 from dovetail.model.mapping import Project
 from dovetail.systems.protocol import SupportsCapture
 
-NOTED = ("slot", "triggers")
+NOTED = ("slot", "triggers", "binlog")
 """Ways in which a system notes changes."""
 
 _NAME_MAX = 18

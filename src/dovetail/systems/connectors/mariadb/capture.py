@@ -9,6 +9,7 @@ from dovetail.errors import FeedLost, SystemFault
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Feed, Noticed, Visibility
 from dovetail.systems.connectors.mariadb import capture_memory as memories
+from dovetail.systems.connectors.mariadb import capture_own
 from dovetail.systems.connectors.mariadb import capture_triggers as triggers
 from dovetail.systems.connectors.mariadb.capture_log import Log
 from dovetail.systems.connectors.mariadb.capture_memory import BINLOG, TRIGGERS, Names
@@ -31,6 +32,7 @@ class Capture:
         self._log = Log(sessions.address, truth=truth)
         self._ways: dict[str, str] = {}
         self._account: Account | None = None
+        self._own = capture_own.Names()
 
     def visibility(self, datasets: Sequence[Dataset]) -> Sequence[Visibility]:
         """How changes of these datasets can be seen."""
@@ -51,6 +53,7 @@ class Capture:
                 _disarm(session, of)
             else:
                 self._queues.make(session, of, found.tables, known)
+            self._own.forget()
             standing = self._feed(session, feed, of)
             assert standing is not None
             return standing
@@ -111,6 +114,14 @@ class Capture:
         except FeedLost:
             self.close(feed)
             raise
+
+    def named(self, session: Session) -> str | None:
+        """A name for a transaction of ours that has just begun; `None` where no feed is."""
+        return self._own.give(session)
+
+    def unnamed(self, session: Session) -> None:
+        """What a transaction writes that has just begun is not known again."""
+        self._own.take(session)
 
     def _way(self, session: Session, feed: str, of: Names) -> str:
         """The way of a feed; looked up once."""

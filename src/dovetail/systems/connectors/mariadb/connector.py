@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
-from dovetail.errors import DeclarationError, Refused
+from dovetail.errors import DeclarationError
 from dovetail.model.catalog import Catalog, Dataset
-from dovetail.model.change import Change, LedgerEntry, Receipt, Verb
+from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
 from dovetail.systems.connectors.mariadb import fence, parts
 from dovetail.systems.connectors.mariadb.address import Address, parse
+from dovetail.systems.connectors.mariadb.capture import Capture
 from dovetail.systems.connectors.mariadb.describe import describe
 from dovetail.systems.connectors.mariadb.draw import create, reserve
 from dovetail.systems.connectors.mariadb.guarded import shown
@@ -81,6 +82,10 @@ class Connector:
     def _reader(self) -> Reader:
         return Reader(self._address.database, self.batch_rows, self.queries, self._truth)
 
+    @cached_property
+    def _capture(self) -> Capture:
+        return Capture(self._sessions, self.capture_by, truth=self._truth)
+
     @property
     def _truth(self) -> bool:
         return self.tinyint_1 == "boolean"
@@ -116,10 +121,27 @@ class Connector:
     ) -> Iterator[pa.RecordBatch]:
         """The rows after a key, in the order of the server's own index: texts by the column's collation, and by their
         bytes where that calls different keys equal."""
-        if digest:
-            raise Refused("no digests are computed here", where=dataset.name)
         with self._sessions.lend(dataset.name) as session, session.reading():
-            yield from self._reader.read_after(session, dataset, fields, after=after)
+            yield from self._reader.read_after(session, dataset, fields, after=after, digest=digest)
+
+    def digestible(self, dataset: Dataset, fields: Sequence[str]) -> bool:
+        """Always: digests are made of the bytes of all values."""
+        return all(dataset.field(name) is not None for name in fields)
+
+    def digest_total(self, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
+        """The number of rows, and the exclusive-or of the digests of their keys and these fields."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            return self._reader.digest_total(session, dataset, fields)
+
+    def digest_rows(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The key of every row, and the digest of its key and these fields."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.digest_rows(session, dataset, fields)
+
+    def digest_lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows of those keys with their digests, in one snapshot."""
+        with self._sessions.lend(dataset.name) as session, session.reading():
+            yield from self._reader.lookup(session, dataset, fields, keys, digest=True)
 
     def query(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement, in one snapshot."""
@@ -140,6 +162,7 @@ class Connector:
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """The change in a transaction of its own; what stands there already is counted as applied."""
         with self._sessions.lend(dataset.name) as session, session.writing():
+            self._capture.unnamed(session)
             return Writer(session, self._reader).apply_again(dataset, change)
 
     def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
@@ -158,7 +181,7 @@ class Connector:
     def transaction(self) -> Iterator[fence.Transaction]:
         """At READ COMMITTED."""
         with self._sessions.lend("transaction") as session, fence.transaction(session, self._reader) as opened:
-            yield opened
+            yield replace(opened, name=self._capture.named(session))
 
     def raise_epoch(self, partition: str) -> int:
         """The next epoch; waits some seconds for the former holder's transaction, then ends its connection."""
@@ -184,6 +207,37 @@ class Connector:
         """What is carried out for one row, with numbered parameters in place of values."""
         return shown(dataset, verb, fields, expected)
 
+    # ------------------------------------------------------------------------------------------------------- changes
+
+    def visibility(self, datasets: Sequence[Dataset]) -> Sequence[Visibility]:
+        """From the binary log where this account may read it (MariaDB alone), else by triggers; views and queries by
+        reading them."""
+        return self._capture.visibility(datasets)
+
+    def capture(self, feed: str, datasets: Sequence[Dataset]) -> Feed:
+        """Note from now on which rows change, whoever changes them."""
+        return self._capture.capture(feed, datasets)
+
+    def feed(self, feed: str) -> Feed | None:
+        """How the feed stands."""
+        return self._capture.feed(feed)
+
+    def release(self, feed: str) -> None:
+        """Drop what was made for the feed."""
+        self._capture.release(feed)
+
+    def noticed(self, feed: str, *, rows: int) -> Noticed:
+        """The oldest changes that everybody sees."""
+        return self._capture.noticed(feed, rows=rows)
+
+    def acknowledge(self, feed: str, cursor: str) -> None:
+        """Forget exactly what was given with this cursor."""
+        self._capture.acknowledge(feed, cursor)
+
+    def await_changes(self, feed: str, timeout_s: float) -> bool:
+        """Wait for the log's word, or look into the queue, the more rarely the longer nothing has come."""
+        return self._capture.await_changes(feed, timeout_s)
+
     # -------------------------------------------------------------------------------------------------------- other
 
     def examine(self, datasets: Sequence[Dataset]) -> Sequence[tuple[str, str, str]]:
@@ -195,4 +249,5 @@ class Connector:
 
     def close(self) -> None:
         """Close all connections that are not in use; the next call opens new ones."""
+        self._capture.close()
         self._sessions.close()

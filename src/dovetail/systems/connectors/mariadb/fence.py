@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pymysql
@@ -42,6 +42,8 @@ class Transaction:
     reader: Reader
     names: list[str] = field(default_factory=list)
     """By which others can find who holds the fences, and end the connection."""
+    name: str | None = None
+    """What feeds call this transaction."""
 
     def fence(self, partition: str, epoch: int) -> None:
         """Lock the partition's row until the end; `Fenced` when its epoch is another."""
@@ -56,7 +58,7 @@ class Transaction:
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry a change out; not idempotent."""
         self.session.renew()
-        return Writer(self.session, self.reader).apply(dataset, change)
+        return replace(Writer(self.session, self.reader).apply(dataset, change), transaction=self.name)
 
     def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
         """Until the transaction ends, nobody else changes the rows of these keys."""

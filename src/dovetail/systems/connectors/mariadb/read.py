@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from dovetail.errors import Refused, SchemaDrift
 from dovetail.model.catalog import Dataset, DatasetKind, Field
+from dovetail.systems.connectors.mariadb import digest as digests
 from dovetail.systems.connectors.mariadb import query as queries
 from dovetail.systems.connectors.mariadb.declared import selected
 from dovetail.systems.connectors.mariadb.gather import gather
@@ -43,11 +44,15 @@ class Reader:
         """Where the dataset's rows are selected from."""
         return queries.place() if dataset.kind is DatasetKind.QUERY else table(dataset.name, self.schema)
 
-    def select(self, dataset: Dataset, fields: Sequence[str]) -> exp.Select:
-        """All rows, those fields in that order."""
+    def select(self, dataset: Dataset, fields: Sequence[str], *, digest: bool = False) -> exp.Select:
+        """All rows, those fields in that order; last their digest, where it is asked for."""
         place = self.place(dataset)
         chosen = [selected(known(dataset, name), column(name, place)) for name in fields]
-        tree = exp.Select(expressions=chosen or [exp.null()])
+        chosen += [digests.of_row(dataset, place, fields)] if digest else []
+        return self._from(dataset, exp.Select(expressions=chosen or [exp.null()]))
+
+    def _from(self, dataset: Dataset, tree: exp.Select) -> exp.Select:
+        place = self.place(dataset)
         if dataset.kind is not DatasetKind.QUERY:
             return tree.from_(place)
         if dataset.name not in self.queries:
@@ -60,39 +65,61 @@ class Reader:
         """The rows that pass a test; at least one batch, which may be empty."""
         tree = self.select(dataset, fields)
         tree = tree.where(where) if where is not None else tree
-        yield from self._rows(session, dataset, tree, fields)
+        yield from self._rows(session, dataset, tree, _described(dataset, fields))
 
     def read_after(
-        self, session: Session, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None
+        self, session: Session, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None, digest: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """The rows that come after a key, in the order of the key."""
         if not dataset.key:
             raise Refused(f"{dataset.name} has no key by which it could be ordered", where=dataset.name)
         ordering = terms(session, dataset, self.place(dataset))
-        tree = self.select(dataset, fields).order_by(*(exp.Ordered(this=term.held.copy(), nulls_first=True) for term in ordering))
+        tree = self.select(dataset, fields, digest=digest)
+        tree = tree.order_by(*(exp.Ordered(this=term.held.copy(), nulls_first=True) for term in ordering))
         if after is not None:
             tree = tree.where(after_key(dataset, ordering, after))
-        yield from self._rows(session, dataset, tree, fields)
+        yield from self._rows(session, dataset, tree, _described(dataset, fields, digest=digest))
 
     def lookup(
-        self, session: Session, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch
+        self,
+        session: Session,
+        dataset: Dataset,
+        fields: Sequence[str],
+        keys: pa.RecordBatch,
+        *,
+        digest: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, compared byte by byte; a key given twice counts once."""
         if not keys.num_rows or not dataset.key:
             return
         place = self.place(dataset)
+        tree, described = self.select(dataset, fields, digest=digest), _described(dataset, fields, digest=digest)
         bounds = dense(dataset, keys) if dataset.key[0] in fields else None
         if bounds is not None:
             part = dataset.key[0]
             low, high = (exp.Literal.number(bound) for bound in bounds)
-            tree = self.select(dataset, fields).where(exp.Between(this=column(part, place), low=low, high=high))
-            for batch in self._rows(session, dataset, tree, fields):
+            tree = tree.where(exp.Between(this=column(part, place), low=low, high=high))
+            for batch in self._rows(session, dataset, tree, described):
                 yield batch.filter(pc.is_in(batch.column(part), keys.column(part).cast(batch.column(part).type)))
             return
         for at in range(0, keys.num_rows, LOOKUP_KEYS):
             test = by_keys(dataset, place, keys.slice(at, LOOKUP_KEYS))
             if test is not None:
-                yield from self._rows(session, dataset, self.select(dataset, fields).where(test), fields)
+                yield from self._rows(session, dataset, tree.where(test), described)
+
+    def digest_total(self, session: Session, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
+        """The number of rows, and the exclusive-or of their digests."""
+        tree = exp.Select(expressions=digests.total(dataset, self.place(dataset), fields))
+        with session.unlimited():
+            ((count, digest),) = session.rows(MARIADB.sql(self._from(dataset, tree)))
+        return int(count), int(digest)
+
+    def digest_rows(self, session: Session, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The key and the digest of every row."""
+        tree = self.select(dataset, dataset.key)
+        chosen = tree.expressions if dataset.key else []
+        tree.set("expressions", [*chosen, digests.of_row(dataset, self.place(dataset), fields)])
+        yield from self._rows(session, dataset, tree, _described(dataset, dataset.key, digest=True))
 
     def query(self, session: Session, text: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement."""
@@ -117,12 +144,16 @@ class Reader:
             yield gather([pa.array([], pa.binary())] * len(fields), fields)
 
     def _rows(
-        self, session: Session, dataset: Dataset, tree: exp.Select, fields: Sequence[str]
+        self, session: Session, dataset: Dataset, tree: exp.Select, described: Sequence[Field]
     ) -> Iterator[pa.RecordBatch]:
-        described = [known(dataset, name) for name in fields]
         try:
             with session.unlimited():
                 yield from self.stream(session, MARIADB.sql(tree), described)
         except pymysql.Error as error:
             refusal = queries.refused(error, dataset.name) if dataset.kind is DatasetKind.QUERY else None
             raise refusal or error from error
+
+
+def _described(dataset: Dataset, fields: Sequence[str], *, digest: bool = False) -> list[Field]:
+    """The fields of an answer, in their order."""
+    return [*(known(dataset, name) for name in fields), *([digests.FIELD] if digest else [])]
