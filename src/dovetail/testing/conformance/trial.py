@@ -17,10 +17,16 @@ from dovetail.testing.conformance import (
     filling,
     finding,
     hostile,
+    keying,
+    naming,
     ordering,
     passing,
     reading,
+    repeating,
     sharing,
+    sizing,
+    telling,
+    tidying,
     writing,
 )
 from dovetail.testing.conformance.bench import Bench
@@ -29,7 +35,10 @@ from dovetail.testing.conformance.hidden import hide
 from dovetail.testing.conformance.promise import PROMISES, Promise
 from dovetail.testing.conformance.verdict import Declined
 
-TOPICS = (reading, finding, ordering, writing, hostile, committing, passing, examining, capturing, breaking, filling, sharing)
+TOPICS = (
+    *(reading, finding, ordering, writing, repeating, naming, sizing, hostile, keying, committing, passing),
+    *(capturing, sharing, breaking, filling, tidying, telling, examining),
+)
 """The modules that hold promises."""
 
 

@@ -255,8 +255,10 @@ class Connector:
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def _write(self, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
-        contents = self._contents
-        write = Write(dataset, self._rows(dataset), drawn=contents.drawn, is_again=is_again)
+        contents, held = self._contents, self._rows(dataset)
+        for name in change.rows.schema.names:
+            field_of(contents.datasets[dataset.name], name)
+        write = Write(dataset, held, drawn=contents.drawn, is_again=is_again)
         version = str(contents.transactions)
         receipt = replace(write.apply(change), transaction=version)
         versions = contents.versions.setdefault(dataset.name, {})
@@ -285,9 +287,9 @@ class _Transaction:
             self.contents.entries[entry.partition, entry.chunk] = entry
 
 
-def _rank(key: Key) -> tuple[tuple[bool, Any], ...]:
-    """Something that sorts as the key does; what is empty comes last."""
-    return tuple((part is None, part) for part in key)
+def _rank(key: Key) -> tuple[tuple[bool, bool, Any], ...]:
+    """Something that sorts as the key does; NaN comes after all numbers, and what is empty last."""
+    return tuple((part is None, part != part, part) for part in key)  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _digest(dataset: Dataset, row: Row, fields: Sequence[str]) -> int:

@@ -18,6 +18,8 @@ Key = tuple[object, ...]
 Row = dict[str, object]
 """The values of a row by field."""
 
+_NAN = float("nan")
+
 
 class Write:
     """One change, row by row; `touched` and `gone` are the keys that it wrote and deleted. `is_again` counts what
@@ -180,12 +182,12 @@ def rows_of(dataset: Dataset, rows: pa.RecordBatch) -> list[Row]:
 
 
 def _values(column: pa.Array) -> list[object]:
-    """The values of a column; times that Python cannot hold stay as Arrow has them."""
-    try:
-        values: list[object] = column.to_pylist()
-    except (OverflowError, ValueError):
-        return [value if value.is_valid else None for value in column]
-    return values
+    """The values of a column, comparable: dates and times as whole numbers, and NaN as one object, so that it equals
+    itself."""
+    if pa.types.is_temporal(column.type):
+        column = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
+    values: list[object] = column.to_pylist()
+    return [_NAN if value != value else value for value in values] if pa.types.is_floating(column.type) else values  # noqa: PLR0124
 
 
 def key_of(row: Row, names: Sequence[str]) -> Key:

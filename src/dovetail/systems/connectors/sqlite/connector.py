@@ -31,6 +31,8 @@ from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import SQLITE
 from dovetail.systems.sql.quote import table
 
+_SPELLED = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE AND name <> ?"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connector:
@@ -177,6 +179,8 @@ class Connector:
         """The table, if it is not there yet."""
         tree = statements.create(table(dataset.name, "main"), dataset, dialect=SQLITE)
         with self._sessions.lend(dataset.name) as session, session.writing() as connection:
+            if connection.execute(_SPELLED, (dataset.name, dataset.name)).fetchone():
+                raise Refused("a dataset of that name, in other case, is there already", where=dataset.name)
             connection.execute(SQLITE.sql(tree))
 
     @contextmanager

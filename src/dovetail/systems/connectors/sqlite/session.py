@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -41,9 +42,8 @@ class Session:
     file: str
     timeout_s: float
     queries: Mapping[str, tuple[str, tuple[str, ...]]]
-    inode: tuple[int, int]
+    inode: tuple[int, int, bool]
     deadline: float = 0.0
-    is_worn: bool = False
     _views: set[str] = field(default_factory=set)
 
     def renew(self) -> None:
@@ -138,9 +138,6 @@ class Sessions:
             try:
                 session.renew()
                 yield session
-            except (sqlite3.OperationalError, AccessDenied):
-                session.is_worn = True  # a file that was opened while it could not be written stays so until reopened
-                raise
             finally:
                 self._give_back(session)
 
@@ -165,14 +162,13 @@ class Sessions:
         try:
             session.rollback()
         except sqlite3.Error:
-            session.is_worn = True
-        if session.is_worn:
             session.close()
             return
         with self._lock:
             self._idle.append(session)
 
-    def _inode(self) -> tuple[int, int]:
+    def _inode(self) -> tuple[int, int, bool]:
+        """Which file it is, and whether it may be written: what was opened to be read alone stays so."""
         try:
             status = self._path.stat()
         except OSError as error:
@@ -181,9 +177,9 @@ class Sessions:
                 where=str(self._path),
                 hint="check the path; a SQLite file is never created by reading or writing",
             ) from error
-        return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino, os.access(self._path, os.W_OK)
 
-    def _open(self, inode: tuple[int, int]) -> Session:
+    def _open(self, inode: tuple[int, int, bool]) -> Session:
         connection = sqlite3.connect(
             self._path.resolve().as_uri() + "?mode=rw",
             uri=True,
