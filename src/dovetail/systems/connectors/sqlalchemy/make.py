@@ -1,0 +1,50 @@
+"""Making a table by SQLAlchemy's own DDL: only with types that give back what was put in."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from dovetail.errors import Refused
+from dovetail.model.catalog import Dataset
+from dovetail.systems.connectors.sqlalchemy.kinds import logical, made
+from dovetail.systems.connectors.sqlalchemy.session import Session
+
+
+def make(session: Session, dataset: Dataset, schema: str | None) -> None:
+    """The table, if it is not there yet; where the dialect would carry a field otherwise, it is taken back again."""
+
+    def work() -> str:
+        inspector = sa.inspect(session.connection)
+        if inspector.has_table(dataset.name, schema=schema):
+            return ""
+        table = _table(dataset, schema, session.engine.dialect)
+        session.connection.execute(sa.schema.CreateTable(table))
+        session.connection.commit()
+        columns = sa.inspect(session.connection).get_columns(dataset.name, schema=schema)
+        kept = {column["name"]: logical(column["type"]) for column in columns}
+        for field in dataset.fields:
+            if kept[field.name].arrow() != field.type.arrow():
+                session.connection.execute(sa.schema.DropTable(table))
+                session.connection.commit()
+                return f"this dialect has no type for {field.type} (it would be {kept[field.name]})"
+        return ""
+
+    words = session.call(work)
+    if words:
+        raise Refused(words, where=dataset.name)
+
+
+def _table(dataset: Dataset, schema: str | None, dialect: sa.Dialect) -> sa.Table:
+    in_key = {name for group in (dataset.key, *dataset.uniques) for name in group}
+    columns: list[sa.schema.SchemaItem] = [
+        sa.Column(
+            sa.quoted_name(field.name, quote=True),
+            made(field, dialect, in_key=field.name in in_key),
+            primary_key=field.name in dataset.key,
+            nullable=field.nullable and field.name not in dataset.key,
+            autoincrement=field.drawn,
+        )
+        for field in dataset.fields
+    ]
+    columns += [sa.UniqueConstraint(*unique) for unique in dataset.uniques]
+    return sa.Table(sa.quoted_name(dataset.name, quote=True), sa.MetaData(), *columns, schema=schema)
