@@ -28,20 +28,19 @@ _TOLD: list[tuple[str, str, float]] = []
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Makes an empty place of a kind: `postgres` (its URL) or `sqlite` (its file)."""
-    made: list[str] = []
+    """Makes an empty place of a kind: `postgres` or `mariadb` (its URL), or `sqlite` (its file)."""
+    made: list[tuple[str, str]] = []
 
     def make(kind: str) -> str:
         number = next(_NUMBERS)
         if kind == "sqlite":
             return str(tmp_path / f"place_{number}.db")
-        server = request.getfixturevalue("postgres_server")
-        made.append(f"world_{number}")
-        return server.create(made[-1])
+        made.append((f"{kind}_server", f"world_{number}"))
+        return request.getfixturevalue(f"{kind}_server").create(f"world_{number}")
 
     yield make
-    for name in made:
-        request.getfixturevalue("postgres_server").drop(name)
+    for of, name in made:
+        request.getfixturevalue(of).drop(name)
 
 
 @pytest.fixture
@@ -106,6 +105,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "CHUNK_ROWS", 100)
     monkeypatch.setattr(write, "CREATE_ROWS", 100)
     monkeypatch.setattr(giver, "SCOPE_ROWS", 100)
+    monkeypatch.setattr(giver, "POURED_ROWS", 100)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from world import World
+from world import CONNECTORS, World
 
 from dovetail.testing.oracle import Load
 from dovetail.testing.program import Program
@@ -34,7 +34,18 @@ RIGHT = {
         CREATE TABLE p (no int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
         CREATE TABLE c (no bigserial PRIMARY KEY, p int NOT NULL REFERENCES p, q int);
         CREATE TABLE i (no serial PRIMARY KEY, code text NOT NULL UNIQUE, price numeric(14,2), p int NOT NULL REFERENCES p);""",
+    "mariadb": """
+        CREATE TABLE f (no bigint AUTO_INCREMENT PRIMARY KEY, name varchar(40) NOT NULL, up bigint REFERENCES f (no));
+        CREATE TABLE p (no int AUTO_INCREMENT PRIMARY KEY, name varchar(40) NOT NULL);
+        CREATE TABLE c (no bigint unsigned AUTO_INCREMENT PRIMARY KEY, p int NOT NULL REFERENCES p (no), q int);
+        CREATE TABLE i (code varchar(40) PRIMARY KEY, price decimal(14,2), p int NOT NULL REFERENCES p (no));""",
 }
+IDLE = {
+    "postgres": "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dovetail%' AND datname = current_database()",
+    "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+}
+"""How many connections of a program that was killed are still there."""
+
 MAPPINGS = {
     "folder": """
         members: {left: {dataset: folder}, right: {dataset: f}}
@@ -67,17 +78,17 @@ FOUND = {
     "folder": "SELECT f.name, up.name FROM f LEFT JOIN f up ON up.no = f.up",
     "parent": "SELECT name, 0 FROM p",
     "child": "SELECT c.q, p.name FROM c JOIN p ON p.no = c.p",
-    "item": "SELECT i.code, CAST(i.price AS text), p.name FROM i JOIN p ON p.no = i.p",
+    "item": "SELECT i.code, CAST(i.price AS {text}), p.name FROM i JOIN p ON p.no = i.p",
 }
 KEYS = {
     "folder": ("SELECT name, id FROM folder", "SELECT name, no FROM f"),
     "parent": ("SELECT name, id FROM parent", "SELECT name, no FROM p"),
     "child": ("SELECT q, id FROM child", "SELECT q, no FROM c"),
-    "item": ("SELECT sku, id FROM item", "SELECT code, no FROM i"),
+    "item": ("SELECT sku, id FROM item", "SELECT code, {key} FROM i"),
 }
 FINE = """
 from dovetail.engine import giver, write
-giver.SCOPE_ROWS = write.CREATE_ROWS = write.CHUNK_ROWS = {rows}
+giver.SCOPE_ROWS = giver.POURED_ROWS = write.CREATE_ROWS = write.CHUNK_ROWS = {rows}
 """
 """Lets the shipped command work in smaller steps, so that a small load has many of them."""
 
@@ -124,7 +135,7 @@ class Many:
             mapping=name,
             members=("left", "right"),
             expected=lambda: self._expected(name),
-            found=lambda: self.world.sql("right", FOUND[name]),
+            found=lambda: self.world.sql("right", FOUND[name].format(text="char" if self.kind == "mariadb" else "text")),
             count=lambda: self._count(name),
             pairs=lambda: self._pairs(name),
         )
@@ -143,7 +154,8 @@ class Many:
                 return [(f"S-{i}", f"{i * 3 // 100}.{i * 3 % 100:02}", f"parent {1 + i % parents}") for i in numbers]
 
     def _pairs(self, name: str) -> list[tuple[str, str]]:
-        left, right = (dict(self.world.sql(side, sql)) for side, sql in zip(("left", "right"), KEYS[name], strict=True))
+        asked = [sql.format(key="code" if self.kind == "mariadb" else "no") for sql in KEYS[name]]
+        left, right = (dict(self.world.sql(side, sql)) for side, sql in zip(("left", "right"), asked, strict=True))
         return [(str(key), str(right.get(same))) for same, key in left.items()]
 
     def _count(self, name: str) -> int:
@@ -155,16 +167,20 @@ class Many:
         if not self.is_server:
             return
         limit = time.monotonic() + IDLE_S
-        question = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'dovetail%' AND datname = current_database()"
-        while self.world.sql("right", question)[0][0] and time.monotonic() < limit:
+        while self.world.sql("right", IDLE[self.kind])[0][0] and time.monotonic() < limit:
             time.sleep(0.02)
 
     @property
+    def kind(self) -> str:
+        """The kind of the right side."""
+        return CONNECTORS.get(self.world.places["right"].partition(":")[0], "sqlite")
+
+    @property
     def is_server(self) -> bool:
-        return self.world.places["right"].startswith("postgresql:")
+        return self.kind != "sqlite"
 
     def ledger_rows(self) -> int:
-        return self.world.sql("right", "SELECT count(*) - count(DISTINCT partition) FROM dovetail_ledger")[0][0]
+        return self.world.sql("right", "SELECT count(*) - count(DISTINCT dovetail_ledger.partition) FROM dovetail_ledger")[0][0]
 
     def reset(self) -> None:
         shutil.rmtree(self.world.folder / ".dovetail", ignore_errors=True)
@@ -178,9 +194,12 @@ class Many:
                     Path(place + ending).unlink(missing_ok=True)
         if not self.is_server:
             sqlite3.connect(self.world.places["right"]).close()
-        self.world.sql("right", RIGHT["postgres" if self.is_server else "sqlite"])
+        self.world.sql("right", RIGHT[self.kind])
 
     def _empty(self, url: str, schema: str) -> None:
+        if url.startswith("mariadb:"):
+            self.world.sql("right", "DROP TABLE IF EXISTS i, c, p, f, dovetail_fence, dovetail_ledger")
+            return
         import psycopg
 
         with psycopg.connect(url, autocommit=True) as connection:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from many import Many
 from sheet import Sheet
+from world import World
 
 from dovetail.failpoints import Action, Point
 from dovetail.testing.kill import Campaign
 from dovetail.testing.trace import read_passages
 
-PAIRS = [("sqlite", "sqlite"), ("postgres", "postgres")]
+PAIRS = [("sqlite", "sqlite"), ("postgres", "postgres"), ("postgres", "mariadb")]
 
 
 @pytest.fixture
@@ -44,7 +45,17 @@ def test_kills_with_aim(campaign, told):
     told(f"{tally.strikes} times kill -9, aimed, in 12,000 rows, target PostgreSQL", "0 lost, 0 doubled")
 
 
-def test_every_declared_point_is_passed(world, tmp_path):
+def test_kills_with_aim_on_mariadb(campaign, told):
+    """Some keys are drawn by the target, row by row; other rows come in bulk."""
+    made = campaign("sqlite", "mariadb", 12_000, scope_rows=1_500)
+    tally = made.aimed(6, span_s=0.5)
+    judged(made)
+    made.undisturbed()
+    assert {Point.MARIADB_LOAD_BEFORE, Point.MARIADB_LOAD_AFTER, Point.MARIADB_COMMIT_AFTER} <= made.passed
+    told(f"{tally.strikes} times kill -9, aimed, in 12,000 rows, target MariaDB", "0 lost, 0 doubled")
+
+
+def test_every_declared_point_is_passed(world, place, tmp_path):
     """By a run that is killed, one that takes over, a plan, and a load into each kind of target."""
     trace, passed = tmp_path / "trace", set()
 
@@ -53,12 +64,15 @@ def test_every_declared_point_is_passed(world, tmp_path):
         passed.update(point for point, count in read_passages(trace).counts.items() if count)
 
     scenes = [Many(world("sqlite", "postgres"), 2_000), Sheet(tmp_path / "sheet", 100)]
+    other = World(tmp_path / "other", {"left": place("sqlite"), "right": place("mariadb")})
+    scenes.append(Many(other, 2_000))
     for scene in scenes:
         scene.reset()
     run(scenes[0], orders=f"{Point.COMMITTED}={Action.KILL}@3")
     run(scenes[0])
     run(scenes[0], "plan")
     run(scenes[1])
+    run(scenes[2])
     assert [point for point in Point if point not in passed and not point.startswith("sqlite.")] == []
 
 

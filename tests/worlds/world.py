@@ -13,16 +13,46 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import psycopg
+import pymysql
 from click.testing import CliRunner
+from pymysql.constants import CLIENT
 
 from dovetail.cli.main import main
 from dovetail.engine.open import open_workspace
 from dovetail.errors import DovetailError
 from dovetail.steps import migrate as steps
 
+CONNECTORS = {"postgresql": "postgres", "mariadb": "mariadb"}
 PROGRAM = "from dovetail.cli.main import main; main()"
+
+
+class Maria:
+    """A connection to MariaDB that is asked as those to the others are; several statements may stand in one text."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._connection = pymysql.connect(
+            host=parts.hostname,
+            port=parts.port or 3306,
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            database=parts.path[1:],
+            autocommit=True,
+            client_flag=CLIENT.MULTI_STATEMENTS,
+        )
+
+    def execute(self, statement: str, parameters: Any = None) -> Any:
+        cursor = self._connection.cursor()
+        cursor.execute(statement, parameters or None)
+        while cursor.nextset():
+            pass
+        return cursor
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 @dataclass(frozen=True)
@@ -61,8 +91,8 @@ class Answer:
 
 
 class World:
-    """A project in a folder over databases that stand already. `places` are URLs of PostgreSQL or paths of SQLite
-    files."""
+    """A project in a folder over databases that stand already. `places` are URLs of PostgreSQL or MariaDB, or paths of
+    SQLite files."""
 
     def __init__(self, folder: Path, places: Mapping[str, str], *, state: str = "", timeout_s: float = 10) -> None:
         self.folder = folder
@@ -78,8 +108,9 @@ class World:
         """Write dovetail.yaml; `changed` gives other places to some systems, as a proxy does."""
         systems = {}
         for name, place in {**self.places, **changed}.items():
-            if place.startswith("postgresql:"):
-                systems[name] = {"connector": "postgres", "url": f"${{URL_{name.upper()}}}"}
+            kind = CONNECTORS.get(place.partition(":")[0])
+            if kind is not None:
+                systems[name] = {"connector": kind, "url": f"${{URL_{name.upper()}}}"}
             else:
                 systems[name] = {"connector": "sqlite", "path": place}
             systems[name] |= {"timeout_s": self.timeout_s, **self.settings}
@@ -100,6 +131,8 @@ class World:
         place = self.places[system]
         if place.startswith("postgresql:"):
             return psycopg.connect(place, autocommit=True)
+        if place.startswith("mariadb:"):
+            return Maria(place)
         return sqlite3.connect(self.folder / place, isolation_level=None)
 
     def sql(self, system: str, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -111,7 +144,7 @@ class World:
                     return []
                 return connection.execute(statement, parameters).fetchall()
             cursor = connection.execute(statement.replace("?", "%s") if parameters else statement, parameters or None)
-            return cursor.fetchall() if cursor.description else []
+            return list(cursor.fetchall()) if cursor.description else []
 
     # ------------------------------------------------------------------------------------------------------- Dovetail
 

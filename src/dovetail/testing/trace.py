@@ -16,7 +16,7 @@ class Place(StrEnum):
     CHUNK_COMMIT = "in COMMIT of a chunk"
     STATE_COMMIT = "in COMMIT of the state"
     OTHER_COMMIT = "in COMMIT of fence, keys or ledger"
-    COPY = "in COPY"
+    COPY = "in COPY or LOAD DATA"
     TRANSACTION = "elsewhere in the target's transaction"
     BETWEEN_COMMITS = "between the target's commit and the state's"
     TAKING_OVER = "taking over what a crash left"
@@ -25,8 +25,13 @@ class Place(StrEnum):
     AFTER = "after the last step"
 
 
+_COPIES = (
+    (Point.POSTGRES_COPY_BEFORE, Point.POSTGRES_COPY_AFTER),
+    (Point.MARIADB_LOAD_BEFORE, Point.MARIADB_LOAD_AFTER),
+)
 _COMMITS = (
     (Point.POSTGRES_COMMIT_BEFORE, Point.POSTGRES_COMMIT_AFTER),
+    (Point.MARIADB_COMMIT_BEFORE, Point.MARIADB_COMMIT_AFTER),
     (Point.SQLITE_COMMIT_BEFORE, Point.SQLITE_COMMIT_AFTER),
     (Point.FILES_COMMIT_BEFORE, Point.FILES_SETTLED),
 )
@@ -52,7 +57,7 @@ class Passages:
             Place.CHUNK_COMMIT: committing and writing,
             Place.STATE_COMMIT: self.is_between(Point.STATE_COMMIT_BEFORE, Point.STATE_COMMIT_AFTER),
             Place.OTHER_COMMIT: committing,
-            Place.COPY: self.is_between(Point.POSTGRES_COPY_BEFORE, Point.POSTGRES_COPY_AFTER),
+            Place.COPY: any(self.is_between(before, after) for before, after in _COPIES),
             Place.TRANSACTION: writing,
             Place.BETWEEN_COMMITS: self.is_between(Point.COMMITTED, Point.CONFIRM_AFTER, Point.CLOSE_AFTER),
             Place.TAKING_OVER: self.is_between(Point.EPOCH_BEFORE, Point.CLOSE_AFTER),
