@@ -176,6 +176,9 @@ class RollingGuard:
         return f"{words}; for instance the rows {', '.join(texts)}"
 
 
+_NARROW_BITS = 32
+
+
 def _totals(hours: Mapping[str, Hour], now: int) -> dict[str, tuple[int, int]]:
     """What was updated and deleted within the hour, of members where anything was."""
     totals = {member: hour.total(now) for member, hour in hours.items()}
@@ -211,7 +214,9 @@ def _causes_of(work: Work, at: int) -> Iterator[_Cause]:
 
 
 def _counted(at: int, column: str, values: pa.Array | pa.ChunkedArray) -> _Cause:
-    """The most frequent of the values, and how often it stands there."""
+    """The most frequent of the values (a time as its number), and how often it stands there."""
+    if pa.types.is_temporal(values.type):
+        values = values.cast(pa.int32() if values.type.bit_width == _NARROW_BITS else pa.int64())
     if len(values) < FEW_ROWS:
         ((value, count),) = Counter(values.to_pylist()).most_common(1)
         return _Cause(at, column, len(values), value, count)
