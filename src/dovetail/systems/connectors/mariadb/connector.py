@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 
 from dovetail.errors import DeclarationError
-from dovetail.model.catalog import Catalog, Dataset
+from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
 from dovetail.systems.connectors.mariadb import fence, parts
 from dovetail.systems.connectors.mariadb.address import Address, parse
@@ -21,7 +21,7 @@ from dovetail.systems.connectors.mariadb.describe import describe
 from dovetail.systems.connectors.mariadb.draw import create, reserve
 from dovetail.systems.connectors.mariadb.guarded import shown
 from dovetail.systems.connectors.mariadb.pool import Sessions
-from dovetail.systems.connectors.mariadb.read import Reader
+from dovetail.systems.connectors.mariadb.read import LOOKUP_KEYS, Reader
 from dovetail.systems.connectors.mariadb.write import Writer
 from dovetail.systems.sql import ledger
 
@@ -103,7 +103,8 @@ class Connector:
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, in one snapshot; keys are compared byte by byte, whatever their collation."""
-        with self._sessions.lend(dataset.name) as session, session.reading():
+        is_one = dataset.kind is DatasetKind.TABLE and keys.num_rows <= LOOKUP_KEYS  # one statement sees one snapshot
+        with self._sessions.lend(dataset.name) as session, nullcontext() if is_one else session.reading():
             yield from self._reader.lookup(session, dataset, fields, keys)
 
     def partitions(self, dataset: Dataset, parts: int) -> Sequence[str]:

@@ -63,28 +63,42 @@ def after_key(dataset: Dataset, ordering: Sequence[Term], after: pa.RecordBatch)
     """The test that a row comes after a key: greater part by part, in a form that an index serves."""
     marks = []
     for term in ordering:
-        (mark,) = _marks(known(dataset, term.part), after.column(term.part), is_bytes=term.is_bytes)
-        if mark is None:
+        given = after.column(term.part)
+        if len(given) != 1 or given.null_count:
             raise Refused("a key with an empty part marks no place", where=f"{dataset.name}.{term.part}")
-        marks.append(mark)
-    test: exp.Condition = exp.false()
+        marks.append(exp.Var(this=_marks(known(dataset, term.part), given, is_bytes=term.is_bytes)[0].as_py()))
+    test: exp.Condition | None = None
     for term, mark in zip(reversed(ordering), reversed(marks), strict=True):
-        is_same = exp.and_(exp.EQ(this=term.held.copy(), expression=mark), test, copy=False)
-        test = exp.or_(exp.GT(this=term.held.copy(), expression=mark), is_same, copy=False)
-    if len(ordering) == 1:
-        return exp.GT(this=ordering[0].held.copy(), expression=marks[0])
+        is_beyond: exp.Condition = exp.GT(this=term.held.copy(), expression=mark)
+        if test is not None:
+            is_same = exp.and_(exp.EQ(this=term.held.copy(), expression=mark), test, copy=False)
+            is_beyond = exp.or_(is_beyond, is_same, copy=False)
+        test = is_beyond
     return exp.and_(exp.GTE(this=ordering[0].held.copy(), expression=marks[0]), test, copy=False)
 
 
 def by_keys(dataset: Dataset, place: exp.Table, keys: pa.RecordBatch) -> exp.Condition | None:
     """The test that a row has one of these keys, to the byte; `None` where no key is whole."""
-    parts = [_tests(known(dataset, part), column(part, place), keys.column(part)) for part in dataset.key]
-    rows = [row for row in zip(*parts, strict=True) if None not in row]
-    if not rows:
+    keys = keys.select(list(dataset.key)).drop_null()
+    if not keys.num_rows:
         return None
-    if len(parts) == 1:
-        return _one_of(known(dataset, dataset.key[0]), column(dataset.key[0], place), keys.column(dataset.key[0]))
-    return exp.or_(*(exp.and_(*(test for test in row if test is not None), copy=False) for row in rows), copy=False)
+    sides = [
+        (held, _marks(known(dataset, part), keys.column(part), is_bytes=is_bytes))
+        for part in dataset.key
+        for held, is_bytes in _sides(known(dataset, part), column(part, place))
+    ]
+    if len(dataset.key) == 1:
+        tests = [exp.In(this=held, expressions=[exp.Var(this=", ".join(marks.to_pylist()))]) for held, marks in sides]
+        return exp.and_(*tests, copy=False)
+    return exp.Paren(this=exp.Var(this=" OR ".join(_rowwise(sides).to_pylist())))
+
+
+def _rowwise(sides: Sequence[tuple[exp.Expression, pa.Array]]) -> pa.Array:
+    """For each key the test that a row has it; whole columns of literals are put together at once."""
+    pieces: list[pa.Scalar | pa.Array] = []
+    for held, marks in sides:
+        pieces += [pa.scalar(f"{' AND ' if pieces else '('}{MARIADB.sql(held)} = "), marks]
+    return pc.binary_join_element_wise(*pieces, pa.scalar(")"), pa.scalar(""))
 
 
 def dense(dataset: Dataset, keys: pa.RecordBatch) -> tuple[int, int] | None:
@@ -106,30 +120,10 @@ def _is_unique(session: Session, dataset: Dataset) -> bool:
     return any(sorted(part or "" for part, _ in parts) == wanted for parts in indexes.values())
 
 
-def _one_of(field: Field, held: exp.Expression, values: pa.Array) -> exp.Condition:
-    tests: list[exp.Expression] = []
-    if _is_indexed(field):
-        marks = [mark for mark in _marks(field, values, is_bytes=False) if mark is not None]
-        tests.append(exp.In(this=held, expressions=marks))
-    if field.type.kind in _TEXTS:
-        marks = [mark for mark in _marks(field, values, is_bytes=True) if mark is not None]
-        tests.append(exp.In(this=_exact(field, held), expressions=marks))
-    return exp.and_(*tests, copy=False)
-
-
-def _tests(field: Field, held: exp.Expression, values: pa.Array) -> list[exp.Condition | None]:
-    """For each value the test that a row holds it; none for a null."""
-    served = _marks(field, values, is_bytes=False) if _is_indexed(field) else None
-    exact = _marks(field, values, is_bytes=True) if field.type.kind in _TEXTS else None
-    found: list[exp.Condition | None] = []
-    for at in range(len(values)):
-        tests: list[exp.Expression] = []
-        for marks, side in ((served, held), (exact, _exact(field, held) if exact else held)):
-            mark = marks[at] if marks is not None else None
-            if mark is not None:
-                tests.append(exp.EQ(this=side.copy(), expression=mark))
-        found.append(exp.and_(*tests, copy=False) if tests else None)
-    return found
+def _sides(field: Field, held: exp.Expression) -> list[tuple[exp.Expression, bool]]:
+    """What a part of a key is compared with: itself, so that an index serves, and its bytes where it is a text."""
+    exact = [(_exact(field, held), True)] if field.type.kind in _TEXTS else []
+    return [(held, False), *exact] if _is_indexed(field) else exact
 
 
 def _is_indexed(field: Field) -> bool:
@@ -142,12 +136,9 @@ def _exact(field: Field, held: exp.Expression) -> exp.Expression:
     return MARIADB.exact(selected(field, held.copy()))
 
 
-def _marks(field: Field, values: pa.Array, *, is_bytes: bool) -> list[exp.Expression | None]:
-    """The values as literals; `None` for a null."""
-    carried = conform(values, field)
+def _marks(field: Field, values: pa.Array, *, is_bytes: bool) -> pa.Array:
+    """The values as literals; or, as bytes, those of their UTF-8."""
+    carried, kind = conform(values, field), field.type.kind
     if is_bytes:
-        texts = literals(spell(carried.cast(pa.binary()), Kind.BYTES), Kind.BYTES)
-    else:
-        texts = literals(spell(carried, field.type.kind), field.type.kind)
-    absent = carried.is_null().to_pylist()
-    return [None if null else exp.Var(this=text) for text, null in zip(texts.to_pylist(), absent, strict=True)]
+        carried, kind = carried.cast(pa.binary()), Kind.BYTES
+    return literals(spell(carried, kind), kind)

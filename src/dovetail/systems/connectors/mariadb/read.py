@@ -62,13 +62,22 @@ class Reader:
     def read(
         self, session: Session, dataset: Dataset, fields: Sequence[str], where: exp.Condition | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """The rows that pass a test; at least one batch, which may be empty."""
+        """The rows that pass a test; at least one batch, which may be empty.
+
+        The server is given all the time it needs, as long as rows keep coming."""
         tree = self.select(dataset, fields)
         tree = tree.where(where) if where is not None else tree
-        yield from self._rows(session, dataset, tree, _described(dataset, fields))
+        with session.unlimited():
+            yield from self._rows(session, dataset, tree, _described(dataset, fields))
 
     def read_after(
-        self, session: Session, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None, digest: bool = False
+        self,
+        session: Session,
+        dataset: Dataset,
+        fields: Sequence[str],
+        *,
+        after: pa.RecordBatch | None,
+        digest: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """The rows that come after a key, in the order of the key."""
         if not dataset.key:
@@ -78,7 +87,8 @@ class Reader:
         tree = tree.order_by(*(exp.Ordered(this=term.held.copy(), nulls_first=True) for term in ordering))
         if after is not None:
             tree = tree.where(after_key(dataset, ordering, after))
-        yield from self._rows(session, dataset, tree, _described(dataset, fields, digest=digest))
+        with session.unlimited():
+            yield from self._rows(session, dataset, tree, _described(dataset, fields, digest=digest))
 
     def lookup(
         self,
@@ -119,7 +129,8 @@ class Reader:
         tree = self.select(dataset, dataset.key)
         chosen = tree.expressions if dataset.key else []
         tree.set("expressions", [*chosen, digests.of_row(dataset, self.place(dataset), fields)])
-        yield from self._rows(session, dataset, tree, _described(dataset, dataset.key, digest=True))
+        with session.unlimited():
+            yield from self._rows(session, dataset, tree, _described(dataset, dataset.key, digest=True))
 
     def query(self, session: Session, text: str) -> Iterator[pa.RecordBatch]:
         """The answer to one reading statement."""
@@ -130,9 +141,7 @@ class Reader:
 
     def stream(self, session: Session, sql: str, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
         """The answer of a statement whose columns are those fields, in their order; at least one batch, which may be
-        empty.
-
-        The server is given all the time it needs, as long as rows keep coming."""
+        empty."""
         is_first = True
         width = max(1, len(fields))
         answer = session.answer(sql)
@@ -147,8 +156,7 @@ class Reader:
         self, session: Session, dataset: Dataset, tree: exp.Select, described: Sequence[Field]
     ) -> Iterator[pa.RecordBatch]:
         try:
-            with session.unlimited():
-                yield from self.stream(session, MARIADB.sql(tree), described)
+            yield from self.stream(session, MARIADB.sql(tree), described)
         except pymysql.Error as error:
             refusal = queries.refused(error, dataset.name) if dataset.kind is DatasetKind.QUERY else None
             raise refusal or error from error

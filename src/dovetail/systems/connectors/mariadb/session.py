@@ -272,8 +272,11 @@ class Session:
     def unlimited(self) -> Iterator[None]:
         """Inside, the server may work on one statement as long as it sends rows: only our own deadline counts."""
         self._limit_now(0)
-        yield
-        self._limit_now(_STATEMENT_SHARE * self.timeout_s)
+        try:
+            yield
+        finally:
+            if self.is_open and self.connection.rests:
+                self._limit_now(_STATEMENT_SHARE * self.timeout_s)
 
     def _limit_now(self, seconds: float) -> None:
         ((name, value),) = self._limit(seconds).items()

@@ -80,23 +80,22 @@ class Answer:
 
     def blocks(self, *, rows_max: int, bytes_max: int) -> Iterator[Block]:
         """The rows in blocks of at most so many rows, and about so many bytes."""
-        content, have, at = bytearray(bytes_max + _TAKE_BYTES), 0, 0
+        content, have, at = bytearray(_TAKE_BYTES), 0, 0
         starts: list[int] = []
         while not self._connection.rests:
             at, need = self._sift(content, at, have, starts, rows_max)
-            if len(starts) >= rows_max or (starts and at >= bytes_max) or self._connection.rests:
+            if starts and (len(starts) == rows_max or at >= bytes_max or self._connection.rests):
                 rest = bytes(memoryview(content)[at:have])
-                if starts:
-                    yield Block(content, starts)
-                content, have, at, starts = bytearray(max(bytes_max, len(rest)) + _TAKE_BYTES), len(rest), 0, []
+                yield Block(content, starts)
+                content = bytearray(_TAKE_BYTES if self._connection.rests else bytes_max + _TAKE_BYTES)
+                have, at, starts = len(rest), 0, []
                 content[:have] = rest
-                continue
-            if len(content) < need:
-                content.extend(bytes(need - len(content)))
-            elif len(content) == have:
-                content.extend(bytes(_TAKE_BYTES))
-            with memoryview(content) as view:
-                have += self._connection.fill(view[have : have + max(_TAKE_BYTES, need - have)])
+            elif not self._connection.rests:
+                room = max(need, have + 1) - len(content)
+                if room > 0:
+                    content.extend(bytes(max(room, len(content))))
+                with memoryview(content) as view:
+                    have += self._connection.fill(view[have : max(need, have + _TAKE_BYTES)])
 
     def _sift(self, content: bytearray, at: int, have: int, starts: list[int], rows_max: int) -> tuple[int, int]:
         """Note where rows begin; the answer is where the next packet begins, and up to where it must be there."""
