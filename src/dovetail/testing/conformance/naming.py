@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from dovetail.errors import DovetailError
-from dovetail.model.catalog import Field
+from dovetail.model.catalog import Dataset, Field
 from dovetail.model.change import Verb
-from dovetail.systems.protocol import SupportsCreate, SupportsLookup, SupportsTransaction
+from dovetail.systems.protocol import SupportsCreate, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench
 from dovetail.testing.conformance.datasets import INTEGER, TEXT, dataset
 from dovetail.testing.conformance.promise import promise
@@ -43,6 +43,7 @@ ODD = (
 )
 """Names that must be quoted wherever they go."""
 
+_FIELDS = 4
 _LONG = ("y" * 64, "y" * 65, "y" * 200, "é" * 40)
 _TWINS = (("Twin", "twin"), ("ÄÖ", "äö"))
 
@@ -60,7 +61,7 @@ def refused(bench: Bench, names: Sequence[str], *, are_fields: bool) -> set[str]
     return found
 
 
-@promise(needs=(SupportsCreate,), uses=(SupportsLookup, SupportsTransaction))
+@promise(needs=(SupportsCreate,), uses=(SupportsTransaction,))
 def odd_names_are_names(bench: Bench) -> None:
     """Names with quotes, dots, blanks, per cent signs, other scripts, reserved words, and long ones, of fields as of
     datasets, are only names; or they are refused when they are to be made."""
@@ -70,14 +71,15 @@ def odd_names_are_names(bench: Bench) -> None:
     if not kept:
         decline("every odd name of a field is refused")
     for at, name in enumerate(ODD):
-        key, other = kept[at % len(kept)], kept[at % len(kept) - 1]
-        others = [odd for odd in kept if odd != key]
+        some = [kept[(at + step) % len(kept)] for step in range(_FIELDS)]
+        key, other = some[0], some[-1]
+        others = [odd for odd in dict.fromkeys(some) if odd != key]
         fields = (Field(key, INTEGER, nullable=False), *(Field(odd, TEXT) for odd in others))
-        if isinstance(bench.attempt(partial(bench.make, dataset(name, *fields, key=(key,)))), DovetailError):
+        rows: list[dict[str, object]] = [{key: 1, **{odd: odd for odd in others}}, {key: 2, **dict.fromkeys(others, "")}]
+        found = bench.attempt(partial(bench.filled, dataset(name, *fields, key=(key,)), rows))
+        if not isinstance(found, Dataset):
             expect(bench.system.describe().dataset(name) is None, f"{name!r} was refused, and something was made")
             continue
-        rows: list[dict[str, object]] = [{key: 1, **{odd: odd for odd in others}}, {key: 2, **dict.fromkeys(others, "")}]
-        found = bench.filled(dataset(name, *fields, key=(key,)), rows)
         if other == key:
             continue
         receipt = bench.change(found, Verb.UPDATE, [{key: 2, other: "new"}], [{key: 2, other: ""}])

@@ -54,10 +54,10 @@ def rows(path: Path, fields: Sequence[Field], *, rows_max: int) -> Iterator[pa.R
     names = [one.name for one in fields]
     is_empty = True
     with opened(path) as parquet:
-        for name in names:
-            if name not in parquet.schema_arrow.names:
-                raise SchemaDrift(f"the file has no field {name!r}", where=f"{path.stem}.{name}")
-        asked = names or parquet.schema_arrow.names[:1]
+        there = parquet.schema_arrow.names
+        for name in {*names} - {*there}:
+            raise SchemaDrift(f"the file has no field {name!r}", where=f"{path.stem}.{name}")
+        asked = names or there[:1]
         before = 0
         for batch in parquet.iter_batches(batch_size=rows_max, columns=asked, use_threads=False):
             is_empty = False

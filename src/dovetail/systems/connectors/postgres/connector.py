@@ -20,7 +20,7 @@ from dovetail.systems.connectors.postgres.capture import WAYS, Capture
 from dovetail.systems.connectors.postgres.describe import describe
 from dovetail.systems.connectors.postgres.digest import is_able
 from dovetail.systems.connectors.postgres.draw import reserve, with_draws
-from dovetail.systems.connectors.postgres.names import Names
+from dovetail.systems.connectors.postgres.names import NAME_BYTES_MAX, Names
 from dovetail.systems.connectors.postgres.pool import Sessions
 from dovetail.systems.connectors.postgres.read import Reader, known
 from dovetail.systems.connectors.postgres.staged import Staged, copying
@@ -110,6 +110,7 @@ class Connector:
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, in one snapshot; keys are compared byte by byte."""
+        _asked(dataset, fields)
         with self._sessions.lend(dataset.name) as session:
             swift = express.lookup(session, self._reader, dataset, fields, keys)
             if swift is not None:
@@ -124,8 +125,7 @@ class Connector:
 
     def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
         """The rows of one part, in a snapshot of its own."""
-        for name in fields:
-            known(dataset, name)
+        _asked(dataset, fields)
         with self._sessions.lend(dataset.name) as session, session.reading():
             where = parts.belongs(dataset, self._reader.place(dataset), partition)
             yield from self._reader.read(session, dataset, fields, where)
@@ -134,8 +134,7 @@ class Connector:
         self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """The rows after a key, in the order that the server itself gives it: texts by the column's own collation."""
-        for name in fields:
-            known(dataset, name)
+        _asked(dataset, fields)
         with self._sessions.lend(dataset.name) as session, session.reading():
             yield from self._reader.read_after(session, dataset, fields, after=after, digest=digest)
 
@@ -212,7 +211,11 @@ class Connector:
 
     def create(self, dataset: Dataset) -> None:
         """The table, if it is not there yet; fields that the system draws become identities, or UUIDs by default."""
-        tree = with_draws(statements.create(self._names.table(dataset.name), dataset, dialect=POSTGRES), dataset)
+        place = self._names.table(dataset.name)
+        for name in (place.name, *dataset.names):
+            if len(name.encode()) > NAME_BYTES_MAX:
+                raise Refused(f"a name of PostgreSQL has {NAME_BYTES_MAX} bytes at most: {name}", where=dataset.name)
+        tree = with_draws(statements.create(place, dataset, dialect=POSTGRES), dataset)
         with self._sessions.lend(dataset.name) as session, session.writing():
             session.rows(tree)
 
@@ -311,6 +314,14 @@ class Connector:
         """Close all connections that are not in use; the next call opens new ones."""
         self._capture.close()
         self._sessions.close()
+
+
+def _asked(dataset: Dataset, fields: Sequence[str]) -> None:
+    """Expect fields that are there, and one at least."""
+    if not fields:
+        raise Refused("no fields are asked for", where=dataset.name)
+    for name in fields:
+        known(dataset, name)
 
 
 def _zone(name: str) -> ZoneInfo:

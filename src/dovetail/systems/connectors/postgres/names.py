@@ -8,6 +8,9 @@ from sqlglot import exp
 
 from dovetail.systems.sql.quote import table
 
+NAME_BYTES_MAX = 63
+"""A longer name is cut by the server, with a mere notice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
