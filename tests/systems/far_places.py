@@ -67,7 +67,7 @@ class _Files(paramiko.SFTPServerInterface):
         return self._do(listed)
 
     def stat(self, path: str) -> Any:
-        return self._do(lambda: paramiko.SFTPAttributes.from_stat(os.stat(self._real(path))))
+        return self._do(lambda: paramiko.SFTPAttributes.from_stat(Path(self._real(path)).stat()))
 
     lstat = stat
 
@@ -88,7 +88,7 @@ class _Files(paramiko.SFTPServerInterface):
     def rename(self, old: str, new: str) -> Any:
         def renamed() -> None:
             os.link(self._real(old), self._real(new))
-            os.unlink(self._real(old))
+            Path(self._real(old)).unlink()
 
         return self._do(renamed)
 

@@ -44,7 +44,7 @@ def folder_at(
             "`access` is for folders of other machines", where="access", hint="s3://... or sftp://...", code="DV-350"
         )
     found = Path(path)
-    if found.is_file():
+    if found.is_file() or (found.suffix.lower() in endings and not found.is_dir() and found.parent.is_dir()):
         return Folder(Disk(found.parent), endings, found.name)
     return Folder(Disk(found), endings)
 

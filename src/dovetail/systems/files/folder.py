@@ -26,7 +26,7 @@ class Folder:
     def files(self) -> dict[str, str]:
         """The file of each dataset, by name, in alphabetical order."""
         if self.only:
-            return {stem(self.only): self.only}
+            return {stem(self.only): self.only} if self.place.entry(self.only) is not None else {}
         found: dict[str, str] = {}
         for name in (one.name for one in self.place.entries()):
             if PurePosixPath(name).suffix.lower() not in self.endings or name.startswith("."):
@@ -46,6 +46,8 @@ class Folder:
 
     def new(self, name: str) -> str:
         """The file that belongs to a new dataset."""
+        if self.only and name == stem(self.only):
+            return self.only
         if not name or name.startswith(".") or "/" in name or "\0" in name or self.only:
             raise SystemFault(f"no file can be made for a dataset called {name!r}", where=name, code="DV-338")
         return f"{name}{self.endings[0]}"

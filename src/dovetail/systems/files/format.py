@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from dovetail.model.catalog import Dataset, Field
 from dovetail.systems.files.amend import Edit
 from dovetail.systems.files.manifest import Pinned
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A format whose files hold several datasets."""
+
+    def holder(self, name: str) -> str:
+        """The name of the file, without its ending, that holds a dataset."""
+        ...
+
+    def names(self, holder: str, path: Path) -> list[str]:
+        """The datasets of a file."""
+        ...
+
+    def add(self, path: Path, beside: Path, dataset: Dataset) -> Pinned:
+        """Write the file anew beside it, with one more dataset, which is empty."""
+        ...
 
 
 class Format(Protocol):

@@ -11,8 +11,9 @@ import pyarrow as pa
 from dovetail.errors import Fenced, SchemaDrift
 from dovetail.model.catalog import Catalog, Dataset, Field
 from dovetail.model.change import UNREADABLE, Change, LedgerEntry, Receipt
-from dovetail.systems.files.amend import Amendment, cast
-from dovetail.systems.files.format import Format
+from dovetail.systems.files.amend import Amendment, cast, ruled
+from dovetail.systems.files.format import Format, Several
+from dovetail.systems.files.grow import Bed, Grows
 from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.plain import among, plain
@@ -27,20 +28,39 @@ class Files:
     store: Store
     format: Format
     _seen: dict[str, Pinned] = field(default_factory=dict)
+    bed: Bed | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.format, Grows):
+            object.__setattr__(self, "bed", Bed(self.format))
+
+    def ripen(self) -> None:
+        """Put files to which a load added rows in their places."""
+        if self.store.manifest().growing:
+            with self.store.writing() as work:
+                for name in list(work.manifest.growing):
+                    self._ripen(work, name)
+
+    def _ripen(self, work: Work, name: str) -> None:
+        if self.bed is not None:
+            self.bed.ripen(work, name)
 
     def describe(self) -> Catalog:
         """One dataset a file, by name."""
+        self.ripen()
         found = self.store.manifest()
         there = {one.name for one in self.store.folder.place.entries()}
         waiting = (name for name, one in found.pending.items() if one.beside in there)
-        names = {*self.store.folder.files(), *waiting}
-        return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in sorted(names)))
+        names = [name for holder in sorted({*self.store.folder.files(), *waiting}) for name in self._names(holder)]
+        return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in names))
 
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once."""
         wanted = [known(dataset, name) for name in fields]
+        self.ripen()
         found = self._known(dataset)
-        yield from steady(lambda: self.store.file(dataset.name), lambda path: self.format.rows(path, found, wanted))
+        holder = self._holder(dataset.name)
+        yield from steady(lambda: self.store.file(holder), lambda path: self.format.rows(path, found, wanted))
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys: all are read, the others left out."""
@@ -59,13 +79,20 @@ class Files:
     def create(self, dataset: Dataset) -> None:
         """The file, if it is not there yet."""
         plain_dataset = replace(dataset, fields=tuple(replace(one, drawn=False) for one in dataset.fields))
+        holder = self._holder(dataset.name)
         with self.store.writing() as work:
-            if dataset.name in self.store.folder.files():
+            is_there = holder in self.store.folder.files()
+            if is_there and dataset.name in self._names(holder):
                 return
-            self.store.folder.new(dataset.name)
-            beside = work.beside()
-            work.manifest.pinned[dataset.name] = self.format.make(beside, plain_dataset)
-            work.stage(dataset.name, beside)
+            if is_there and isinstance(self.format, Several):
+                path, beside = work.file(holder), work.beside()
+                pinned = self.format.add(path, beside, plain_dataset)
+            else:
+                self.store.folder.new(holder)
+                beside = work.beside()
+                pinned = self.format.make(beside, plain_dataset)
+            work.manifest.pinned[dataset.name] = pinned
+            work.stage(holder, beside)
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """The change in a transaction of its own; what stands already as asked is counted as applied."""
@@ -116,17 +143,25 @@ class Files:
 
     def close(self) -> None:
         """Give back connections and copies."""
+        self.ripen()
         self.store.folder.place.close()
 
     def write(self, work: Work, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
         """Carry a change out in a file beside the one there; nothing is written where nothing changes."""
         for name in change.rows.schema.names:
             known(dataset, name)
-        path = work.file(dataset.name)
+        receipt = self.bed.add(work, dataset, change) if self.bed is not None and not is_again else None
+        if receipt is not None:
+            return receipt
+        self._ripen(work, dataset.name)
+        holder = self._holder(dataset.name)
+        path = work.file(holder)
         found = self.format.look(dataset.name, path, work.manifest.pinned.get(dataset.name))
+        for name in change.rows.schema.names:
+            _field(found, name)
         rows = cast(dataset, change.rows)
         unfit = self.format.unfit(path, found, rows)
-        amendment = Amendment(_ruled(dataset, found), change, is_again=is_again, unfit=unfit)
+        amendment = Amendment(ruled(dataset, found), change, is_again=is_again, unfit=unfit)
         fields = [_field(found, name) for name in amendment.fields]
         if len(rows):
             amendment.see(self.format.ordered(path, found, fields))
@@ -134,10 +169,18 @@ class Files:
         if amendment.edit:
             beside = work.beside()
             found = self.format.rewrite(path, beside, found, amendment.edit)
-            work.stage(dataset.name, beside)
+            work.stage(holder, beside)
             work.manifest.pinned[dataset.name] = found
             self._seen[dataset.name] = found
         return receipt
+
+    def _holder(self, name: str) -> str:
+        """The name of the file that holds a dataset."""
+        return self.format.holder(name) if isinstance(self.format, Several) else name
+
+    def _names(self, holder: str) -> list[str]:
+        """The datasets of a file."""
+        return self.format.names(holder, self.store.file(holder)) if isinstance(self.format, Several) else [holder]
 
     def _known(self, dataset: Dataset) -> Pinned:
         found = self._seen.get(dataset.name)
@@ -146,7 +189,7 @@ class Files:
         return found
 
     def _look(self, name: str, pinned: Pinned | None) -> Pinned:
-        found = self.format.look(name, self.store.file(name), pinned)
+        found = self.format.look(name, self.store.file(self._holder(name)), pinned)
         self._seen[name] = found
         return found
 
@@ -173,15 +216,6 @@ class FileTransaction:
             self.work.manifest.entries[entry.partition, entry.chunk] = entry
             self.work.recorded.append((entry.partition, entry.chunk))
         self.work.is_remembering = self.work.is_remembering or bool(entries)
-
-
-def _ruled(dataset: Dataset, found: Pinned) -> Dataset:
-    """The dataset as asked for, with the rules under which its file was made; a key that is asked for comes first."""
-    made = found.dataset
-    fields = tuple(
-        replace(one, nullable=one.nullable and (made.field(one.name) or one).nullable) for one in dataset.fields
-    )
-    return replace(dataset, fields=fields, key=dataset.key or made.key, uniques=made.uniques)
 
 
 def _field(found: Pinned, name: str) -> Field:
