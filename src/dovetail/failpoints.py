@@ -83,6 +83,7 @@ class Point(StrEnum):
     MARIADB_COMMIT_AFTER = "mariadb.commit.after", "MariaDB answered the COMMIT."
     FILES_COMMIT_BEFORE = "files.commit.before", "New files are whole, under provisional names; none counts yet."
     FILES_COMMIT_AFTER = "files.commit.after", "The new manifest counts; the files do not have their names yet."
+    FILES_EXCHANGED = "files.exchanged", "A committed file and the one that it replaces have changed places."
     FILES_SETTLED = "files.settled", "Committed files have their names."
     CONFIRM_BEFORE = "confirm.before", "The target committed a chunk; the state is about to take it in."
     CONFIRM_AFTER = "confirm.after", "The state has the chunk; the target's ledger still holds it."

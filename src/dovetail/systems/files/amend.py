@@ -12,6 +12,7 @@ from dovetail.errors import Refused
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
 from dovetail.systems.files.known import known
+from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.plain import among, plain
 from dovetail.systems.sql import refusal
 
@@ -44,6 +45,15 @@ class _Row:
 def cast(dataset: Dataset, rows: pa.RecordBatch) -> pa.RecordBatch:
     """The rows in the carriers of the dataset's fields."""
     return rows.cast(pa.schema([(name, known(dataset, name).type.arrow()) for name in rows.schema.names]))
+
+
+def ruled(dataset: Dataset, found: Pinned) -> Dataset:
+    """The dataset as asked for, with the rules under which its file was made; a key that is asked for comes first."""
+    made = found.dataset
+    fields = tuple(
+        replace(one, nullable=one.nullable and (made.field(one.name) or one).nullable) for one in dataset.fields
+    )
+    return replace(dataset, fields=fields, key=dataset.key or made.key, uniques=made.uniques)
 
 
 class Amendment:

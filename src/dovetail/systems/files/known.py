@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,3 +33,11 @@ def known(dataset: Dataset, name: str) -> Field:
 def empty(fields: Sequence[Field]) -> pa.RecordBatch:
     """A batch without rows."""
     return pa.RecordBatch.from_arrays([pa.array([], one.type.arrow()) for one in fields], [one.name for one in fields])
+
+
+def beyond(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """What follows so many rows."""
+    for batch in batches:
+        if rows < len(batch):
+            yield batch.slice(rows)
+        rows = max(rows - len(batch), 0)

@@ -27,7 +27,7 @@ def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False) -> None:
     while True:
         with faults(path.name), watched(path) as watch:
             status = path.stat()
-            age_s = time.time() - max(status.st_mtime, status.st_ctime)
+            age_s = time.clock_gettime(time.CLOCK_REALTIME) - max(status.st_mtime, status.st_ctime)
             is_coarse = not (status.st_mtime_ns % _SECOND_NS or status.st_ctime_ns % _SECOND_NS)
             tick_s = COARSE_TICK_S if is_coarse else TICK_S
             wanted_s = tick_s if watch.is_kept or is_ours else max(tick_s, QUIET_S)

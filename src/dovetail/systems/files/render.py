@@ -5,11 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from dovetail.model.plain import plain as plainly
 from dovetail.model.type import Kind
 from dovetail.systems.files.carry import Spelling, carry
 from dovetail.systems.files.plain import plain
+
+_ALIKE = (Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.OPAQUE, Kind.JSON, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP)
+"""Kinds whose values Arrow writes as we do."""
+_ZONE, _NOTHING = (pa.scalar(text, pa.string()) for text in ("Z", ""))
+
+
+def texts(column: pa.Array, spelling: Spelling) -> pa.Array:
+    """As `render`, as a column; whole columns at once where Arrow writes the values as we do."""
+    found = _at_once(column, spelling)
+    return pa.array(render(column, spelling), pa.string()) if found is None else found
 
 
 def render(column: pa.Array, spelling: Spelling) -> list[str | None]:
@@ -24,12 +37,40 @@ def render(column: pa.Array, spelling: Spelling) -> list[str | None]:
     return texts
 
 
+def joined(given: pa.Array) -> bytes:
+    """All texts of a column, one behind the other, as UTF-8."""
+    if not len(given):
+        return b""
+    _, places, content = given.buffers()
+    first, last = np.frombuffer(places, np.int32)[[given.offset, given.offset + len(given)]].tolist()
+    return bytes(content[first:last]) if content is not None else b""
+
+
 def unfit(column: pa.Array, spelling: Spelling) -> list[int]:
     """The rows whose text would not be read back as the same value."""
-    texts = render(column, spelling)
-    carried = carry(pa.array(texts, pa.string()), spelling)
+    carried = carry(texts(column, spelling), spelling)
+    if carried.column.equals(column):
+        return []
     pairs = zip(plain(column), plain(carried.column), strict=True)
     return [at for at, (sent, held) in enumerate(pairs) if sent != held or type(sent) is not type(held)]
+
+
+def _at_once(column: pa.Array, spelling: Spelling) -> pa.Array | None:
+    """The texts of all values, or `None` where they must be written one by one."""
+    kind = spelling.type.kind
+    if column.type != spelling.type.arrow():
+        return None
+    if kind in _ALIKE:
+        return plainly(column)
+    if kind is Kind.INSTANT:
+        bare = plainly(column.cast(pa.timestamp("us")))
+        return None if bare is None else pc.binary_join_element_wise(bare, _ZONE, _NOTHING)
+    if kind is not Kind.DECIMAL:
+        return None
+    found = plainly(column) if spelling.type.scale is None else column.cast(pa.string())
+    if found is None or pc.any(pc.match_substring(found, "E")).as_py():
+        return None
+    return found if spelling.decimal == "." else pc.replace_substring(found, ".", spelling.decimal)
 
 
 def _far(value: pa.Scalar) -> object:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dovetail.errors import Unreachable
+from dovetail.failpoints import Point, failpoint
 
 EXCHANGE, KEEP = "exchange", "keep"
 """What a renaming does with a file that stands there already: let both change places, or refuse."""
@@ -57,6 +58,7 @@ def swap(fresh: Path, place: Path, expected: str) -> None:
             if not rename(fresh, place, EXCHANGE):
                 fresh.replace(place)
                 return
+            failpoint(Point.FILES_EXCHANGED)
             if mark_of(fresh) != expected or watch.is_disturbed:
                 put_back(fresh, place, ours)
                 raise displaced(place.name)
@@ -87,6 +89,7 @@ def rename(old: Path, new: Path, how: str) -> bool:
     flag = _FLAGS.get(sys.platform, {}).get(how)
     if flag is None:
         return False
+    sys.audit("os.rename", old, new, -1, -1)
     library = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(old), os.fsencode(new)
     if sys.platform == "darwin":

@@ -16,7 +16,7 @@ from dovetail.systems.connectors.csv.values import ordered, rows, spelling_of
 from dovetail.systems.files.amend import Edit
 from dovetail.systems.files.carry import Spelling
 from dovetail.systems.files.declared import NOTHING, Declared
-from dovetail.systems.files.known import Sign, sign_of
+from dovetail.systems.files.known import Sign, beyond, empty, sign_of
 from dovetail.systems.files.manifest import Pinned
 
 
@@ -76,6 +76,22 @@ class CSV:
         spellings = {one.name: Spelling(one.type, decimal=sign, is_strict=False) for one in dataset.fields}
         return Pinned(dataset, spellings, {"delimiter": delimiter, "encoding": encoding})
 
+    def seed(self, path: Path, beside: Path, found: Pinned) -> None:
+        """A copy whose last line has an end."""
+        write.rewrite(path, beside, self._hand(path, found), Edit(_nothing(found)))
+
+    def more(self, beside: Path, found: Pinned, given: pa.RecordBatch) -> bytes:
+        """The records."""
+        return self._hand(beside, found).lines(given)
+
+    def added(self, beside: Path, found: Pinned, before: int) -> Iterator[pa.RecordBatch]:
+        """The last records."""
+        return beyond(self.ordered(beside, found, found.dataset.fields), before)
+
+    def ripen(self, path: Path, beside: Path, ripe: Path, found: Pinned) -> Pinned:
+        """It is ripe."""
+        return replace(found, dataset=replace(found.dataset, rows=None))
+
     def _dialect(self, path: Path, found: Pinned) -> Dialect:
         wish = replace(self.wish, delimiter=found.style["delimiter"], encoding=found.style["encoding"])
         return look(path, wish)
@@ -87,6 +103,10 @@ class CSV:
         shape = self._shape(path, found)
         spellings = {one.name: spelling_of(shape, one, self.habits) for one in found.dataset.fields}
         return write.Hand(shape.dialect, spellings, self.habits.nulls)
+
+
+def _nothing(found: Pinned) -> pa.RecordBatch:
+    return empty(found.dataset.fields)
 
 
 def _style(dialect: Dialect) -> dict[str, str]:

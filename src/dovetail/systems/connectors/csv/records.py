@@ -16,17 +16,20 @@ def raw_records(path: Path, dialect: Dialect) -> Iterator[bytes]:
     """Each record after the first with its line end, as UTF-8; empty lines too, and the marks at the end."""
     shape = re.compile(cells(dialect.delimiter, dialect.quote, dialect.escape).pattern.encode(), re.DOTALL)
     quote = dialect.quote.encode()
-    open_record = b""
+    begun: list[bytes] = []  # the lines of a record that a quote holds open
     for line in _lines(path, dialect):
-        if not open_record and quote not in line:
-            yield line
-            continue
-        open_record += line
-        if quote in line and _is_whole(open_record, shape):
-            yield open_record
-            open_record = b""
-    if open_record:
-        yield open_record
+        if quote not in line:
+            if begun:
+                begun.append(line)
+            else:
+                yield line
+        elif _is_whole(quote + line if begun else line, shape):
+            yield b"".join([*begun, line])
+            begun = []
+        else:
+            begun.append(line)
+    if begun:
+        yield b"".join(begun)
 
 
 def is_empty(record: bytes, dialect: Dialect) -> bool:

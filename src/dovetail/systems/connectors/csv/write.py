@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.systems.connectors.csv.dialect import Dialect, cells
 from dovetail.systems.connectors.csv.records import is_empty, raw_cells, raw_records
 from dovetail.systems.files.amend import Edit
 from dovetail.systems.files.carry import Spelling
 from dovetail.systems.files.folder import faults
-from dovetail.systems.files.render import render, unfit
+from dovetail.systems.files.render import joined, render, texts, unfit
 
 _COPY_BYTES = 2**20
+_BYTES_MAX = 2**26
+"""Rows are written so many bytes at a time at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,48 @@ class Hand:
             found[name] = [null if text is None else self.cell(text, always=always) for text in texts]
         return found
 
+    def lines(self, rows: pa.RecordBatch) -> bytes:
+        """Whole records, with their line ends, in the encoding of the file."""
+        if rows.nbytes > _BYTES_MAX and len(rows) > 1:
+            half = len(rows) // 2
+            return self.lines(rows.slice(0, half)) + self.lines(rows.slice(half))
+        bare = pa.scalar("", pa.string())
+        cells_of = [
+            self._cells(rows.column(name), name) if name in rows.schema.names else bare for name in self.dialect.names
+        ]
+        line = pc.binary_join_element_wise(*cells_of, pa.scalar(self.dialect.delimiter))
+        whole = pc.binary_join_element_wise(line, pa.scalar(self.dialect.line_end), bare)
+        return _encoder(self.dialect)(joined(whole)) if len(rows) else b""
+
+    def _cells(self, column: pa.Array, name: str) -> pa.Array:
+        """The cells of one field, in quotes where they need them."""
+        spelling, quote = self.spellings[name], self.dialect.quote
+        null = spelling.nulls[0] if spelling.nulls and spelling.shape is not None else ""
+        found = texts(column, spelling)
+        wanted = self._needing(found)
+        if pc.any(wanted).as_py():
+            inner = found if self.dialect.escape is None else pc.replace_substring(
+                found, self.dialect.escape, self.dialect.escape * 2
+            )  # fmt: skip
+            inner = pc.replace_substring(inner, quote, quote * 2)
+            found = pc.if_else(wanted, pc.binary_join_element_wise(quote, inner, quote, pa.scalar("")), found)
+        return pc.fill_null(found, null) if found.null_count else found
+
+    def _needing(self, found: pa.Array) -> pa.Array:
+        """Which texts stand in quotes."""
+        if self.quotes_all:
+            return pa.array(np.ones(len(found), dtype=np.bool_))
+        wanted = pc.equal(found, "")
+        if self.nulls:
+            wanted = pc.or_(wanted, pc.is_in(found, value_set=pa.array(self.nulls, pa.string())))
+        special = {self.dialect.quote, self.dialect.delimiter, "\r", "\n", self.dialect.escape} - {None}
+        signs = found.buffers()[2]
+        there = np.frombuffer(signs, np.uint8) if signs is not None else np.array([], np.uint8)
+        for sign in sorted(str(one) for one in special):
+            if (there == ord(sign)).any():
+                wanted = pc.or_(wanted, pc.match_substring(found, sign))
+        return wanted
+
     def cell(self, text: str, *, always: bool = False) -> str:
         """A text as a cell, in quotes where it needs them."""
         quote, escape = self.dialect.quote, self.dialect.escape
@@ -64,7 +110,9 @@ class Hand:
             column = rows.column(name)
             failed = unfit(column, self.spellings[name])
             if not self.dialect.encoding.startswith("utf"):
-                failed += [at for at, text in enumerate(render(column, self.spellings[name])) if not self._has(text)]
+                rendered = render(column, self.spellings[name])
+                if not self._has("".join(text for text in rendered if text is not None)):
+                    failed += [at for at, text in enumerate(rendered) if not self._has(text)]
             for at in failed:
                 found.setdefault(at, name)
         return found
@@ -143,15 +191,8 @@ def _edited(path: Path, hand: Hand, edit: Edit) -> Iterator[bytes]:
 
 
 def _add(file: BinaryIO, hand: Hand, edit: Edit) -> None:
-    if not edit.added:
-        return
-    dialect = hand.dialect
-    encode = _encoder(dialect)
-    columns = hand.columns(edit.rows)
-    nothing = [""] * len(edit.rows)
-    cells_of = [columns.get(name, nothing) for name in dialect.names]
-    lines = (dialect.delimiter.join(column[at] for column in cells_of) + dialect.line_end for at in edit.added)
-    file.writelines(encode(line.encode()) for line in lines)
+    if edit.added:
+        file.write(hand.lines(edit.rows.take(pa.array(edit.added, pa.int64()))))
 
 
 def _end(file: BinaryIO, dialect: Dialect, last: bytes) -> None:

@@ -15,7 +15,7 @@ from dovetail.systems.connectors.jsonl.shape import detect
 from dovetail.systems.files.amend import Edit
 from dovetail.systems.files.declared import NOTHING, Declared
 from dovetail.systems.files.folder import faults
-from dovetail.systems.files.known import Sign, known, sign_of
+from dovetail.systems.files.known import Sign, beyond, empty, known, sign_of
 from dovetail.systems.files.manifest import Pinned
 
 
@@ -63,6 +63,22 @@ class JSONLines:
         with faults(beside.name):
             beside.touch()
         return self._signed(beside, dataset)
+
+    def seed(self, path: Path, beside: Path, found: Pinned) -> None:
+        """A copy whose last line has an end."""
+        write.rewrite(path, beside, [], Edit(empty([])))
+
+    def more(self, beside: Path, found: Pinned, given: pa.RecordBatch) -> bytes:
+        """The lines."""
+        return write.lines(given, _fields(found, given))
+
+    def added(self, beside: Path, found: Pinned, before: int) -> Iterator[pa.RecordBatch]:
+        """The last lines."""
+        return beyond(self.ordered(beside, found, found.dataset.fields), before)
+
+    def ripen(self, path: Path, beside: Path, ripe: Path, found: Pinned) -> Pinned:
+        """It is ripe."""
+        return self._signed(beside, found.dataset)
 
     def _signed(self, beside: Path, dataset: Dataset) -> Pinned:
         return Pinned(replace(dataset, rows=None), style={"sign": _words(sign_of(beside))})

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dovetail.model.catalog import Field
 from dovetail.model.type import Kind
@@ -18,10 +19,17 @@ from dovetail.systems.files.carry import Spelling
 from dovetail.systems.files.folder import faults
 from dovetail.systems.files.nested import dump
 from dovetail.systems.files.plain import plain
-from dovetail.systems.files.render import render
+from dovetail.systems.files.render import joined, render, texts
 
 _AS_IT_IS = (Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.TEXT, Kind.OPAQUE)
+_SURE = (Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.OPAQUE)
+"""Kinds of which a line holds every value exactly."""
 _COPY_BYTES = 2**20
+_BYTES_MAX = 2**26
+"""Rows are written so many bytes at a time at most."""
+_PLAIN_SCALE = 6
+"""Numbers of so many places at most are written without an exponent."""
+_QUOTE, _NOTHING = (pa.scalar(text, pa.string()) for text in ('"', ""))
 _ODD_FLOATS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -43,6 +51,8 @@ def unfit(rows: pa.RecordBatch, fields: Sequence[Field]) -> dict[int, str]:
     found: dict[int, str] = {}
     for one in fields:
         given = rows.column(one.name)
+        if one.type.kind in _SURE and one.type.length is None and given.type == one.type.arrow():
+            continue
         line = f'{{"v": [{", ".join(map(dump, values(given, one)))}]}}'
         again = parsed(line.encode(), 1).row.get("v")
         held = column(again if isinstance(again, list) else [], one.type).column
@@ -62,9 +72,40 @@ def rewrite(path: Path, beside: Path, fields: Sequence[Field], edit: Edit) -> No
             file.write(last)
         if not last.endswith(b"\n"):
             file.write(b"\n")
-        for at in edit.added:
-            row = {name: column_values[at] for name, column_values in fresh.items()}
-            file.write(_line({name: value for name, value in row.items() if value is not None}))
+        if edit.added:
+            file.write(lines(edit.rows.take(pa.array(edit.added, pa.int64())), fields))
+
+
+def lines(rows: pa.RecordBatch, fields: Sequence[Field]) -> bytes:
+    """Whole lines; a field that is null is left out."""
+    if rows.nbytes > _BYTES_MAX and len(rows) > 1:
+        half = len(rows) // 2
+        return lines(rows.slice(0, half), fields) + lines(rows.slice(half), fields)
+    parts = []
+    for one in fields:
+        name = pa.scalar(f"{dump(one.name)}: ", pa.string())
+        parts.append(pc.binary_join_element_wise(name, _words(rows.column(one.name), one), _NOTHING))
+    inner = pc.binary_join_element_wise(*parts, pa.scalar(", "), null_handling="skip")
+    whole = pc.binary_join_element_wise(pa.scalar("{"), inner, pa.scalar("}\n"), _NOTHING)
+    return joined(whole)
+
+
+def _words(given: pa.Array, one: Field) -> pa.Array:
+    """Each value as JSON; null stays null. Whole columns at once where Arrow writes them as we do."""
+    kind = one.type.kind
+    if kind in (Kind.TEXT, Kind.OPAQUE, Kind.BOOLEAN, Kind.INTEGER, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT):
+        found = texts(given, Spelling(one.type))
+        if kind in (Kind.BOOLEAN, Kind.INTEGER):
+            return found
+        if kind in (Kind.TEXT, Kind.OPAQUE):
+            odd = pc.match_substring_regex(found, r'["\\\x00-\x1f]')
+            if pc.any(odd).as_py():
+                escaped = [dump(text)[1:-1] for text in found.filter(pc.fill_null(odd, fill_value=False)).to_pylist()]
+                found = pc.replace_with_mask(found, pc.fill_null(odd, fill_value=False), pa.array(escaped, pa.string()))
+        return pc.binary_join_element_wise(_QUOTE, found, _QUOTE, _NOTHING)
+    if kind is Kind.DECIMAL and one.type.scale is not None and one.type.scale <= _PLAIN_SCALE:
+        return given.cast(pa.string())
+    return pa.array([None if value is None else dump(value) for value in values(given, one)], pa.string())
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -56,3 +56,20 @@ class Parquet:
         """A file without rows."""
         write.make(beside, dataset)
         return Pinned(dataset)
+
+    def seed(self, path: Path, beside: Path, _: Pinned) -> None:
+        """A stream of Arrow's batches that holds none yet, in the types of the file."""
+        write.seed(path, beside)
+
+    def more(self, beside: Path, _: Pinned, given: pa.RecordBatch) -> bytes:
+        """Another such stream."""
+        return write.more(beside, given)
+
+    def added(self, beside: Path, found: Pinned, _: int) -> Iterator[pa.RecordBatch]:
+        """The rows of the streams."""
+        return write.added(beside, found.dataset.fields)
+
+    def ripen(self, path: Path, beside: Path, ripe: Path, found: Pinned) -> Pinned:
+        """The file, with the rows of the streams as further row groups."""
+        write.ripen(path, beside, ripe)
+        return replace(found, dataset=replace(found.dataset, rows=None))

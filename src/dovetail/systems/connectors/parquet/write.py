@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +23,22 @@ from dovetail.systems.files.folder import faults
 from dovetail.systems.files.plain import plain
 
 _COMPRESSION = "zstd"
+_MAGIC = b"PAR1"
+_GROUP_ROWS = 2**17
+"""Rows of one row group, about, where many are added."""
 
 
 def unfit(path: Path, rows: pa.RecordBatch, fields: Sequence[Field]) -> dict[int, str]:
     """The rows with a value that the file's type cannot hold exactly, and its field."""
-    with opened(path) as parquet:
-        schema = parquet.schema_arrow
+    schema = schema_of(path)
     found: dict[int, str] = {}
     for one in fields:
         given = rows.column(one.name)
         held = carry(stored(given, schema.field(one.name).type), one.type).column
         if one.type.kind in (Kind.TEXT, Kind.UUID):
             held = texts.carry(held, Spelling(one.type)).column
+        if held.equals(given):
+            continue
         for at, (sent, read) in enumerate(zip(plain(given), plain(held), strict=True)):
             if sent != read or type(sent) is not type(read):
                 found.setdefault(at, one.name)
@@ -79,6 +84,79 @@ def rewrite(path: Path, beside: Path, edit: Edit) -> None:
                 before += len(table)
             if edit.added:
                 writer.write_table(_added(schema, edit, fresh))
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """The types of a file, or of streams that grow beside one."""
+    with faults(path.name), path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            file.seek(0)
+            with pa.ipc.open_stream(file) as stream:
+                return stream.schema
+    with opened(path) as parquet:
+        return parquet.schema_arrow
+
+
+def seed(path: Path, beside: Path) -> None:
+    """A stream without batches."""
+    with faults(beside.name):
+        beside.write_bytes(_stream(schema_of(path).empty_table()))
+
+
+def more(beside: Path, rows: pa.RecordBatch) -> bytes:
+    """A stream with these rows."""
+    schema = schema_of(beside)
+    fresh = {name: stored(rows.column(name), schema.field(name).type) for name in rows.schema.names}
+    return _stream(_added(schema, Edit(rows, added=list(range(len(rows)))), fresh))
+
+
+def added(beside: Path, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
+    """The rows of all streams, in their carriers."""
+    for batch in _streamed(beside):
+        yield pa.RecordBatch.from_arrays(
+            [carry(batch.column(one.name), one.type).column for one in fields], [one.name for one in fields]
+        )
+
+
+def ripen(path: Path, beside: Path, ripe: Path) -> None:
+    """The file with further row groups; without it the rows of the streams alone."""
+    schema = schema_of(beside)
+    with ExitStack() as held:
+        tables: Iterator[pa.Table] = iter(())
+        compression = _COMPRESSION
+        if path.exists():
+            parquet = held.enter_context(opened(path))
+            groups = range(parquet.metadata.num_row_groups)
+            tables = (parquet.read_row_group(group, use_threads=False) for group in groups)
+            compression = parquet.metadata.row_group(0).column(0).compression if groups else _COMPRESSION
+        held.enter_context(faults(ripe.name))
+        writer = held.enter_context(pq.ParquetWriter(ripe, schema, compression=_known(compression)))
+        for table in tables:
+            writer.write_table(table)
+        waiting: list[pa.RecordBatch] = []
+        for batch in _streamed(beside):
+            waiting.append(batch)
+            if sum(map(len, waiting)) >= _GROUP_ROWS:
+                writer.write_table(pa.Table.from_batches(waiting, schema))
+                waiting = []
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting, schema))
+
+
+def _stream(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _streamed(beside: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of all streams that stand one behind the other in a file."""
+    with faults(beside.name), beside.open("rb") as file:
+        end = beside.stat().st_size
+        while file.tell() < end:
+            with pa.ipc.open_stream(pa.PythonFile(file, "r")) as stream:
+                yield from stream
 
 
 def make(beside: Path, dataset: Dataset) -> None:
