@@ -134,7 +134,7 @@ class Decoder:
     def take(self, event: bytes) -> None:
         """One event, with its head."""
         when, kind, _, _, end, _ = HEAD.unpack_from(event)
-        if self._has_sums if kind != _ROTATE else _is_summed(event):
+        if _is_summed(event) if kind == _ROTATE else self._has_sums and kind != _FORMAT:
             event = event[:-_SUM_BYTES]
         if kind == _ROTATE:
             self.place = (event[27:].decode(), int.from_bytes(event[19:27], "little"))

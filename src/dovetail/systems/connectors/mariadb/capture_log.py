@@ -55,6 +55,8 @@ class Log:
 
     def make(self, session: Session, feed: str, of: Names, tables: Mapping[str, Table], known: Memory | None) -> None:
         """Cover exactly those tables from now on; of those that were not covered, all rows may have changed."""
+        if known is not None and known.lost:
+            memories.drop(session, of)
         memories.make(session, of)
         is_new = known is None or known.way != memories.BINLOG or bool(known.lost or self._why(session, feed, known))
         for name in set(known.datasets if known else ()) - set(tables):

@@ -7,8 +7,11 @@ others that were read long before. So a cursor names the very rows that were giv
 from __future__ import annotations
 
 import json
+import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import pymysql
 
@@ -32,7 +35,7 @@ _MISSING = frozenset({1146, 1054, 1932})
 _MAKE = (
     "CREATE TABLE IF NOT EXISTS {queue} (id bigint unsigned AUTO_INCREMENT PRIMARY KEY, place int NOT NULL, "
     "version varchar(40) CHARACTER SET ascii, parts mediumtext CHARACTER SET ascii, reason varchar(200)) "
-    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+    "ENGINE=InnoDB AUTO_INCREMENT={first} DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
     "CREATE TABLE IF NOT EXISTS {covered} (place int AUTO_INCREMENT PRIMARY KEY, "
     "dataset varchar(64) NOT NULL UNIQUE, told text NOT NULL) "
     "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
@@ -40,7 +43,16 @@ _MAKE = (
     "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
 )
 _DROP = ("DROP TABLE IF EXISTS {queue}", "DROP TABLE IF EXISTS {own}", "DROP TABLE IF EXISTS {covered}")
-_THERE = "SELECT table_name FROM information_schema.tables WHERE table_schema = ?1 AND table_name IN (?2, ?3, ?4)"
+_SHAPE = (
+    "SELECT table_name FROM information_schema.columns WHERE table_schema = ?1 AND "
+    "(table_name = ?2 AND column_name IN ('id', 'place', 'version', 'parts', 'reason') "
+    "OR table_name = ?3 AND column_name IN ('place', 'dataset', 'told') "
+    "OR table_name = ?4 AND column_name IN ('id', 'name'))"
+)
+_COLUMNS = (5, 3, 2)
+_FIRST_BITS = 40
+"""A queue that is made anew begins with a number of its own: a cursor of the one before it names none of its rows."""
+
 _COVERED = "SELECT dataset, place, told FROM {covered} ORDER BY dataset"
 _COVER = "INSERT INTO {covered} (dataset, told) VALUES (?1, ?2) ON DUPLICATE KEY UPDATE told = ?2"
 _UNCOVER = "DELETE FROM {covered} WHERE dataset = ?1"
@@ -81,9 +93,14 @@ class Names:
 
     def filled(self, session: Session, statement: str) -> str:
         """A statement with the names of the tables."""
-        for mark, name in (("{queue}", self.queue), ("{covered}", self.covered), ("{own}", self.own)):
-            statement = statement.replace(mark, MARIADB.sql(table(name, session.schema)))
-        return statement
+        return _filled(self, session.schema, statement)
+
+
+@lru_cache(maxsize=1000)
+def _filled(of: Names, schema: str, statement: str) -> str:
+    for mark, name in (("{queue}", of.queue), ("{covered}", of.covered), ("{own}", of.own)):
+        statement = statement.replace(mark, MARIADB.sql(table(name, schema)))
+    return statement
 
 
 def names(feed: str) -> Names:
@@ -115,12 +132,12 @@ class Memory:
 def recall(session: Session, of: Names) -> Memory | None:
     """What stands written down; `None` where no table of the feed is there."""
     wanted = (of.queue, of.covered, of.own)
-    there = {name for (name,) in session.rows(_THERE, [session.schema, *wanted])}
+    there = Counter(name for (name,) in session.rows(_SHAPE, [session.schema, *wanted]))
     if not there:
         return None
     found = Memory()
-    gone = [name for name in wanted if name not in there]
-    if of.covered in there:
+    gone = [name for name, count in zip(wanted, _COLUMNS, strict=True) if there[name] != count]
+    if of.covered not in gone:
         for dataset, place, told in session.rows(of.filled(session, _COVERED)):
             content = json.loads(told)
             if dataset == _FEED:
@@ -128,14 +145,14 @@ def recall(session: Session, of: Names) -> Memory | None:
             else:
                 found.datasets[dataset] = Covered(place, tuple(content["key"]), content["digest"])
     if gone:
-        found.lost = f"the table {gone[0]} is gone"
+        found.lost = f"the table {gone[0]} is gone, or no longer what it was"
     return found
 
 
 def make(session: Session, of: Names) -> None:
     """The tables, where they are missing."""
     for statement in _MAKE:
-        session.run(of.filled(session, statement))
+        session.run(of.filled(session, statement).replace("{first}", str(1 + secrets.randbits(_FIRST_BITS))))
 
 
 def drop(session: Session, of: Names) -> None:

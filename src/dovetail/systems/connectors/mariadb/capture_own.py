@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from functools import lru_cache
 
 import pymysql
 
@@ -86,5 +87,10 @@ def _way(session: Session, base: str) -> str:
 
 
 def _placed(session: Session, statement: str, base: str, what: str) -> str:
+    return _filled(session.schema, statement, base, what)
+
+
+@lru_cache(maxsize=100)
+def _filled(schema: str, statement: str, base: str, what: str) -> str:
     mark = {"own": "{own}", "of": "{covered}"}[what]
-    return statement.replace(mark, MARIADB.sql(table(f"{base}_{what}", session.schema)))
+    return statement.replace(mark, MARIADB.sql(table(f"{base}_{what}", schema)))

@@ -82,6 +82,8 @@ class Queues:
         Each table is written down without a digest before its triggers are touched, so a making that breaks off
         anywhere goes on."""
         is_lost = known is not None and (bool(known.lost) or memories.span(session, of) > self._changes_max)
+        if known is not None and known.lost:
+            memories.drop(session, of)
         memories.make(session, of)
         if is_lost:
             memories.empty(session, of)
