@@ -11,8 +11,9 @@ import pyarrow as pa
 from dovetail.errors import Fenced, SchemaDrift
 from dovetail.model.catalog import Catalog, Dataset, Field
 from dovetail.model.change import UNREADABLE, Change, LedgerEntry, Receipt
-from dovetail.systems.files.amend import Amendment, cast
+from dovetail.systems.files.amend import Amendment, cast, ruled
 from dovetail.systems.files.format import Format, Several
+from dovetail.systems.files.grow import Bed, Grows
 from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.plain import among, plain
@@ -27,9 +28,26 @@ class Files:
     store: Store
     format: Format
     _seen: dict[str, Pinned] = field(default_factory=dict)
+    bed: Bed | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.format, Grows):
+            object.__setattr__(self, "bed", Bed(self.format))
+
+    def ripen(self) -> None:
+        """Put files to which a load added rows in their places."""
+        if self.store.manifest().growing:
+            with self.store.writing() as work:
+                for name in list(work.manifest.growing):
+                    self._ripen(work, name)
+
+    def _ripen(self, work: Work, name: str) -> None:
+        if self.bed is not None:
+            self.bed.ripen(work, name)
 
     def describe(self) -> Catalog:
         """One dataset a file, by name."""
+        self.ripen()
         found = self.store.manifest()
         there = {one.name for one in self.store.folder.place.entries()}
         waiting = (name for name, one in found.pending.items() if one.beside in there)
@@ -39,6 +57,7 @@ class Files:
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once."""
         wanted = [known(dataset, name) for name in fields]
+        self.ripen()
         found = self._known(dataset)
         holder = self._holder(dataset.name)
         yield from steady(lambda: self.store.file(holder), lambda path: self.format.rows(path, found, wanted))
@@ -124,18 +143,25 @@ class Files:
 
     def close(self) -> None:
         """Give back connections and copies."""
+        self.ripen()
         self.store.folder.place.close()
 
     def write(self, work: Work, dataset: Dataset, change: Change, *, is_again: bool) -> Receipt:
         """Carry a change out in a file beside the one there; nothing is written where nothing changes."""
         for name in change.rows.schema.names:
             known(dataset, name)
+        receipt = self.bed.add(work, dataset, change) if self.bed is not None and not is_again else None
+        if receipt is not None:
+            return receipt
+        self._ripen(work, dataset.name)
         holder = self._holder(dataset.name)
         path = work.file(holder)
         found = self.format.look(dataset.name, path, work.manifest.pinned.get(dataset.name))
+        for name in change.rows.schema.names:
+            _field(found, name)
         rows = cast(dataset, change.rows)
         unfit = self.format.unfit(path, found, rows)
-        amendment = Amendment(_ruled(dataset, found), change, is_again=is_again, unfit=unfit)
+        amendment = Amendment(ruled(dataset, found), change, is_again=is_again, unfit=unfit)
         fields = [_field(found, name) for name in amendment.fields]
         if len(rows):
             amendment.see(self.format.ordered(path, found, fields))
@@ -190,15 +216,6 @@ class FileTransaction:
             self.work.manifest.entries[entry.partition, entry.chunk] = entry
             self.work.recorded.append((entry.partition, entry.chunk))
         self.work.is_remembering = self.work.is_remembering or bool(entries)
-
-
-def _ruled(dataset: Dataset, found: Pinned) -> Dataset:
-    """The dataset as asked for, with the rules under which its file was made; a key that is asked for comes first."""
-    made = found.dataset
-    fields = tuple(
-        replace(one, nullable=one.nullable and (made.field(one.name) or one).nullable) for one in dataset.fields
-    )
-    return replace(dataset, fields=fields, key=dataset.key or made.key, uniques=made.uniques)
 
 
 def _field(found: Pinned, name: str) -> Field:
