@@ -141,7 +141,9 @@ def held(session: Session, reader: Reader, attempt: Attempt) -> pa.RecordBatch |
     dataset = attempt.dataset
     names = list(dict.fromkeys([*dataset.key, *attempt.change.rows.schema.names]))
     may_differ = attempt.is_odd or attempt.facts.may_rewrite(_EVENTS[attempt.change.verb])
-    may_differ = may_differ or any(is_rewritten(attempt.facts.columns[name]) for name in names)
+    may_differ = may_differ or any(
+        is_rewritten(attempt.facts.columns[name], known(dataset, name).type) for name in names
+    )
     good = attempt.done | attempt.written
     keys = attempt.known_keys()
     if not may_differ or not good or keys is None:

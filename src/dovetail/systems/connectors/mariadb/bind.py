@@ -101,11 +101,16 @@ def bind_one(given: pa.Array, column: Column, kind: Type) -> tuple[Values, Mappi
             array, more = check(array, column)
             unfit = {**more, **unfit}
     shown = _SHOWN.get(column.base, kind.kind)
-    return Values(column, shown, array, spell(array, shown)), unfit
+    texts = spell(array, shown)
+    if column.base == "year":  # of fewer digits the server would make a year of this century
+        texts = pc.utf8_lpad(texts, width=4, padding="0")
+    return Values(column, shown, array, texts), unfit
 
 
-def is_rewritten(column: Column) -> bool:
+def is_rewritten(column: Column, kind: Type) -> bool:
     """Whether the server may hold something else than what it was sent, without refusing it."""
+    if kind.kind is Kind.OPAQUE:
+        return True
     has_places = column.base in ("float", "double") and column.scale is not None
     return column.base not in _AS_SENT or column.charset not in _PROVED or has_places
 
@@ -194,7 +199,8 @@ def _padded(array: pa.Array, column: Column) -> Fitted:
 
 def _labels(array: pa.Array, column: Column) -> Fitted:
     allowed = pa.array(column.labels, pa.string())
-    return without(array, pc.invert(pc.is_in(array, allowed)), f"not a label of {column.name}")
+    is_other = pc.and_(array.is_valid(), pc.invert(pc.is_in(array, allowed)))
+    return without(array, is_other, f"not a label of {column.name}")
 
 
 def _sets(array: pa.Array, column: Column) -> Fitted:

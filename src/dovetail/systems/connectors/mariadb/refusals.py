@@ -35,7 +35,7 @@ class Refusals:
         number = faults.number(error)
         code = next((code for code, numbers in _CODES.items() if number in numbers), refusal.OTHER)
         named = faults.place(error)
-        blamed = self._columns(named) if code == refusal.DOUBLE else (named,)
+        blamed = self._columns(named) if code == refusal.DOUBLE else (named, named.rpartition(".")[2])
         if code == refusal.DOUBLE and blamed and frozenset(blamed) == frozenset(self.dataset.key):
             code = refusal.TAKEN
         own = [] if self.is_delete else [name for name in blamed if name in self.facts.columns]

@@ -148,7 +148,7 @@ def _transactional(session: Session, dataset: Dataset, names: tuple[str, str]) -
 def _column(row: tuple[Any, ...]) -> Column:
     name, base, native, length, octets, charset, scale, decimals, is_nullable, extra, default, is_generated = row
     return Column(
-        name, base, native, length, octets, charset, scale, decimals, bool(is_nullable), extra, default,
+        name, base, native, length, octets, charset, scale, int(decimals), bool(is_nullable), extra, default,
         bool(is_generated),
     )  # fmt: skip
 
