@@ -224,6 +224,7 @@ def scopes_of_three(monkeypatch):
     """Three rows are many."""
     for module in (giver, meet):
         monkeypatch.setattr(module, "SCOPE_ROWS", 3)
+    monkeypatch.setattr(giver, "POURED_ROWS", 3)
     for module in (deliver, quiet):
         monkeypatch.setattr(module, "BULK_ROWS_MIN", 1)
     monkeypatch.setattr(read, "_SLICE_ROWS", 2)

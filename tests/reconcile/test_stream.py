@@ -36,6 +36,7 @@ class Crash(BaseException):
 def fine(monkeypatch):
     """Scopes and batches of four rows, each of which is kept as a segment."""
     monkeypatch.setattr(giver, "SCOPE_ROWS", SCOPE)
+    monkeypatch.setattr(giver, "POURED_ROWS", SCOPE)
     monkeypatch.setattr(write, "CREATE_ROWS", SCOPE)
     monkeypatch.setattr(deliver, "BULK_ROWS_MIN", 2)
     monkeypatch.setattr(quiet, "BULK_ROWS_MIN", 2)

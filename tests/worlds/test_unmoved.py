@@ -42,6 +42,7 @@ def made(world) -> World:
 @pytest.fixture
 def fine(monkeypatch):
     monkeypatch.setattr(giver, "SCOPE_ROWS", SCOPE)
+    monkeypatch.setattr(giver, "POURED_ROWS", SCOPE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from dovetail.engine.attempt import PATIENCE_S, TRIES_MAX, pause_s
 from dovetail.engine.begun import Begun
-from dovetail.engine.loadable import SCOPE_ROWS, Loadable
+from dovetail.engine.loadable import POURED_ROWS, SCOPE_ROWS, Loadable
 from dovetail.engine.meet import Meeting
 from dovetail.engine.pour import Channel, Looked
 from dovetail.engine.rows import MemberRows, one_table, see
@@ -100,7 +100,7 @@ class Giver:
         after, giver = self._begun.after(self._way), self._way.giver
         digest = giver.columns if self._is_digested else None
         while True:
-            rows = passage.look(after=after, rows=SCOPE_ROWS, told=found.told, digest=digest)
+            rows = passage.look(after=after, rows=POURED_ROWS, told=found.told, digest=digest)
             if not rows.num_rows:
                 return
             yield Looked(after, rows)

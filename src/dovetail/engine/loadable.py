@@ -28,8 +28,10 @@ from dovetail.systems.protocol import Source, SupportsLookup, SupportsOrder
 
 PAIR = 2
 """Members of a mapping that can be streamed."""
-SCOPE_ROWS = 65_536
-"""Rows that are read, decided and written together."""
+SCOPE_ROWS = 32_768
+"""Rows that are read, decided and written together; several scopes are in memory at once."""
+POURED_ROWS = 65_536
+"""Rows that are poured together; few of their values come by."""
 
 
 @dataclass(frozen=True, slots=True)
