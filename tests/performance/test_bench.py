@@ -148,7 +148,7 @@ def test_the_other_edges_are_measured_and_judged(tmp_path: Path, work: str) -> N
     words = ["--rows", str(ROWS), "--runs", "1", "--only", "anchor,dovetail", "--schema", "customers", "--work", work]
     assert bench.main([*words, "--loads", "first,changed", "--results", str(tmp_path)], QUICK) == 0
     table = (tmp_path / "bench.txt").read_text()
-    assert table.count("  right") == 4
+    assert table.count("  right") >= 4
     assert "wrong" not in table
     assert "failed" not in table
 
