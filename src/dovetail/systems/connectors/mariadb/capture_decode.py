@@ -111,7 +111,9 @@ class Decoder:
         self.place = ("", 0)
         """How far the log was taken in."""
         self.begun = 0
-        """When the log's file was begun."""
+        """When the file was begun that is being read."""
+        self.first_begun = 0
+        """When the file was begun that was read first."""
         self.moved: set[str] = set()
         """Tables that are no longer as they were known."""
         self.lost = ""
@@ -162,6 +164,7 @@ class Decoder:
         elif kind == _FORMAT:
             self._has_sums = event[-_SUM_BYTES - 1] == _SUMMED
             self.begun = when or self.begun
+            self.first_begun = self.first_begun or self.begun
             self._maps.clear()
         elif kind == _XA_PREPARE:
             is_one_phase = bool(event[19])

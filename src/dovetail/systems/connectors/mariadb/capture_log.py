@@ -256,9 +256,9 @@ def _visible(session: Session, stream: Stream, rows: int, seen: Place) -> tuple[
 def _begun(stream: Stream, timeout_s: float) -> int:
     """When the file of the log was begun that the stream reads first."""
     limit = time.monotonic() + timeout_s
-    while not stream.decoder.begun and time.monotonic() < limit:
+    while not stream.decoder.first_begun and time.monotonic() < limit:
         stream.step()
-    return stream.decoder.begun
+    return stream.decoder.first_begun
 
 
 def _datasets(found: Memory) -> list[Dataset]:
