@@ -115,7 +115,7 @@ def _cell(package: Package, element: ET.Element) -> Cell | None:
     kind = element.attrib.get("t", "n")
     if inline is not None:
         return Cell("text", inline, is_computed)
-    if value is None:
+    if value is None or (not value.strip() and kind != "str"):
         return Cell("fault", "a formula that was never computed", is_computed) if is_computed else None
     match kind:
         case "s":
@@ -128,8 +128,6 @@ def _cell(package: Package, element: ET.Element) -> Cell | None:
             return Cell("fault", f"the error {value}", is_computed)
         case "d":
             return Cell("timestamp", value.removesuffix("Z"), is_computed)
-    if not value.strip():
-        return None
     return _number(package, value.strip(), int(element.attrib.get("s", "0")), is_computed=is_computed)
 
 

@@ -34,13 +34,13 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A workbook without its cells. `texts` are the shared ones; `formats` the format of numbers of each style."""
+    """A workbook without its cells. `texts` are the shared ones; `styles` what a number of each style is shown as."""
 
     path: Path
     book: str
     sheets: tuple[Sheet, ...]
     texts: tuple[str, ...]
-    formats: tuple[str, ...]
+    styles: tuple[str, ...]
     is_1904: bool
 
     def sheet(self, title: str) -> Sheet | None:
@@ -49,7 +49,7 @@ class Package:
 
     def shows(self, style: int) -> str:
         """What a number of that style is shown as: `number`, `date`, `timestamp`, `time` or `duration`."""
-        return shown(self.formats[style]) if style < len(self.formats) else "number"
+        return self.styles[style] if style < len(self.styles) else "number"
 
 
 def shown(code: str) -> str:
@@ -104,8 +104,8 @@ def look(path: Path) -> Package:
                 is_1904 = one.attrib.get("date1904", "0") in ("1", "true")
         part = {kind: target for kind, target, _ in links}
         texts = tuple(_texts(parts, part["sharedStrings"])) if "sharedStrings" in part else ()
-        formats = tuple(_formats(parts, part["styles"])) if "styles" in part else ()
-    return Package(path, book, tuple(sheets), texts, formats, is_1904)
+        styles = tuple(map(shown, _formats(parts, part["styles"]))) if "styles" in part else ()
+    return Package(path, book, tuple(sheets), texts, styles, is_1904)
 
 
 def relations(parts: zipfile.ZipFile, part: str, folder: str) -> Iterator[tuple[str, str, str]]:

@@ -85,7 +85,7 @@ class _Column:
 
 def head(package: Package, sheet: Sheet, header_row: int | None) -> tuple[Head, Iterator[Row]]:
     """The row of the names, and the rows after it. It is the one declared, or the first of texts that are all different
-    with as many cells as any of the first rows."""
+    with two thirds at least of the cells that any of the first rows has."""
     where = f"{package.path.name} {sheet.title}"
     found = rows(package, sheet)
     if header_row is not None:
@@ -99,7 +99,7 @@ def head(package: Package, sheet: Sheet, header_row: int | None) -> tuple[Head, 
     widest = max(sum(cell.kind != "fault" for cell in row.values()) for _, row in start)
     for at, (number, row) in enumerate(start):
         texts = [cell.text for cell in row.values() if cell.kind == "text" and cell.text.strip()]
-        if len(texts) == len(row) == len(set(texts)) == widest:
+        if len(texts) == len(row) == len(set(texts)) and 3 * len(texts) >= 2 * widest:
             return _named((number, row), where), itertools.chain(start[at + 1 :], found)
     raise _no_names(where, "no row of names was found")
 
@@ -139,8 +139,9 @@ def detect(package: Package, sheet: Sheet, declared: DeclaredSheet) -> tuple[Dat
 def _named(row: Row, where: str) -> Head:
     number, cells = row
     columns: dict[str, int] = {}
-    for column, cell in sorted(cells.items()):
-        name = cell.text if cell.kind != "fault" else ""
+    for column in range(min(cells), max(cells) + 1):
+        cell = cells.get(column)
+        name = cell.text if cell is not None and cell.kind != "fault" else ""
         columns[name or f"column_{get_column_letter(column)}"] = column
     often = Counter(cell.text for cell in cells.values() if cell.text and cell.kind != "fault")
     doubled = [name for name, count in often.items() if count > 1]

@@ -85,7 +85,7 @@ class _Styles:
         self.added = self.added or []
         if shows not in self.added:
             self.added.append(shows)
-        return len(self.package.formats) + self.added.index(shows)
+        return len(self.package.styles) + self.added.index(shows)
 
     def parts(self, parts: zipfile.ZipFile) -> dict[str, bytes]:
         """The part of the styles with those that are new."""
@@ -102,7 +102,7 @@ class _Styles:
             f'<{prefix}xf numFmtId="{_FORMAT_IDS[one]}" fontId="0" fillId="0" borderId="0" applyNumberFormat="1"/>'
             for one in self.added
         )
-        count = f' count="{len(self.package.formats) + len(self.added)}"'
+        count = f' count="{len(self.package.styles) + len(self.added)}"'
         start = f"<{prefix}cellXfs{re.sub(r' count=.[0-9]+.', '', found[2])}{count}>"
         text = found.string[: found.start()] + start + found[3] + fresh + f"</{prefix}cellXfs>"
         return {part: (text + found.string[found.end() :]).encode()}
@@ -118,7 +118,7 @@ def _shown(package: Package, dataset: Dataset, sheet: Sheet, header_row: int | N
 def _known(package: Package, shows: str) -> int:
     if shows == "number":
         return 0
-    return next((at for at in range(len(package.formats)) if package.shows(at) == shows), 0)
+    return next((at for at in range(len(package.styles)) if package.shows(at) == shows), 0)
 
 
 def _changes(package: Package, sheet: Sheet, dataset: Dataset, edit: Edit, *, header_row: int | None) -> Changes:
