@@ -34,6 +34,10 @@ class _Contents:
     entries: dict[tuple[str, int], LedgerEntry] = field(default_factory=dict)
     versions: dict[str, dict[Key, str]] = field(default_factory=dict)
     transactions: int = 0
+    before: dict[str, dict[Key, Row]] | None = None
+    """While a transaction is open, what others see."""
+    holder: int = 0
+    """The thread that holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,7 @@ class Connector:
 
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once, as they were when the first batch was asked for."""
-        return self._batches(dataset, fields, list(self._rows(dataset).values()))
+        return self._batches(dataset, fields, list(self._snapshot(dataset).values()))
 
     def read_after(
         self, dataset: Dataset, fields: Sequence[str], *, after: pa.RecordBatch | None = None, digest: bool = False
@@ -78,7 +82,7 @@ class Connector:
         place = None if after is None else key_of(rows_of(dataset, after)[0], dataset.key)
         if place is not None and None in place:
             raise Refused("a key with an empty part marks no place", where=dataset.name)
-        rows = sorted(self._rows(dataset).items(), key=lambda item: _rank(item[0]))
+        rows = sorted(self._snapshot(dataset).items(), key=lambda item: _rank(item[0]))
         chosen = [row for key, row in rows if place is None or _rank(key) > _rank(place)]
         return self._digested(dataset, fields, chosen) if digest else self._batches(dataset, fields, chosen)
 
@@ -93,12 +97,12 @@ class Connector:
 
     def digest_total(self, dataset: Dataset, fields: Sequence[str]) -> tuple[int, int]:
         """The number of rows, and the exclusive-or of the digests of their keys and these fields."""
-        sums = [_digest(dataset, row, fields) for row in self._rows(dataset).values()]
+        sums = [_digest(dataset, row, fields) for row in self._snapshot(dataset).values()]
         return len(sums), reduce(xor, sums, 0)
 
     def digest_rows(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The key of every row, and the digest of its key and these fields."""
-        rows = list(self._rows(dataset).values())
+        rows = list(self._snapshot(dataset).values())
         for batch in self._batches(dataset, dataset.key, rows):
             part, rows = rows[: batch.num_rows], rows[batch.num_rows :]
             yield batch.append_column(DIGEST, pa.array([_digest(dataset, row, fields) for row in part], pa.int64()))
@@ -130,7 +134,7 @@ class Connector:
     def read_partition(self, dataset: Dataset, fields: Sequence[str], partition: str) -> Iterator[pa.RecordBatch]:
         """Every n-th row, from the part's own place on."""
         part, parts = map(int, partition.split("/"))
-        return self._batches(dataset, fields, list(self._rows(dataset).values())[part::parts])
+        return self._batches(dataset, fields, list(self._snapshot(dataset).values())[part::parts])
 
     def reserve(self, dataset: Dataset, count: int) -> pa.RecordBatch:
         """The next whole numbers; `Refused` where the key is not one that the system draws."""
@@ -216,6 +220,13 @@ class Connector:
     def close(self) -> None:
         """Nothing to give back; the rows stay."""
 
+    def beside(self, **settings: Any) -> Connector:
+        """Another connector to the same rows, with those settings changed."""
+        other = replace(self, **settings)
+        for shared in ("_contents", "_capture", "_lock"):
+            other.__dict__[shared] = getattr(self, shared)
+        return other
+
     # ----------------------------------------------------------------------------------------------------- within
 
     @contextmanager
@@ -233,6 +244,9 @@ class Connector:
             contents = self._contents
             rows, entries = {name: dict(held) for name, held in contents.rows.items()}, dict(contents.entries)
             versions = {name: dict(held) for name, held in contents.versions.items()}
+            is_outermost = contents.before is None
+            if is_outermost:
+                contents.holder, contents.before = threading.get_ident(), rows
             contents.transactions += 1
             try:
                 yield
@@ -240,12 +254,27 @@ class Connector:
                 contents.rows, contents.entries, contents.versions = rows, entries, versions
                 self._capture.undo()
                 raise
+            finally:
+                contents.before = None if is_outermost else contents.before
             self._capture.commit(str(contents.transactions))
 
     def _rows(self, dataset: Dataset) -> dict[Key, Row]:
-        if dataset.name not in self._contents.datasets:
+        """The rows as this thread sees them: what others write is seen at their transaction's end."""
+        contents = self._contents
+        if dataset.name not in contents.datasets:
             raise SchemaDrift(f"there is no dataset {dataset.name}", where=dataset.name)
-        return self._contents.rows.setdefault(dataset.name, {})
+        before = contents.before
+        if before is not None and contents.holder != threading.get_ident():
+            return before.get(dataset.name, {})
+        return contents.rows.setdefault(dataset.name, {})
+
+    def _snapshot(self, dataset: Dataset) -> dict[Key, Row]:
+        """A copy of the rows, none of them from a transaction that began meanwhile."""
+        while True:
+            begun = self._contents.transactions
+            rows = dict(self._rows(dataset))
+            if self._contents.transactions == begun:
+                return rows
 
     def _batches(self, dataset: Dataset, fields: Sequence[str], rows: Sequence[Row]) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(name, field_of(dataset, name).type.arrow()) for name in fields])
