@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -10,7 +9,6 @@ import pyarrow as pa
 import pytest
 from tests.systems.maria import Admin, batch, made, told
 
-from dovetail.errors import Refused, SchemaDrift, SystemFault
 from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.change import Change, Receipt, Verb
 from dovetail.model.type import Kind, Type

@@ -18,10 +18,23 @@ WANTED = "dovetail_wanted"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A field that must still hold what was read; `text` fields are compared byte by byte."""
+    """A field that must still hold what was read; `text` fields are compared byte by byte.
+
+    With a `collation` (and its character set before the first `_`) values become texts of that kind before an index is
+    asked for them; there may be none such, and no index knows others."""
 
     field: str
     text: bool = False
+    collation: str = ""
+
+    def sought(self, value: exp.Expression) -> exp.Expression:
+        """A value as an index of the field has it."""
+        if not self.collation:
+            return value
+        letters = exp.DataType(
+            this=exp.DataType.Type.CHARACTER_SET, kind=exp.Var(this=self.collation.partition("_")[0])
+        )
+        return exp.Collate(this=exp.Cast(this=value, to=letters), expression=exp.Var(this=self.collation))
 
 
 def guards(dataset: Dataset, fields: Sequence[str]) -> tuple[Guard, ...]:
@@ -57,7 +70,7 @@ AS "dovetail_wanted" CROSS JOIN "t" WHERE "t"."k" = "dovetail_wanted"."k"
     once = exp.Select(expressions=[exp.Star()]).from_(wanted.copy()).distinct()
     tests: list[exp.Expression] = []
     for key in keys:
-        tests += _equal(column(key.field, source), column(key.field, wanted), dialect if key.text else None)
+        tests += _equal(column(key.field, source), column(key.field, wanted), key, dialect)
     query = exp.Select(expressions=[column(name, source) for name in fields])
     query = query.from_(exp.Subquery(this=once, alias=exp.TableAlias(this=identifier(WANTED))))
     query = query.join(source.copy(), join_type="CROSS").where(*tests)
@@ -140,7 +153,7 @@ def _where(
     tests: list[exp.Expression] = []
     number = first
     for key in keys:
-        tests += _equal(column(key.field, target), dialect.parameter(number), dialect if key.text else None)
+        tests += _equal(column(key.field, target), dialect.parameter(number), key, dialect)
         number += 1
     for guard in expected:
         held: exp.Expression = column(guard.field, target)
@@ -150,9 +163,9 @@ def _where(
     return exp.Where(this=exp.and_(*tests, copy=False))
 
 
-def _equal(held: exp.Expression, value: exp.Expression, dialect: Dialect | None) -> list[exp.Expression]:
+def _equal(held: exp.Expression, value: exp.Expression, key: Guard, dialect: Dialect) -> list[exp.Expression]:
     """Equality that can use the key's index and, for texts, a second look at the bytes."""
-    tests: list[exp.Expression] = [exp.EQ(this=held, expression=value)]
-    if dialect is not None:
+    tests: list[exp.Expression] = [exp.EQ(this=held, expression=key.sought(value.copy()))]
+    if key.text:
         tests.append(exp.EQ(this=dialect.exact(held.copy()), expression=value.copy()))
     return tests

@@ -11,6 +11,7 @@ from dovetail.model.catalog import Dataset
 from dovetail.model.change import Verb
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.mariadb.bind import Values
+from dovetail.systems.connectors.mariadb.spell import sought_as
 from dovetail.systems.sql import statements
 from dovetail.systems.sql.dependants import Dependant, has_dependants
 from dovetail.systems.sql.dialect import MARIADB
@@ -65,7 +66,9 @@ class Guarded:
 
 
 def _guards(columns: Mapping[str, Values]) -> list[Guard]:
-    return [Guard(name, values.kind in _TEXTS) for name, values in columns.items()]
+    return [
+        Guard(name, values.kind in _TEXTS, sought_as(values.column.collation)) for name, values in columns.items()
+    ]
 
 
 def shown(dataset: Dataset, verb: Verb, fields: Sequence[str], expected: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.mariadb.declared import declared, selected
 from dovetail.systems.connectors.mariadb.session import Session
-from dovetail.systems.connectors.mariadb.spell import literals, spell
+from dovetail.systems.connectors.mariadb.spell import literals, sought, spell
 from dovetail.systems.sql.dialect import MARIADB
 from dovetail.systems.sql.fields import conform, known
 from dovetail.systems.sql.quote import column
@@ -141,4 +141,5 @@ def _marks(field: Field, values: pa.Array, *, is_bytes: bool) -> pa.Array:
     carried, kind = conform(values, field), field.type.kind
     if is_bytes:
         carried, kind = carried.cast(pa.binary()), Kind.BYTES
-    return literals(spell(carried, kind), kind)
+    written = literals(spell(carried, kind), kind)
+    return written if is_bytes else sought(written, declared(field.type.native).collation)

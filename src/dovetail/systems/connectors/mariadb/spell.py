@@ -9,6 +9,8 @@ from dovetail.model.type import Kind
 
 _QUOTED = (Kind.TEXT, Kind.JSON, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT)
 _QUOTE, _HEX, _NULL, _ABSENT, _NOTHING = (pa.scalar(text, pa.string()) for text in ("'", "X'", "NULL", "\\N", ""))
+_CAST = pa.scalar("CAST(", pa.string())
+_UNICODE = ("", "utf8", "utf8mb3", "utf8mb4", "uca1400")
 _IN_LITERALS = (("\\", "\\\\"), ("'", "\\'"), ("\0", "\\0"))
 _IN_FIELDS = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\0", "\\0"))
 """What has a meaning of its own, and what stands for it; the backslash comes first."""
@@ -43,6 +45,24 @@ def literals(texts: pa.Array, kind: Kind) -> pa.Array:
     elif kind in _QUOTED or kind is Kind.OPAQUE:
         texts = pc.binary_join_element_wise(_QUOTE, _escaped(texts, _IN_LITERALS), _QUOTE, _NOTHING)
     return pc.fill_null(texts, _NULL)
+
+
+def sought_as(collation: str) -> str:
+    """The collation whose texts an index must be asked for; empty where any text serves as it is."""
+    return "" if collation.partition("_")[0] in _UNICODE else collation
+
+
+def sought(written: pa.Array, collation: str) -> pa.Array:
+    """Literals as an index of texts in that collation knows them; what it cannot know becomes another text.
+
+    >>> sought(pa.array(["'a'"]), "latin1_bin").to_pylist()
+    ["CAST('a' AS CHAR CHARACTER SET latin1) COLLATE latin1_bin"]
+    """
+    name = sought_as(collation)
+    if not name:
+        return written
+    rest = pa.scalar(f" AS CHAR CHARACTER SET {name.partition('_')[0]}) COLLATE {name}", pa.string())
+    return pc.binary_join_element_wise(_CAST, written, rest, _NOTHING)
 
 
 def fields(texts: pa.Array, kind: Kind) -> pa.Array:

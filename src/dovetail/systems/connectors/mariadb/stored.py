@@ -20,7 +20,7 @@ from dovetail.systems.sql.quote import table
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _COLUMNS = """
 SELECT column_name, lower(data_type), column_type, character_maximum_length, character_octet_length,
-       coalesce(lower(character_set_name), ''), numeric_scale, coalesce(datetime_precision, 0), is_nullable = 'YES',
+       coalesce(lower(character_set_name), ''), coalesce(lower(collation_name), ''), numeric_scale, coalesce(datetime_precision, 0), is_nullable = 'YES',
        lower(extra), column_default, coalesce(generation_expression, '') <> ''
 FROM information_schema.columns WHERE table_schema = ?1 AND table_name = ?2 ORDER BY ordinal_position
 """
@@ -66,6 +66,7 @@ class Column:
     length: int | None
     octets: int | None
     charset: str
+    collation: str
     scale: int | None
     decimals: int
     is_nullable: bool
@@ -146,9 +147,10 @@ def _transactional(session: Session, dataset: Dataset, names: tuple[str, str]) -
 
 
 def _column(row: tuple[Any, ...]) -> Column:
-    name, base, native, length, octets, charset, scale, decimals, is_nullable, extra, default, is_generated = row
+    name, base, native, length, octets, charset, collation, scale, decimals, is_nullable, *rest = row
+    extra, default, is_generated = rest
     return Column(
-        name, base, native, length, octets, charset, scale, int(decimals), bool(is_nullable), extra, default,
+        name, base, native, length, octets, charset, collation, scale, int(decimals), bool(is_nullable), extra, default,
         bool(is_generated),
     )  # fmt: skip
 
