@@ -8,8 +8,8 @@ from sheet import Sheet
 from world import World
 
 from dovetail.failpoints import Action, Point
-from dovetail.testing.kill import Campaign
-from dovetail.testing.trace import read_passages
+from dovetail.testing.kill import AIMS, Campaign
+from dovetail.testing.trace import Place, read_passages
 
 PAIRS = [("sqlite", "sqlite"), ("postgres", "postgres"), ("postgres", "mariadb")]
 
@@ -55,6 +55,15 @@ def test_kills_with_aim_on_mariadb(campaign, told):
     told(f"{tally.strikes} times kill -9, aimed, in 12,000 rows, target MariaDB", "0 lost, 0 doubled")
 
 
+@pytest.mark.parametrize(("kind", "kills"), [("csv", 2), ("parquet", 1)])
+def test_kills_of_loads_into_files(tmp_path, told, kind, kills):
+    made = Campaign(Sheet(tmp_path / "sheet", 12_000, kind=kind, scope_rows=2_000), tmp_path)
+    random = made.at_random(kills, span_s=1.0)
+    aimed = made.aimed(kills, (Place.CHUNK_COMMIT, Place.OTHER_COMMIT), span_s=0.4)
+    judged(made)
+    told(f"{random.strikes} + {aimed.strikes} times kill -9 in 12,000 rows, target {kind}", "0 lost, 0 doubled")
+
+
 def test_every_declared_point_is_passed(world, place, tmp_path):
     """By a run that is killed, one that takes over, a plan, and a load into each kind of target."""
     trace, passed = tmp_path / "trace", set()
@@ -89,11 +98,24 @@ def test_every_failpoint_with_every_action(campaign, told, left, right):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_every_failpoint_of_a_file_that_is_a_target(tmp_path, told):
-    made = Campaign(Sheet(tmp_path / "sheet", 300), tmp_path)
+@pytest.mark.parametrize("rows", [300, 9_000], ids=["few rows", "rows that grow beside"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_every_failpoint_of_a_file_that_is_a_target(tmp_path, told, kind, rows):
+    made = Campaign(Sheet(tmp_path / "sheet", rows, kind=kind, scope_rows=2_000), tmp_path)
     made.at_every_point()
     judged(made)
-    told("every failpoint x {kill, raise, delay}, target CSV", "0 lost, 0 doubled")
+    told(f"every failpoint x {{kill, raise, delay}}, {rows} rows, target {kind}", "0 lost, 0 doubled")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_two_hundred_kills_in_a_load_into_a_file(tmp_path, told, kind):
+    made = Campaign(Sheet(tmp_path / "sheet", 60_000, kind=kind, scope_rows=2_000), tmp_path)
+    random = made.at_random(100)
+    aimed = made.aimed(100, (*AIMS, Place.OTHER_COMMIT))
+    judged(made)
+    told(f"{random.strikes} + {aimed.strikes} times kill -9 in 60,000 rows, target {kind}", "0 lost, 0 doubled")
 
 
 @pytest.mark.slow
