@@ -19,7 +19,8 @@ from pymysql.constants import COMMAND
 from dovetail.errors import Overdue
 from dovetail.systems.connectors.mariadb.address import Address
 from dovetail.systems.connectors.mariadb.capture_decode import HEAD, Decoder, Told
-from dovetail.systems.connectors.mariadb.session import Session, Watched
+from dovetail.systems.connectors.mariadb.session import Session
+from dovetail.systems.connectors.mariadb.watched import Watched
 
 Place = tuple[str, int]
 """A file of the log, and a position in it."""

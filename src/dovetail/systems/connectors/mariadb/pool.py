@@ -62,6 +62,8 @@ class Sessions:
             rests = session.rest()
         if not rests:
             session.connection.cut()
+            if session.connection.is_late:
+                session.stop_there()
             return
         with self._lock:
             self._idle.append(session)

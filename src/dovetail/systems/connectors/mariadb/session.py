@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import select
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -29,6 +29,7 @@ from dovetail.failpoints import Point, failpoint
 from dovetail.systems.connectors.mariadb import faults, pipe
 from dovetail.systems.connectors.mariadb.address import Address
 from dovetail.systems.connectors.mariadb.phrase import filled
+from dovetail.systems.connectors.mariadb.watched import Watched
 from dovetail.systems.connectors.mariadb.wire import Answer
 
 NAME = "dovetail"
@@ -46,8 +47,8 @@ STRICT = (
 dates that stand there already are read all the same."""
 
 _CONNECT_S = 10
-_AHEAD_BYTES = 2**14
-"""Bytes taken in at once where fewer are asked for."""
+_GOODBYE_S = 3
+"""Seconds in which a connection must come to rest when its work is over."""
 
 _LOCK_SHARE = 0.8
 _STATEMENT_SHARE = 0.9
@@ -57,92 +58,13 @@ _PATIENCE_S = 600
 _OLDEST = {True: (10, 6), False: (8, 0)}
 
 
-class Watched(pymysql.connections.Connection):  # type: ignore[misc] # the driver has no types
-    """A connection that gives up at its deadline, and never gives out a local file."""
-
-    deadline: float = float("inf")
-    allowed_s: float = 0.0
-    rests: bool = True
-    """Whether no answer is still on its way."""
-    _ahead = memoryview(b"")
-
-    def renew(self, timeout_s: float) -> None:
-        """Give what follows its full time."""
-        self.allowed_s = timeout_s
-        self.deadline = time.monotonic() + timeout_s
-
-    def left_s(self) -> float:
-        """Seconds until the deadline; raises `Overdue`, and cuts the connection, where there are none."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            self.cut()
-            raise self.overdue()
-        return left
-
-    def cut(self) -> None:
-        """Close the socket without a word to the peer."""
-        self._force_close()
-
-    def overdue(self) -> Overdue:
-        """What a call ends in when the peer stays silent."""
-        words = f"no answer within {self.allowed_s:g} s; the connection was cut"
-        return Overdue(words, hint="timeout_s gives more time")
-
-    def fill(self, place: memoryview) -> int:
-        """Take in what has arrived of an answer, at most as much as there is place for."""
-        if not self._ahead and len(place) < _AHEAD_BYTES:
-            self._ahead = memoryview(bytearray(_AHEAD_BYTES))
-            self._ahead = self._ahead[: self._received(self._ahead)]
-        if self._ahead:
-            taken = min(len(place), len(self._ahead))
-            place[:taken] = self._ahead[:taken]
-            self._ahead = self._ahead[taken:]
-            return taken
-        return self._received(place)
-
-    def _received(self, place: memoryview) -> int:
-        self._sock.settimeout(self.left_s())
-        self._current_timeout = None
-        try:
-            taken = self._sock.recv_into(place)
-        except TimeoutError:
-            self.cut()
-            raise self.overdue() from None
-        except OSError as error:
-            self.cut()
-            raise pymysql.OperationalError(2013, f"the connection was lost ({type(error).__name__})") from error
-        if not taken:
-            self.cut()
-            raise pymysql.OperationalError(2013, "the connection was lost")
-        return int(taken)
-
-    def _read_bytes(self, num_bytes: int) -> bytes:
-        content = bytearray(num_bytes)
-        view = memoryview(content)
-        have = 0
-        while have < num_bytes:
-            have += self.fill(view[have:])
-        return bytes(content)
-
-    def _write_bytes(self, data: bytes) -> None:
-        self._sock.settimeout(self.left_s())
-        self._current_timeout = None
-        try:
-            self._sock.sendall(data)
-        except TimeoutError:
-            self.cut()
-            raise self.overdue() from None
-        except OSError as error:
-            self.cut()
-            raise pymysql.OperationalError(2006, f"the connection was lost ({type(error).__name__})") from error
-
-
 class Session:
     """One connection, lent."""
 
     def __init__(self, connection: Watched, address: Address, timeout_s: float) -> None:
         self.connection = connection
         self.address = address
+        self._port = connection.port_here()
         self.timeout_s = timeout_s
         self._depth = 0
         said = str(connection.server_version)
@@ -380,10 +302,23 @@ class Session:
         if not self.is_open or not self.connection.rests:
             return False
         if self.is_in_transaction:
-            self.connection.renew(min(3.0, self.timeout_s))
+            self.connection.renew(min(_GOODBYE_S, self.timeout_s))
             self.run("ROLLBACK")
         self.take_several(several=False)
         return True
+
+    def stop_there(self) -> None:
+        """Ask the server, over another connection and without waiting for it, to end what we no longer wait for."""
+        threading.Thread(target=self._stop_there, name="dovetail-stop", daemon=True).start()
+
+    def _stop_there(self) -> None:
+        """The number means the same connection only where the server sees our own port: not behind a balancer."""
+        limits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _GOODBYE_S)
+        with contextlib.suppress(Exception), pymysql.connect(**self.address.parameters(), **limits) as other:
+            other.query(filled("SELECT host FROM information_schema.processlist WHERE id = ?1", [self.number]))
+            seen = [str(host) for (host,) in other._result.rows]  # noqa: SLF001 - as above
+            if seen and (not self._port or seen[0].endswith(f":{self._port}")):
+                other.query(f"KILL {self.number}")
 
     def is_alive(self) -> bool:
         """Whether the peer has said nothing since the connection came to rest; what it says then is goodbye."""
