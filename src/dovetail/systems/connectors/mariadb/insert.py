@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +15,9 @@ from dovetail.systems.connectors.mariadb import faults
 from dovetail.systems.connectors.mariadb.attempt import Attempt, held, standing
 from dovetail.systems.connectors.mariadb.bind import bind_one
 from dovetail.systems.connectors.mariadb.draw import draw
-from dovetail.systems.connectors.mariadb.pipe import load
+from dovetail.systems.connectors.mariadb.pipe import Answer, load
 from dovetail.systems.connectors.mariadb.read import Reader
-from dovetail.systems.connectors.mariadb.rowwise import carry_out
+from dovetail.systems.connectors.mariadb.rowwise import carry_out, heavy
 from dovetail.systems.connectors.mariadb.session import Session
 from dovetail.systems.connectors.mariadb.stream import lines, loading
 from dovetail.systems.sql import refusal, statements
@@ -28,6 +29,9 @@ LOAD_LEAST = 400
 
 _PARTS = 8
 """Into how many parts rows are cut of which the server refuses some."""
+
+_ROOM = 4
+"""A row whose texts fill more than this part of a statement's bound does not travel as one."""
 
 _NO_FILES = frozenset({1148, 3948, 4166})
 """The server takes no `LOAD DATA LOCAL`."""
@@ -88,14 +92,23 @@ def _insert_drawn(session: Session, attempt: Attempt) -> None:
 
 
 def _insert(session: Session, attempt: Attempt, positions: Sequence[int]) -> dict[int, int]:
-    """Insert rows by a statement each; the numbers that the server drew, by position."""
+    """Insert rows by a statement each; the numbers that the server drew, by position. What is too long for a statement
+    comes as `LOAD DATA`, which has no such bound."""
     tree = statements.insert(attempt.facts.place, list(attempt.columns), dialect=MARIADB)
     columns = list(attempt.columns.values())
-    answered, refused = carry_out(session, MARIADB.sql(tree), columns, positions, attempt.refusals)
-    attempt.written.update(answered)
+    answers: dict[int, Answer] = {}
+    for at in heavy(columns, positions, session.packet_bytes // _ROOM) if session.takes_files else []:
+        answer = _load(session, attempt, [at])
+        if answer is not None:
+            ((drawn,),) = session.rows("SELECT last_insert_id()")
+            answers[at] = replace(answer, drawn=drawn)
+    light = [at for at in positions if at not in answers] if answers else positions
+    answered, refused = carry_out(session, MARIADB.sql(tree), columns, light, attempt.refusals)
+    answers |= answered
+    attempt.written.update(answers)
     attempt.rejects |= refused
-    attempt.is_odd |= any(answer.warnings for answer in answered.values())
-    return {at: answer.drawn for at, answer in answered.items()}
+    attempt.is_odd |= any(answer.warnings for answer in answers.values())
+    return {at: answer.drawn for at, answer in answers.items()}
 
 
 def _refuse_taken(session: Session, reader: Reader, attempt: Attempt) -> None:
@@ -107,10 +120,10 @@ def _refuse_taken(session: Session, reader: Reader, attempt: Attempt) -> None:
 
 def _load_parts(session: Session, attempt: Attempt, positions: Sequence[int]) -> None:
     """Rows of which the server refuses some: the parts that it takes in bulk, the others row by row."""
-    if len(positions) < LOAD_LEAST:
+    if len(positions) <= LOAD_LEAST:
         _insert(session, attempt, positions)
         return
-    step = -(-len(positions) // _PARTS)
+    step = max(-(-len(positions) // _PARTS), LOAD_LEAST)
     for first in range(0, len(positions), step):
         some = positions[first : first + step]
         if len(some) < LOAD_LEAST or not _loads(session, attempt, some):
@@ -122,25 +135,32 @@ def _loads(session: Session, attempt: Attempt, positions: Sequence[int]) -> bool
     if len(positions) < LOAD_LEAST:
         _insert(session, attempt, positions)
         return True
+    if _load(session, attempt, positions) is None:
+        return False
+    attempt.written.update(positions)
+    return True
+
+
+def _load(session: Session, attempt: Attempt, positions: Sequence[int]) -> Answer | None:
+    """Insert rows in bulk; `None`, and nothing is left, where the server has anything to say about any of them."""
     columns = list(attempt.columns.values())
-    sql = loading(attempt.facts.place, columns).encode()
     session.run("SAVEPOINT dovetail_rows")
     failpoint(Point.MARIADB_LOAD_BEFORE)
+    answer = None
     try:
+        sql = loading(attempt.facts.place, columns).encode()
         answer = load(session.connection, sql, _watched(lines(columns, positions)))
     except pymysql.Error as error:
         if faults.number(error) in _NO_FILES:
             session.takes_files = False
         elif not faults.blames_row(error):
             raise
-        answer = None
     if answer is None or answer.warnings or answer.found != len(positions):
         session.run("ROLLBACK TO SAVEPOINT dovetail_rows")
-        return False
+        return None
     session.run("RELEASE SAVEPOINT dovetail_rows")
     failpoint(Point.MARIADB_LOAD_AFTER)
-    attempt.written.update(positions)
-    return True
+    return answer
 
 
 def _watched(blocks: Iterator[memoryview]) -> Iterator[memoryview]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pymysql
@@ -55,6 +56,17 @@ def groups(columns: Sequence[Values], positions: Sequence[int]) -> Iterator[Sequ
     step = max(1, int(_GROUP_BYTES / max(1.0, size / max(1, rows))))
     for first in range(0, len(positions), step):
         yield positions[first : first + step]
+
+
+def heavy(columns: Sequence[Values], positions: Sequence[int], bytes_max: int) -> list[int]:
+    """The positions whose texts are longer than that together."""
+    if sum(values.texts.nbytes for values in columns) <= bytes_max:
+        return []
+    sizes = sum(
+        (pc.fill_null(pc.binary_length(values.texts), 0).to_numpy().astype("int64") for values in columns),
+        start=np.zeros(len(columns[0].texts), "int64"),
+    )
+    return [at for at in positions if sizes[at] > bytes_max]
 
 
 def _send(
