@@ -25,7 +25,7 @@ def spoil(system: Target, **verbs: Callable[..., Any]) -> Target:
     Each function is given the true verb first, then the arguments.
     """
     whole = hide(system)
-    inner = ("apply", "fence", "record", "take", "version")
+    inner = ("apply", "fence", "record", "take", "version", "lock")
     for name, otherwise in verbs.items():
         if name in inner[1:]:
             continue
@@ -50,7 +50,7 @@ class _Spoiled:
     """A transaction with some verbs done otherwise."""
 
     def __init__(self, transaction: Transaction, within: dict[str, Callable[..., Any]]) -> None:
-        for name in ("fence", "apply", "record", "take", "version"):
+        for name in ("fence", "apply", "record", "take", "version", "lock"):
             true = getattr(transaction, name, None)
             if true is None:
                 continue

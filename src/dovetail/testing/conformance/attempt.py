@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from urllib.parse import quote
 
 from dovetail.errors import DovetailError
 from dovetail.testing.conformance.verdict import broken, expect
@@ -38,6 +39,10 @@ def attempted(call: Callable[[], object], *, within_s: float, secret: str = "") 
 
 def tells_nothing(fault: DovetailError, secret: str) -> None:
     """Expect that neither the error nor what caused it holds the password."""
-    if secret:
-        told = "".join([repr(fault), str(fault), fault.hint, *traceback.format_exception(fault)])
-        expect(secret not in told, f"the error {type(fault).__name__} {fault.code} tells the password")
+    told = "".join([repr(fault), str(fault), fault.hint, *traceback.format_exception(fault)])
+    expect(not tells(told, secret), f"the error {type(fault).__name__} {fault.code} tells the password")
+
+
+def tells(words: str, secret: str) -> bool:
+    """Whether the secret stands in the words, as it is or as a URL spells it."""
+    return bool(secret) and (secret in words or quote(secret, safe="") in words)

@@ -11,6 +11,7 @@ from dovetail.errors import DovetailError, Overdue, Remedy, Unreachable
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Verb
 from dovetail.systems.protocol import SupportsCreate, SupportsTransaction, Target
+from dovetail.testing.conformance.attempt import tells, tells_nothing
 from dovetail.testing.conformance.bench import Bench, batch
 from dovetail.testing.conformance.datasets import ITEM, items
 from dovetail.testing.conformance.faults import CANARY
@@ -158,12 +159,12 @@ def a_commit_that_comes_late_is_fenced(bench: Bench) -> None:
             with system.transaction() as transaction:
                 transaction.fence("p", epoch)
                 transaction.apply(found, creation(found, 20))
-                between.plan(Break(How.LATE, after_bytes=1, late_s=_LATE_S))
+                between.plan(Break(How.LATE, after_bytes=1, late_s=TIMEOUT_S + _LATE_S))
 
         _lost(bench.attempt(write, within_s=TIMEOUT_S + GRACE_S), "a commit that is held up")
         near.raise_epoch("p")
         at_once = len(bench.rows(found))
-        time.sleep(_LATE_S)
+        time.sleep(2 * _LATE_S)
         expect(len(bench.rows(found)) == at_once, "rows of a former holder came after the epoch was raised")
 
 
@@ -198,7 +199,8 @@ def a_stalled_system_is_given_up_in_time(bench: Bench) -> None:
 
 @promise(needs=_NEEDS, given=_FAR)
 def who_does_not_answer_is_unreachable(bench: Bench) -> None:
-    """A port where nobody listens, and one where nobody speaks, is `Unreachable` within the deadline."""
+    """A port where nobody listens is `Unreachable`; one where nobody speaks is that, or `Overdue`, within the
+    deadline."""
     assert bench.faults.through is not None
     found = bench.make(ITEM)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -212,7 +214,8 @@ def who_does_not_answer_is_unreachable(bench: Bench) -> None:
             for doing, call in calls.items():
                 started = time.monotonic()
                 end = bench.attempt(call, within_s=10 * (TIMEOUT_S + GRACE_S))
-                expect(isinstance(end, Unreachable), f"{doing} gives {end!r}")
+                allowed = (Unreachable,) if port == 1 else (Unreachable, Overdue)
+                expect(isinstance(end, allowed), f"{doing} gives {end!r}")
                 spent = time.monotonic() - started
                 expect(spent < TIMEOUT_S + GRACE_S, f"{doing} takes {spent:.1f} s to find nobody")
 
@@ -226,10 +229,10 @@ def a_wrong_password_is_denied_and_not_told(bench: Bench) -> None:
     if not isinstance(end, DovetailError):
         decline("every password is taken")
     expect(end.remedy is Remedy.STOP, f"a wrong password ends with {type(end).__name__}, which says: {end.remedy}")
-    told = [repr(end), str(end), end.hint, repr(system), str(system), repr(end.__cause__), repr(end.__context__)]
-    expect(not any(CANARY in words for words in told), "the password is told")
-    for secret in filter(None, (bench.faults.secret,)):
-        expect(secret not in repr(bench.system) + str(bench.system), "the connector shows its password")
+    shown = repr(system) + str(system)
+    for secret in (CANARY, bench.faults.secret):
+        tells_nothing(end, secret)
+        expect(not tells(shown, secret), "the connector shows its password")
 
 
 @promise(needs=_NEEDS, given=("restart", "open"))

@@ -15,14 +15,14 @@ from pathlib import Path
 from dovetail.systems.protocol import Target
 
 _MEGABYTES = 8
-_LEFT_BYTES = 24_576
-_SMALL_BYTES = 98_304
+_LEFT_BYTES = 262_144
+_SMALL_BYTES = 393_216
 
 
 @contextmanager
 def small_disk(again: Callable[..., Target], path: Path) -> Iterator[SmallDisk]:
     """A connector to the same files as they are now, copied to a small disk. Only root can have a real one; for anybody
-    else files can be no longer than some thousand bytes while it is full."""
+    else files can be no longer than some hundred thousand bytes while it is full."""
     with tempfile.TemporaryDirectory(prefix="dovetail-small-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         is_real = _mounted(folder)
@@ -59,7 +59,7 @@ class SmallDisk:
     is_real: bool
 
     def fill(self) -> None:
-        """Leave no room, but for some thousand bytes."""
+        """Leave no room, but for some hundred thousand bytes."""
         if self.is_real:
             room = os.statvfs(self.folder)
             with (self.folder / "filler").open("wb") as filler:

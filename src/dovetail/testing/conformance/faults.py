@@ -24,7 +24,7 @@ class Disk(Protocol):
         ...
 
     def fill(self) -> None:
-        """Leave no room, but for a few thousand bytes."""
+        """Leave no room, but for some hundred thousand bytes."""
         ...
 
     def forbid(self) -> None:
