@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dovetail.demo.folder import PROJECT
+from dovetail.demo.generate import draw_world
+from dovetail.demo.mailing import expected_contacts, make_contacts, read_contacts
 from dovetail.demo.schema import opened, read_stock
 from dovetail.demo.shell import dovetail
 
@@ -32,6 +36,27 @@ def test_the_demo_runs_every_step_and_ends_well(tmp_path):
     assert "all as they must be" in done.stdout
     assert "a second time: 0 rows written" in done.stdout
     assert (tmp_path / "kept" / "shop.db").exists()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("systems", ["mariadb", "three"])
+def test_the_demo_runs_on_other_systems(tmp_path, systems):
+    done = start("--rows", "80", "--systems", systems, "--keep", str(tmp_path / "kept"))
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "all as they must be" in done.stdout
+    assert "a second time: 0 rows written" in done.stdout
+    assert (tmp_path / "kept" / "mailing" / "contacts.csv").exists() == (systems == "three")
+
+
+def test_the_judge_reads_the_contacts_too(tmp_path):
+    world = draw_world(80)
+    make_contacts(tmp_path, world)
+    held, right = {row["email"]: row for row in read_contacts(tmp_path)}, expected_contacts(world)
+    assert 0 < len(held) < len(right)
+    assert held.keys() <= {mail for (mail,) in right}
+    outdated = [row for mail, row in held.items() if row != right[mail,]]
+    assert outdated
+    assert all(row["name"].endswith(" (old)") for row in outdated)
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):

@@ -21,7 +21,7 @@ from dovetail.demo.live_edits import People
 from dovetail.demo.live_judge import judge_live
 from dovetail.demo.live_scene import set_up
 from dovetail.demo.live_screen import Screen, seconds
-from dovetail.demo.run import make_folder, placed, say
+from dovetail.demo.run import ON, make_folder, placed, say
 from dovetail.demo.shell import dovetail
 from dovetail.engine.open import open_workspace
 from dovetail.engine.turn import Turn
@@ -56,7 +56,7 @@ def run_live(
     """Run the live demo; the answer is the exit code: 0 where nothing is on its way and the judge found nothing."""
     folder = make_folder(keep)
     with placed(folder, systems) as place:
-        console.print(f"[bold]An online store and an inventory system, live[/bold] on {systems}, in {folder}")
+        console.print(f"[bold]An online store and an inventory system, live[/bold] on {ON[systems]}, in {folder}")
         world = build(place, rows or DEFAULT_ROWS)
         people = People(world, Random(DEFAULT_ROWS))
         set_up(place, people)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from dovetail.demo.folder import Place
 from dovetail.demo.live_edits import SHOP, Edit, Sign, Statement
+from dovetail.demo.schema import kind_of, mariadb
 
 RECENT_MAX = 200
 """Edits that are remembered to be shown."""
@@ -147,11 +148,30 @@ class Desk:
         return self._connections[statement.side].execute(statement.sql.replace("?", mark), values)
 
 
+class _MariaDB:
+    """A connection that carries statements out as those of the other two databases do."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Any:
+        """Carry a statement out; the answer gives its rows."""
+        cursor = self._connection.cursor()
+        cursor.execute(statement, values)
+        return cursor
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
 def _connected(where: Path | str) -> tuple[Any, str]:
     if isinstance(where, Path):
         import sqlite3
 
         return sqlite3.connect(where, isolation_level=None, timeout=30.0), "?"
+    if kind_of(where) == "mariadb":
+        return _MariaDB(mariadb(where, autocommit=True)), "%s"
     import psycopg
 
     return psycopg.connect(where, autocommit=True, connect_timeout=10), "%s"

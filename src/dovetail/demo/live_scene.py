@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dovetail.demo.folder import Place
 from dovetail.demo.live_edits import People
-from dovetail.demo.schema import opened
+from dovetail.demo.schema import kind_of, made, opened
 
 _LEVELS = """CREATE TABLE stock_level (
     product_id INTEGER PRIMARY KEY REFERENCES product (id), sku VARCHAR(40) NOT NULL UNIQUE,
@@ -36,7 +36,7 @@ def set_up(place: Place, people: People) -> None:
     mark = "?" if isinstance(place.shop, Path) else "%s"
     rows = [(row["id"], row["upc"].strip(" ").upper(), people.level(row)) for row in people.products]
     with opened(place.shop) as cursor:
-        cursor.execute(_LEVELS)
+        cursor.execute(made(_LEVELS, kind_of(place.shop)))
         cursor.executemany(f"INSERT INTO stock_level VALUES ({mark}, {mark}, {mark})", rows)  # noqa: S608
     (place.folder / "mappings" / "level.yaml").write_text(_MAPPING, encoding="utf-8")
     file = place.folder / "dovetail.yaml"

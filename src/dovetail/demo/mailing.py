@@ -25,8 +25,9 @@ _OUTDATED = 4
 def expected_contacts(world: World) -> dict[tuple[str], Row]:
     """What the file must hold in the end: everybody whom the inventory knows, but for prospects and those who are held."""
     found: dict[tuple[str], Row] = {}
+    held = {_mail(row) for row in world.store["customer"] if row["id"] in world.held["customer"]}
     for key, partner in world.expected["partner"].items():
-        if partner["standing"] not in STATUS or key in DISPUTED["partner"]:
+        if partner["standing"] not in STATUS or key in DISPUTED["partner"] or partner["mail"] in held:
             continue
         found[partner["mail"],] = {
             "email": partner["mail"],
@@ -36,6 +37,10 @@ def expected_contacts(world: World) -> dict[tuple[str], Row]:
             "status": STATUS[partner["standing"]],
         }
     return found
+
+
+def _mail(customer: Row) -> str:
+    return (customer["email"] or "").strip().lower()
 
 
 def make_contacts(folder: Path, world: World) -> None:

@@ -129,13 +129,13 @@ def _connection(where: Path | str) -> AbstractContextManager[Any]:
     if isinstance(where, Path):
         return closing(sqlite3.connect(where))
     if kind_of(where) == "mariadb":
-        return closing(_mariadb(where))
+        return closing(mariadb(where))
     import psycopg
 
     return closing(psycopg.connect(where, connect_timeout=10))
 
 
-def _mariadb(url: str) -> Any:
+def mariadb(url: str, *, autocommit: bool = False) -> Any:
     """A connection to MariaDB that takes quoted names as the others do, and refuses what does not fit."""
     import pymysql
 
@@ -149,6 +149,7 @@ def _mariadb(url: str) -> Any:
         charset="utf8mb4",
         connect_timeout=10,
         sql_mode="STRICT_ALL_TABLES,ANSI_QUOTES",
+        autocommit=autocommit,
     )
 
 
@@ -159,7 +160,7 @@ def kind_of(where: Path | str) -> str:
     return "mariadb" if where.startswith("mariadb:") else "postgres"
 
 
-def _made(statement: str, kind: str) -> str:
+def made(statement: str, kind: str) -> str:
     """The statement that makes a table, as that database spells it."""
     statement = statement.format(drawn=_DRAWN[kind])
     if kind != "mariadb":
@@ -174,7 +175,7 @@ def make_store(where: Path | str, store: Tables) -> None:
     with opened(where) as cursor:
         _prepare(cursor, where)
         for statement in STORE:
-            cursor.execute(_made(statement, kind_of(where)))
+            cursor.execute(made(statement, kind_of(where)))
         for table, rows in store.items():
             _insert(cursor, where, table, rows)
 
@@ -185,7 +186,7 @@ def make_stock(where: Path | str, stock: Stock) -> None:
     with opened(where) as cursor:
         _prepare(cursor, where)
         for statement in STOCK:
-            cursor.execute(_made(statement, kind))
+            cursor.execute(made(statement, kind))
         for table, rows in _numbered(stock):
             _insert(cursor, where, table, rows)
         if kind == "postgres":
