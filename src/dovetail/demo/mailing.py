@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 from pathlib import Path
 
+from dovetail.demo.expect import Key
 from dovetail.demo.generate import DISPUTED, World
 from dovetail.demo.store import Row
 
@@ -22,9 +23,9 @@ _OUTDATED = 4
 """Of those, every fourth under another name than today's."""
 
 
-def expected_contacts(world: World) -> dict[tuple[str], Row]:
+def expected_contacts(world: World) -> dict[Key, Row]:
     """What the file must hold in the end: everybody whom the inventory knows, but for prospects and those who are held."""
-    found: dict[tuple[str], Row] = {}
+    found: dict[Key, Row] = {}
     held = {_mail(row) for row in world.store["customer"] if row["id"] in world.held["customer"]}
     for key, partner in world.expected["partner"].items():
         if partner["standing"] not in STATUS or key in DISPUTED["partner"] or partner["mail"] in held:
