@@ -18,6 +18,7 @@ from dovetail.testing.trace import Place
 
 pytestmark = pytest.mark.timeout(600)
 PAIRS = [("sqlite", "postgres"), ("postgres", "postgres")]
+MARIA = [("postgres", "mariadb", "binlog"), ("mariadb", "sqlite", "triggers"), ("mariadb", "mariadb", "binlog")]
 AIMS = (Place.CHUNK_COMMIT, Place.BETWEEN_COMMITS, Place.BETWEEN_COMMITS, Place.STATE_COMMIT, Place.TRANSACTION)
 
 
@@ -25,8 +26,10 @@ AIMS = (Place.CHUNK_COMMIT, Place.BETWEEN_COMMITS, Place.BETWEEN_COMMITS, Place.
 def trial(world, tmp_path):
     """Makes a trial between two kinds of places."""
 
-    def make(left, right, *, state="sqlite", **how):
-        return two.trial(two.make(world(left, right, state=state, timeout_s=30)), tmp_path / "trial", **how)
+    def make(left, right, *, state="sqlite", capture_by="auto", **how):
+        made = world(left, right, state=state, timeout_s=30)
+        made.declare_each({name: {"capture_by": capture_by} for name, where in made.places.items() if "mariadb:" in where})
+        return two.trial(two.make(made), tmp_path / "trial", **how)
 
     return make
 
@@ -74,6 +77,30 @@ def test_kills_while_the_systems_note_what_changes(trial, told):
     strike(made, 6)
     judged(made, told, "with capture, postgres and postgres")
     assert made.program.run("capture", "--drop").code == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "way"), [("postgres", "mariadb", "binlog"), ("mariadb", "sqlite", "triggers")]
+)
+def test_kills_while_mariadb_notes_what_changes(trial, told, left, right, way):
+    """The log, or a queue that is filled by those who type, tells the next process what the killed one did not see."""
+    made = trial(left, right, rows=80, rate=40, capture_by=way)
+    assert made.program.run("capture", "--make").code == 0
+    made.begin()
+    strike(made, 3)
+    judged(made, told, f"with capture by {way}, {left} and {right}")
+    assert made.program.run("capture", "--drop").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("left", "right", "way"), MARIA)
+def test_two_hundred_kills_with_mariadb(trial, told, left, right, way):
+    made = trial(left, right, rows=400, rate=60, capture_by=way)
+    assert made.program.run("capture", "--make").code == 0
+    made.begin()
+    strike(made, 200)
+    judged(made, told, f"with capture by {way}, {left} and {right}")
 
 
 def test_kills_of_whole_passes(trial, told):

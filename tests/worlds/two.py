@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from world import World
+from world import CONNECTORS, World
 
 from dovetail.testing.chaos.place import Place
 from dovetail.testing.chaos.scene import DEEDS, Column, Field, Kind, Table
@@ -31,6 +31,11 @@ TABLES = {
             CREATE TABLE person (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tag text, name text, phone text, city text, cents bigint);
             CREATE TABLE article (id serial PRIMARY KEY, code text UNIQUE, title text, words text);
             CREATE TABLE line (id bigserial PRIMARY KEY, tag text, person int REFERENCES person, note text);""",
+        "mariadb": """
+            CREATE TABLE person (id int AUTO_INCREMENT PRIMARY KEY, tag varchar(100), name varchar(200), phone varchar(100),
+                city varchar(100), cents bigint);
+            CREATE TABLE article (id int AUTO_INCREMENT PRIMARY KEY, code varchar(40) UNIQUE, title text, words text);
+            CREATE TABLE line (id bigint AUTO_INCREMENT PRIMARY KEY, tag varchar(100), person int REFERENCES person (id), note text);""",
     },
     "right": {
         "postgres": """
@@ -38,6 +43,12 @@ TABLES = {
                 tel text, town text, balance numeric(20,2), source text DEFAULT 'own');
             CREATE TABLE item (no int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sku varchar(40) UNIQUE, descr text, remark text);
             CREATE TABLE pos (no bigserial PRIMARY KEY, label text, customer bigint NOT NULL REFERENCES customer, remark text);""",
+        "mariadb": """
+            CREATE TABLE customer (no bigint AUTO_INCREMENT PRIMARY KEY, label varchar(80), full_name varchar(200),
+                tel varchar(100), town varchar(100), balance decimal(20,2), source varchar(20) DEFAULT 'own');
+            CREATE TABLE item (no int AUTO_INCREMENT PRIMARY KEY, sku varchar(40) UNIQUE, descr text, remark text);
+            CREATE TABLE pos (no bigint AUTO_INCREMENT PRIMARY KEY, label varchar(100),
+                customer bigint NOT NULL REFERENCES customer (no), remark text);""",
         "sqlite": """
             CREATE TABLE customer (no INTEGER PRIMARY KEY AUTOINCREMENT, label VARCHAR(80), full_name TEXT, tel TEXT, town TEXT,
                 balance DECIMAL_TEXT(20,2), source TEXT DEFAULT 'own');
@@ -157,7 +168,7 @@ def make(world: World) -> World:
     """The tables and mappings."""
     for side in BOTH:
         place = world.places[side]
-        kind = "postgres" if place.startswith("postgresql:") else "sqlite"
+        kind = CONNECTORS.get(place.partition(":")[0], "sqlite")
         if kind == "sqlite":
             sqlite3.connect(place).execute("PRAGMA journal_mode = WAL").close()
         world.sql(side, TABLES[side][kind])

@@ -101,6 +101,7 @@ class World:
         self.timeout_s = timeout_s
         self.typed = 0
         self.settings: dict[str, Any] = {}
+        self.own_settings: dict[str, dict[str, Any]] = {}
         (folder / "mappings").mkdir(parents=True, exist_ok=True)
         self.declare()
 
@@ -113,13 +114,18 @@ class World:
                 systems[name] = {"connector": kind, "url": f"${{URL_{name.upper()}}}"}
             else:
                 systems[name] = {"connector": "sqlite", "path": place}
-            systems[name] |= {"timeout_s": self.timeout_s, **self.settings}
+            systems[name] |= {"timeout_s": self.timeout_s, **self.settings, **self.own_settings.get(name, {})}
         self.variables = {f"URL_{name.upper()}": place for name, place in {**self.places, **changed}.items()}
         document: dict[str, Any] = {"dovetail": 1, "project": "world", "systems": systems}
         if self.state:
             self.variables["STATE_URL"] = self.state
             document["environments"] = {"production": {"state": "${STATE_URL}"}}
         (self.folder / "dovetail.yaml").write_text(json.dumps(document, indent=1))
+
+    def declare_each(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write dovetail.yaml with settings of their own for some systems."""
+        self.own_settings = {name: dict(of) for name, of in settings.items()}
+        self.declare()
 
     def map(self, name: str, text: str) -> None:
         path = self.folder / "mappings" / f"{name}.yaml"

@@ -26,6 +26,7 @@ PRELOADED = (
     "dovetail.state.postgres",
     "dovetail.steps.sync",
     "dovetail.steps.verify",
+    "dovetail.systems.connectors.mariadb",
     "dovetail.systems.connectors.postgres",
     "dovetail.systems.connectors.sqlite",
     "duckdb",

@@ -264,13 +264,20 @@ def _drivers() -> tuple[type[Exception], ...]:
     """The errors by which a system says no."""
     import psycopg
 
-    return (psycopg.Error, sqlite3.Error)
+    import pymysql
+
+    return (psycopg.Error, pymysql.Error, sqlite3.Error)
 
 
 def _is_lost(error: Exception) -> bool:
     """Whether the connection is gone, so that nobody knows what became of a commit."""
     import psycopg
+    import pymysql
+
+    from dovetail.testing.chaos import maria
 
     if isinstance(error, sqlite3.Error):
         return False
+    if isinstance(error, pymysql.Error):
+        return maria.is_lost(error)
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and error.sqlstate in _LOST

@@ -18,13 +18,15 @@ TYPED = "chaos_typed"
 """The table in which every edit leaves its number, in its own transaction: so an edit whose commit was not answered is
 known to have happened, or not."""
 
+_MARIA = ("mariadb:", "mysql:")
+
 LOCK_S = 5.0
 """Seconds that people wait for a lock; then they give up and do something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a member's rows are: the URL of a PostgreSQL database, or the path of a SQLite file."""
+    """Where a member's rows are: the URL of a PostgreSQL or MariaDB database, or the path of a SQLite file."""
 
     member: str
     where: str
@@ -32,10 +34,14 @@ class Place:
     @property
     def is_server(self) -> bool:
         """Whether it is reached over a network."""
-        return self.where.startswith(("postgresql:", "postgres:"))
+        return self.where.startswith(("postgresql:", "postgres:", *_MARIA))
 
     def open(self) -> Session:
         """A connection of one's own; raises what the driver raises."""
+        if self.where.startswith(_MARIA):
+            from dovetail.testing.chaos.maria import Connection
+
+            return Session(Connection(self.where, LOCK_S), "mysql")
         if self.is_server:
             import psycopg
 
@@ -98,7 +104,7 @@ class Session:
         """The shared values of one row, locked until the transaction ends; `None` where it is not there."""
         names = list(here.columns)
         statement = _select(here, [here.columns[name].name for name in names]).where(self._is(here.key))
-        found = self.ask(statement.lock() if self._dialect == "postgres" else statement, [key])
+        found = self.ask(statement if self._dialect == "sqlite" else statement.lock(), [key])
         return self._shared(here, names, found[0]) if found else None
 
     def insert(self, here: Table, values: Mapping[str, object]) -> Any:
