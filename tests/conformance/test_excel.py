@@ -9,7 +9,14 @@ import pytest
 from dovetail.systems.connectors.excel import Connector
 from dovetail.testing.conformance import Conformance
 
-_BEYOND = ("big_values_survive", "a_full_disk", "a_right_that_was_taken", "hostile_keys_whole_decimals")
+_BEYOND = (
+    "a_full_disk",
+    "a_right_that_was_taken",
+    "big_values_survive",
+    "huge_values_survive",
+    "a_hundred_megabytes",
+    "hostile_keys_whole_decimals",
+)
 """Promises about values of more than 32,767 characters or 15 digits, which are rejected one by one."""
 
 

@@ -64,7 +64,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 
 def test_types_are_those_of_whole_columns(tmp_path: Path) -> None:
-    day, stamp = dt.date(2025, 2, 28), dt.datetime(2025, 2, 28, 13, 5, 9)  # noqa: DTZ001
+    day, stamp = dt.date(2025, 2, 28), dt.datetime(2025, 2, 28, 13, 5, 9)
     rows = [
         ["Orders of the year"],
         [],
@@ -102,7 +102,7 @@ def test_types_are_those_of_whole_columns(tmp_path: Path) -> None:
         "rate": 0.1 + 0.2,
         "nothing": None,
     }
-    assert (found[1]["mixed"], found[1]["at"]) == ("five", dt.datetime(2025, 2, 28))  # noqa: DTZ001
+    assert (found[1]["mixed"], found[1]["at"]) == ("five", dt.datetime(2025, 2, 28))
     assert len(found) == 3
     assert "names in row 3" in system.describe().dataset("orders").comment
 
@@ -192,9 +192,9 @@ def test_only_the_cells_meant_are_written(tmp_path: Path) -> None:
     assert [[cell.value for cell in row[:3]] for row in again["A1:C5"]] == [
         ["id", "name", "day"],
         [None, None, None],
-        [2, "new", dt.datetime(2025, 3, 1)],  # noqa: DTZ001
+        [2, "new", dt.datetime(2025, 3, 1)],
         [3, "c", None],
-        [9, "added", dt.datetime(1999, 12, 31)],  # noqa: DTZ001
+        [9, "added", dt.datetime(1999, 12, 31)],
     ]
     assert again["B3"].font.bold
     assert again["E2"].value == "a remark beside"
@@ -214,17 +214,17 @@ def test_text_is_text(tmp_path: Path, text: str) -> None:
 
 
 def test_what_a_cell_cannot_hold_is_rejected(tmp_path: Path) -> None:
-    rows = [["id", "name", "price", "at"], [1, "x", 0.5, dt.datetime(2025, 1, 1, 1)]]  # noqa: DTZ001
+    rows = [["id", "name", "price", "at"], [1, "x", 0.5, dt.datetime(2025, 1, 1, 1)]]
     system = Connector(path=book(tmp_path / "a.xlsx", rows), datasets=KEYED)
-    stamp = dt.datetime(2025, 1, 1, 1)  # noqa: DTZ001
+    stamp = dt.datetime(2025, 1, 1, 1)
     ok = {"id": 2, "name": "y", "price": Decimal("1.5"), "at": stamp}
     bad = [
         {"id": 3, "name": "nul\0"},
         {"id": 4, "name": "x" * 32_768},
         {"id": 10**15 + 1},
         {"id": 5, "price": Decimal("1234567890123456.5")},
-        {"id": 6, "at": dt.datetime(1899, 12, 31)},  # noqa: DTZ001
-        {"id": 7, "at": dt.datetime(2025, 1, 1, 0, 0, 0, 1)},  # noqa: DTZ001
+        {"id": 6, "at": dt.datetime(1899, 12, 31)},
+        {"id": 7, "at": dt.datetime(2025, 1, 1, 0, 0, 0, 1)},
     ]
     receipt = apply(system, Verb.CREATE, [ok, *({**ok, **one} for one in bad)])
     fields = ["name", "name", "id", "price", "at", "at"]
