@@ -263,7 +263,7 @@ def test_a_partition_stays_free_for_the_next_when_its_holder_is_done(system: Con
     epoch = system.raise_epoch("p")
     with system.transaction() as transaction:
         transaction.fence("p", epoch)
-    with pytest.raises(ZeroDivisionError), system.transaction() as transaction:
+    with pytest.raises(ZeroDivisionError), system.transaction() as transaction:  # noqa: PT012
         transaction.fence("p", epoch)
         raise ZeroDivisionError
     with system._sessions.lend() as session:

@@ -175,7 +175,8 @@ def _singles(array: pa.Array, column: Column) -> Fitted:
 def _strings(array: pa.Array, column: Column) -> Fitted:
     if not pa.types.is_string(array.type) or column.charset == "":
         return array, {}
-    kept, unfit = array, {}
+    kept = array
+    unfit: Mapping[int, str] = {}
     if column.base in ("char", "varchar") and column.length is not None:
         is_long = pc.greater(pc.utf8_length(kept), pa.scalar(column.length, pa.int32()))
         kept, unfit = without(kept, is_long, f"longer than {column.length} characters")

@@ -20,7 +20,8 @@ from dovetail.systems.sql.quote import table
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
 _COLUMNS = """
 SELECT column_name, lower(data_type), column_type, character_maximum_length, character_octet_length,
-       coalesce(lower(character_set_name), ''), coalesce(lower(collation_name), ''), numeric_scale, coalesce(datetime_precision, 0), is_nullable = 'YES',
+       coalesce(lower(character_set_name), ''), coalesce(lower(collation_name), ''), numeric_scale,
+       coalesce(datetime_precision, 0), is_nullable = 'YES',
        lower(extra), column_default, coalesce(generation_expression, '') <> ''
 FROM information_schema.columns WHERE table_schema = ?1 AND table_name = ?2 ORDER BY ordinal_position
 """
