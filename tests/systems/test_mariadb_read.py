@@ -170,6 +170,17 @@ def test_one_bad_value_does_not_hide_the_others(system: Connector, admin) -> Non
         assert (found[number]["tm"], found[number]["ts"]) == (dt.time(10), dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
 
 
+def test_numbers_that_were_widened_since_are_unreadable_not_wrapped(system: Connector, admin) -> None:
+    admin.execute("CREATE TABLE t (id int PRIMARY KEY, a decimal(38,18), b decimal(12,2), c bigint)")
+    dataset = described(system)
+    admin.execute("ALTER TABLE t MODIFY a decimal(65,18), MODIFY b decimal(65,20), MODIFY c decimal(40,1)")
+    admin.execute("INSERT INTO t VALUES (1, 329211991165250083874877563307990, 1, 9223372036854775808)")
+    admin.execute("INSERT INTO t VALUES (2, 1, 329211991165250083874877563307990123, 1.5), (3, 2, 2.5, 7)")
+    found = rows(system.read(dataset, ["a", "b", "c"]))
+    assert [(row["a"], row["b"]) for row in found] == [(None, 1), (1, None), (2, Decimal("2.5"))]
+    assert [row["c"] for row in found] == [None, None, None], "7.0 is no whole number's text"
+
+
 @pytest.mark.parametrize("length", [0, 250, 251, 65_535, 65_536, 2**24 - 8, 2**25 + 7])
 def test_values_of_every_length_arrive_whole(system: Connector, admin, length: int) -> None:
     admin.execute("CREATE TABLE t (id int PRIMARY KEY, a longtext, b longblob, c int)")

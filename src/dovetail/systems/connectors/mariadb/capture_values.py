@@ -7,7 +7,6 @@ import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from struct import Struct
 
 CHARSETS = {
@@ -191,8 +190,9 @@ def _decimal(held: bytes, precision: int, scale: int) -> bytes:
             if group:
                 digits += str(int.from_bytes(plain[at : at + size], "big")).rjust(group, "0")
             at += size
-    value = Decimal(int(digits or "0")).scaleb(-scale)
-    return f"{-value if is_negative else value:f}".encode()
+    digits = digits.rjust(scale + 1, "0")
+    whole, fraction = digits[: len(digits) - scale], digits[len(digits) - scale :]
+    return f"{'-' if is_negative else ''}{int(whole)}{'.' if scale else ''}{fraction}".encode()
 
 
 def _fraction(held: bytes, fraction: int) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dovetail.model.carrier import recast
 from dovetail.model.catalog import Field
 from dovetail.model.change import UNREADABLE
 from dovetail.model.type import Kind, Type
@@ -34,6 +35,7 @@ _STAMPS = {
 }
 """For dates and for stamps: what a text becomes first, its number, and the least that a calendar of ours knows."""
 
+_WHOLE = re.compile(rb"-?\d{1,20}")
 _WHOLE_CLOCK = 8
 _BITS = {b"0": False, b"1": True}
 _Reasons = list[tuple[int, str]]
@@ -85,7 +87,7 @@ def _whole(column: pa.Array, kind: Type) -> pa.Array | None:
             return _stamps(texts, kind)
         case Kind.TIME:
             return texts.cast(pa.time64("us")) if _all(pc.match_substring_regex(texts, _CLOCK)) else None
-    return texts.cast(kind.arrow())
+    return recast(texts, kind.arrow())
 
 
 def _truths(texts: pa.Array) -> pa.Array | None:
@@ -116,7 +118,8 @@ def _each(column: pa.Array, kind: Type) -> tuple[pa.Array, _Reasons]:
     failed: _Reasons = []
     for position, value in enumerate(column.to_pylist()):
         try:
-            values.append(None if value is None else read(_short(value)))
+            made = None if value is None else read(_short(value))
+            values.append(_fitted(made, kind) if isinstance(made, Decimal) else made)
         except _Unreadable as reason:
             values.append(None)
             failed.append((position, str(reason)))
@@ -127,6 +130,15 @@ def _short(value: bytes) -> bytes:
     if len(value) > FIELD_BYTES_MAX:
         raise _Unreadable("longer than 64 MB")
     return value
+
+
+def _fitted(value: Decimal, kind: Type) -> Decimal:
+    carrier = kind.arrow()
+    exact = Context(prec=carrier.precision, traps=[InvalidOperation, Inexact])
+    try:
+        return value.quantize(Decimal(1).scaleb(-carrier.scale), context=exact)
+    except (InvalidOperation, Inexact):
+        raise _Unreadable(f"the number has more digits than {carrier} holds") from None
 
 
 def _text(value: bytes) -> str:
@@ -143,10 +155,10 @@ def _truth(value: bytes) -> bool:
 
 
 def _number(value: bytes) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise _Unreadable("no whole number of 64 bits") from None
+    number = int(value) if _WHOLE.fullmatch(value) else None
+    if number is None or not -(2**63) <= number < 2**63:
+        raise _Unreadable("no whole number of 64 bits")
+    return number
 
 
 def _decimal(value: bytes) -> Decimal:
