@@ -294,6 +294,27 @@ def test_keys_of_every_type_are_found(system: Connector, admin, kind: str, key: 
     assert [row["id"] for row in rows(system.lookup(dataset, ["id"], pa.record_batch({"id": values})))] == [key]
 
 
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("smallint", pa.array([70_000, -1, 1], pa.int64())),
+        ("double", pa.array([float("nan"), float("inf"), 1.0])),
+        ("date", pa.array([2**30, -2**30, 0], pa.int32()).cast(pa.date32())),
+        ("datetime(6)", pa.array([2**62, -2**62, 0], pa.timestamp("us"))),
+        ("varchar(1)", pa.array(["too long", "", "x"])),
+        ("varchar(1) character set ascii", pa.array(["ü", "?", "x"])),
+        ("enum('x')", pa.array(["ü", "1", "x"])),
+    ],
+)
+def test_a_key_that_the_type_cannot_hold_is_the_key_of_no_row(system: Connector, admin, kind: str, keys: pa.Array) -> None:
+    admin.execute(f"CREATE TABLE t (id {kind} PRIMARY KEY)")
+    admin.execute("INSERT INTO t VALUES (%s)", [keys[2].as_py()])
+    dataset = described(system)
+    for given, expected in ((keys, [keys[2].as_py()]), (keys.slice(0, 1), [])):
+        found = rows(system.lookup(dataset, ["id"], pa.record_batch({"id": given})))
+        assert [row["id"] for row in found] == expected
+
+
 def is_instant(key: object) -> bool:
     return isinstance(key, dt.datetime) and key.tzinfo is not None
 

@@ -22,6 +22,7 @@ from dovetail.systems.sql.quote import column
 _SPREAD_MAX = 3
 """Whole numbers that stand between the keys of a look-up for each of them at most, if all that stands there is read."""
 
+_YEAR_MAX = 9999
 _TEXTS = (Kind.TEXT, Kind.JSON, Kind.OPAQUE)
 _BY_NUMBER = ("enum", "set")
 """Types that are sorted by a number which no one sees, but compared with texts as texts."""
@@ -80,6 +81,8 @@ def after_key(dataset: Dataset, ordering: Sequence[Term], after: pa.RecordBatch)
 def by_keys(dataset: Dataset, place: exp.Table, keys: pa.RecordBatch) -> exp.Condition | None:
     """The test that a row has one of these keys, to the byte; `None` where no key is whole."""
     keys = keys.select(list(dataset.key)).drop_null()
+    for part in dataset.key:
+        keys = keys.filter(_is_possible(keys.column(part)))
     if not keys.num_rows:
         return None
     sides = [
@@ -118,6 +121,16 @@ def _is_unique(session: Session, dataset: Dataset) -> bool:
         indexes.setdefault(index, []).append((part, nullable))
     wanted = sorted(dataset.key)
     return any(sorted(part or "" for part, _ in parts) == wanted for parts in indexes.values())
+
+
+def _is_possible(values: pa.Array) -> pa.Array:
+    """Which values the server could hold at all: no literal can be written for the others."""
+    if pa.types.is_floating(values.type):
+        return pc.is_finite(values)
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+        years = pc.year(values)
+        return pc.and_(pc.greater_equal(years, 1), pc.less_equal(years, _YEAR_MAX))
+    return pa.repeat(pa.scalar(value=True), len(values))
 
 
 def _sides(field: Field, held: exp.Expression) -> list[tuple[exp.Expression, bool]]:
