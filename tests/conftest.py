@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -19,6 +20,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
         terminalreporter.section("promises")
         terminalreporter.write("\n".join(lines) + "\n")
+    _tell_of_values(terminalreporter)
+
+
+def _tell_of_values(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the hostile values between systems, where they were tried."""
+    reports = [one for found in ("passed", "failed") for one in terminalreporter.stats.get(found, [])]
+    told = [text for one in reports for name, text in getattr(one, "user_properties", []) if name == "fidelity"]
+    if told:
+        from tests.fidelity.table import Result, lines
+
+        terminalreporter.section("hostile values")
+        terminalreporter.write("\n".join(lines([Result.of(json.loads(text)) for text in told])) + "\n")
 
 
 @pytest.fixture(scope="session")
