@@ -296,7 +296,7 @@ def programs() -> Programs:
         raise MissingDriver("no MariaDB server is installed", hint=hint)
     base = unpacked / "usr"
     libraries = sorted({str(path.parent) for path in unpacked.rglob("*.so*")})
-    environment = {"LD_LIBRARY_PATH": os.pathsep.join(libraries)}
+    environment = {"LD_LIBRARY_PATH": os.pathsep.join(libraries)} if libraries else {}
     return Programs(base, base / "sbin" / "mariadbd", base / "bin" / "mariadb-install-db", environment)
 
 
