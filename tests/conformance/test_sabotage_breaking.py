@@ -252,7 +252,10 @@ IN_FILES = {
     "shows another statement": (lambda s: spoil(s, statement=shows_nothing), "statements_hold_no_values"),
     "lets queries write": (lambda s: spoil(s, query=writes_by_query), "queries_only_read"),
     "hides named queries": (lambda s: spoil(s, describe=without_queries), "named_queries_are_datasets"),
-    "counts all chunks as one": (lambda s: spoil(s, last_chunk=lambda true, p: true("q")), "the_last_chunk_is_the_ledgers"),
+    "counts all chunks as one": (
+        lambda s: spoil(s, last_chunk=lambda true, p: true("q")),
+        "the_last_chunk_is_the_ledgers",
+    ),
 }
 
 _RULE = """CREATE TRIGGER no_poison_{0} BEFORE {0} ON "{1}" WHEN NEW.name = 'poison'

@@ -56,8 +56,16 @@ def _is_text(rows, name):
 def takes_all_for_its_own(true, dataset, change):
     """Counts every taken key as applied."""
     receipt = true(dataset, change)
-    left = tuple(one for one in receipt.rejects if one.code != refusal.TAKEN) if change.verb is Verb.CREATE else receipt.rejects
-    keys = change.rows.select(list(dataset.key)) if change.verb is Verb.CREATE and left != receipt.rejects else receipt.keys
+    left = (
+        tuple(one for one in receipt.rejects if one.code != refusal.TAKEN)
+        if change.verb is Verb.CREATE
+        else receipt.rejects
+    )
+    keys = (
+        change.rows.select(list(dataset.key))
+        if change.verb is Verb.CREATE and left != receipt.rejects
+        else receipt.keys
+    )
     return replace(receipt, applied=receipt.applied + len(receipt.rejects) - len(left), rejects=left, keys=keys)
 
 
@@ -286,7 +294,10 @@ SPOILED = {
     "raises epochs without waiting": (waits_for_nobody, "a_new_epoch_waits_for_the_old_holder"),
     "has one epoch for ever": (lambda s: spoil(s, raise_epoch=lambda true, p: 1), "epochs_grow_by_partition"),
     "tells its ledger backwards": (lambda s: spoil(s, ledger=lambda true, p: true(p)[::-1]), "the_ledger_is_in_order"),
-    "records nothing": (lambda s: spoil(s, record=lambda true, entries: None), "rows_and_ledger_are_committed_together"),
+    "records nothing": (
+        lambda s: spoil(s, record=lambda true, entries: None),
+        "rows_and_ledger_are_committed_together",
+    ),
     "writes while it examines": (with_an_eye_on_itself, "an_examination_changes_nothing"),
     "leaves a file open": (leaving(a_handle), "a_closed_connector_holds_nothing"),
     "leaves a thread behind": (leaving(a_thread), "a_closed_connector_holds_nothing"),

@@ -13,7 +13,7 @@ from dovetail.model.type import Type
 from dovetail.systems.protocol import SupportsCreate, SupportsTransaction
 from dovetail.testing.conformance.bench import Bench, Unreadable, comparable, listed
 from dovetail.testing.conformance.datasets import INTEGER, dataset
-from dovetail.testing.conformance.promise import PROMISES, Promise
+from dovetail.testing.conformance.promise import PROMISES, Promise, promise
 from dovetail.testing.conformance.values import VALUES
 from dovetail.testing.conformance.verdict import expect
 
@@ -84,3 +84,43 @@ def _promise(name: str, kind: Type, values: Sequence[object]) -> Promise:
 
 
 PROMISES.update((made.name, made) for made in (_promise(name, *given) for name, given in VALUES.items()))
+
+
+_STRIDE = 8
+_FILLING = 1_200
+"""Ordinary rows beside hostile ones, so that they go the way of many rows."""
+
+
+@promise(needs=(SupportsCreate,))
+def one_by_one_is_as_in_bulk(bench: Bench) -> None:
+    """A hostile value that is written alone becomes what it becomes among a thousand rows: the same value, refused the
+    same way, or unreadable the same way."""
+    for name, (kind, values) in VALUES.items():
+        _alone_and_among(bench, name, kind, values[::_STRIDE])
+
+
+@promise(needs=(SupportsCreate,), is_slow=True)
+def every_one_is_as_in_bulk(bench: Bench) -> None:
+    """Each of the hostile values that is written alone becomes what it becomes among a thousand rows."""
+    for name, (kind, values) in VALUES.items():
+        _alone_and_among(bench, name, kind, values)
+
+
+def _alone_and_among(bench: Bench, name: str, kind: Type, values: Sequence[object]) -> None:
+    fields = Field("id", INTEGER, nullable=False), Field("value", kind)
+    alone, among = (bench.make(dataset(f"{way}_{name}", *fields)) for way in ("alone", "among"))
+    rows: list[dict[str, object]] = [{"id": at, "value": value} for at, value in enumerate(values)]
+    refused = {at for at, row in enumerate(rows) if bench.change(alone, Verb.CREATE, [row]).rejects}
+    many = [*rows, *({"id": 1_000 + at, "value": None} for at in range(_FILLING))]
+    receipt = bench.change(among, Verb.CREATE, many)
+    expect(receipt.applied + len(receipt.rejects) == len(many), f"rows of {name} are neither applied nor refused")
+    differ = refused ^ {reject.position for reject in receipt.rejects}
+    expect(not differ, f"of {name}, {[values[at] for at in sorted(differ)][:3]} are refused in one way alone")
+    one, other = bench.by_key(alone, "value"), bench.by_key(among, "value")
+    differ = {at for at in range(len(values)) if _shape(one.get(at)) != _shape(other.get(at))}
+    expect(not differ, f"of {name}, {[(values[at], one.get(at), other.get(at)) for at in sorted(differ)][:2]} differ")
+
+
+def _shape(value: object) -> object:
+    """What is compared: that a value is unreadable, not in which words."""
+    return Unreadable if isinstance(value, Unreadable) else (type(value), value)

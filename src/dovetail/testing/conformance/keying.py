@@ -57,7 +57,9 @@ def _keyed(bench: Bench, kind: Type, values: Sequence[object]) -> _Keyed:
     parts, places = [], []
     for one in bench.system.read(end, ["id", "n"]):
         marks = one.column(UNREADABLE).to_pylist() if UNREADABLE in one.schema.names else [None] * len(one)
-        for at, (key, n, mark) in enumerate(zip(listed(one.column("id")), one.column("n").to_pylist(), marks, strict=True)):
+        for at, (key, n, mark) in enumerate(
+            zip(listed(one.column("id")), one.column("n").to_pylist(), marks, strict=True)
+        ):
             expect(n not in refused, f"the key {values[n]!r} was refused and written")
             if key is None:
                 expect(mark, f"the key {values[n]!r} is read as null, without a reason")
@@ -85,7 +87,9 @@ def _survive(bench: Bench, kind: Type, values: Sequence[object]) -> None:
     expect(receipt.applied == len(keys), f"the rows of keys {receipt.missed[:3]} are not updated by them")
     pairs: dict[object, object] = dict(map(_pair, plain(system.read(found, ["n", "m"]), ["n", "m"])))
     wrong = [n for at, n in enumerate(keyed.places) if pairs[n] != at]
-    expect(not wrong, f"updated by its key, another row changed than that of {[values[int(str(n))] for n in wrong[:3]]}")
+    expect(
+        not wrong, f"updated by its key, another row changed than that of {[values[int(str(n))] for n in wrong[:3]]}"
+    )
     receipt = bench.write(found, Change(Verb.DELETE, keys))
     expect(receipt.applied == len(keys), f"the rows of keys {receipt.missed[:3]} are not deleted by them")
     left = {row[0] for row in plain(system.read(found, ["n"]), ["n"])}
@@ -131,7 +135,9 @@ def _ordered(keyed: _Keyed) -> None:
     for at, n in enumerate(keyed.places):
         after = keyed.keys.slice(at, 1)
         rest = [row[0] for row in plain(system.read_after(keyed.found, ["n"], after=after), ["n"])]
-        expect(rest == whole[whole.index(n) + 1 :], f"after the key {listed(keyed.keys.column(0))[at]!r} other rows come")
+        expect(
+            rest == whole[whole.index(n) + 1 :], f"after the key {listed(keyed.keys.column(0))[at]!r} other rows come"
+        )
 
 
 def _promise(name: str, kind: Type, values: Sequence[object]) -> Promise:

@@ -54,7 +54,9 @@ def refused(bench: Bench, names: Sequence[str], *, are_fields: bool) -> set[str]
     for at, name in enumerate(names):
         named = f"probe_{at}" if are_fields else name
         fields = (Field(name if are_fields else "n", TEXT),)
-        end = bench.attempt(partial(bench.make, dataset(named, Field("key", INTEGER, nullable=False), *fields, key=("key",))))
+        end = bench.attempt(
+            partial(bench.make, dataset(named, Field("key", INTEGER, nullable=False), *fields, key=("key",)))
+        )
         if isinstance(end, DovetailError):
             found.add(name)
             expect(bench.system.describe().dataset(named) is None, f"{name!r} was refused, and something was made")
@@ -75,7 +77,10 @@ def odd_names_are_names(bench: Bench) -> None:
         key, other = some[0], some[-1]
         others = [odd for odd in dict.fromkeys(some) if odd != key]
         fields = (Field(key, INTEGER, nullable=False), *(Field(odd, TEXT) for odd in others))
-        rows: list[dict[str, object]] = [{key: 1, **{odd: odd for odd in others}}, {key: 2, **dict.fromkeys(others, "")}]
+        rows: list[dict[str, object]] = [
+            {key: 1, **{odd: odd for odd in others}},
+            {key: 2, **dict.fromkeys(others, "")},
+        ]
         found = bench.attempt(partial(bench.filled, dataset(name, *fields, key=(key,)), rows))
         if not isinstance(found, Dataset):
             expect(bench.system.describe().dataset(name) is None, f"{name!r} was refused, and something was made")
@@ -85,7 +90,9 @@ def odd_names_are_names(bench: Bench) -> None:
         receipt = bench.change(found, Verb.UPDATE, [{key: 2, other: "new"}], [{key: 2, other: ""}])
         expect(receipt.applied == 1, f"a row under odd names is not updated: {name!r}, {other!r}")
         expect(bench.find(found, [other, key], [{key: 2}]) == [("new", 2)], f"a row of {name!r} is not found")
-        expect(bench.find(found, others, [{key: 1}]) == [tuple(others)], "a field under an odd name has another's value")
+        expect(
+            bench.find(found, others, [{key: 1}]) == [tuple(others)], "a field under an odd name has another's value"
+        )
         expect(bench.change(found, Verb.DELETE, [{key: 1}]).applied == 1, f"a row of {name!r} is not deleted")
         expect(len(bench.rows(found)) == 1, "another number of rows is left")
 

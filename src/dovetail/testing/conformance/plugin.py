@@ -28,4 +28,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write("\n".join(lines) + "\n")
     place = terminalreporter.config.getoption("--conformance-json")
     if place is not None:
-        place.write_text(json.dumps(told(terminalreporter.stats), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        place.write_text(
+            json.dumps(told(terminalreporter.stats), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )

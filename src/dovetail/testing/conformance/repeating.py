@@ -70,7 +70,9 @@ def rows_of_reserved_keys_are_created_once(bench: Bench) -> None:
         receipt = bench.system.apply(found, change)
         told = receipt.keys.column("id").to_pylist() if receipt.keys is not None else None
         expect(receipt.applied == 50 and told == keys, f"{receipt.applied} of 50 rows are applied, under other keys")
-    expect(bench.by_key(found, "title") == {key: f"t{at}" for at, key in enumerate(keys)}, "the rows are not there once")
+    expect(
+        bench.by_key(found, "title") == {key: f"t{at}" for at, key in enumerate(keys)}, "the rows are not there once"
+    )
 
 
 @promise(needs=(SupportsCreate,), uses=(SupportsTransaction,))

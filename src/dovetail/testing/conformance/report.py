@@ -66,7 +66,9 @@ def _tallies(
                 if key.startswith(f"{TRIED}."):
                     values[key.partition(".")[2]] += int(str(count))
             name = report.nodeid.partition("[")[2].removesuffix("]")
-            words = str(properties.get(WHY, "")) or (report.longreprtext.rpartition("\n")[2] if verdict == "broken" else "")
+            words = str(properties.get(WHY, "")) or (
+                report.longreprtext.rpartition("\n")[2] if verdict == "broken" else ""
+            )
             promises[name] = {"verdict": verdict, **({"words": words} if words else {})}
     for connector, (verdicts, values, promises) in sorted(tallies.items()):
         yield connector, verdicts, values, dict(sorted(promises.items()))

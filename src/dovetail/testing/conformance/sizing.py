@@ -44,7 +44,9 @@ def a_hundred_megabytes_survive(bench: Bench) -> None:
 
 
 def _huge(bench: Bench, megabytes: int) -> None:
-    found = bench.make(dataset("huge", Field("id", INTEGER, nullable=False), Field("t", TEXT), Field("b", Type(Kind.BYTES))))
+    found = bench.make(
+        dataset("huge", Field("id", INTEGER, nullable=False), Field("t", TEXT), Field("b", Type(Kind.BYTES)))
+    )
     text, blob = "0123456789,\n'é\"" * (megabytes * _MEGABYTE // 16), bytes(range(256)) * (megabytes * _MEGABYTE // 256)
     for at, (name, value) in enumerate((("t", text), ("b", blob))):
         rows: list[dict[str, object]] = [{"id": 10 * at + n, "t": "x", "b": b"x", name: value} for n in (1,)]
@@ -75,7 +77,8 @@ def as_many_fields_as_it_can_carry(bench: Bench) -> None:
             continue
         assert isinstance(end, Dataset)
         rows: list[dict[str, object]] = [
-            {"id": row, **{name: (None, True, False)[(at + row) % 3] for at, name in enumerate(names)}} for row in range(3)
+            {"id": row, **{name: (None, True, False)[(at + row) % 3] for at, name in enumerate(names)}}
+            for row in range(3)
         ]
         expect(bench.change(end, Verb.CREATE, rows).applied == 3, f"rows of {width} fields are not created")
         expect(bench.rows(end) == sorted((tuple(row.values()) for row in rows), key=repr), "fields are mixed up")
@@ -123,7 +126,9 @@ def nothing_gives_nothing(bench: Bench) -> None:
     if isinstance(system, SupportsPartitions):
         parted: SupportsPartitions = system
         ways["parts"] = lambda: [
-            row for part in parted.partitions(found, 3) for row in plain(parted.read_partition(found, ["id"], part), ["id"])
+            row
+            for part in parted.partitions(found, 3)
+            for row in plain(parted.read_partition(found, ["id"], part), ["id"])
         ]
     if isinstance(system, SupportsVersions):
         versioned: SupportsVersions = system

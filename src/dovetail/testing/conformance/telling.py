@@ -48,7 +48,9 @@ def the_last_chunk_is_the_ledgers(bench: Bench) -> None:
             with system.transaction() as transaction:
                 transaction.fence(partition, epoch)
                 transaction.record([LedgerEntry(partition, chunk, "r", b"")])
-            expect(system.last_chunk(partition) == chunk, f"the last chunk is {system.last_chunk(partition)}, not {chunk}")
+            expect(
+                system.last_chunk(partition) == chunk, f"the last chunk is {system.last_chunk(partition)}, not {chunk}"
+            )
     expect((system.last_chunk("p"), system.last_chunk("none")) == (10, 0), "partitions are mixed up")
     system.forget("p", 10)
     expect(system.last_chunk("p") == 0, "what was forgotten counts")
@@ -133,7 +135,9 @@ def a_transaction_sees_what_it_wrote(bench: Bench) -> None:
     assert isinstance(system, SupportsTransaction)
     with system.transaction() as transaction:
         transaction.apply(found, Change(Verb.CREATE, batch(found, items(1, 10))))
-        step = Change(Verb.UPDATE, batch(found, [{"id": 10, "name": "b"}]), batch(found, [{"id": 10, "name": "item 10"}]))
+        step = Change(
+            Verb.UPDATE, batch(found, [{"id": 10, "name": "b"}]), batch(found, [{"id": 10, "name": "item 10"}])
+        )
         expect(transaction.apply(found, step).applied == 1, "a row that was just created cannot be updated")
         expect(transaction.apply(found, step).missed == (0,), "what is expected is compared with an older state")
         gone = Change(Verb.DELETE, batch(found, [{"id": 1}]))

@@ -67,7 +67,10 @@ class Trial:
         """The name of a capability, or of a fault, without which there is nothing to try."""
         needed = (*self.promise.needs, *(() if self.hidden is None else (self.hidden,)))
         told = known(system) if faults is None else faults
-        lacking = (*(one.__name__ for one in needed if not isinstance(system, one)), *filter(told.lacks, self.promise.given))
+        lacking = (
+            *(one.__name__ for one in needed if not isinstance(system, one)),
+            *filter(told.lacks, self.promise.given),
+        )
         return next(iter(lacking), "")
 
     def run(self, system: Target, faults: Faults | None = None) -> Counter[str]:
