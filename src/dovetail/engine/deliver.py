@@ -71,6 +71,7 @@ class Delivery:
         self.tries: list[Sent] = []
         self._holding = 0
         self._before: npt.NDArray[np.void] | None = None
+        self._former: dict[str, int] = {}
         numbers = decision.survey.numbers[chunk.places]
         self._is_bulk = (
             chunk.verb is Verb.CREATE
@@ -123,6 +124,8 @@ class Delivery:
         ):
             self._take_back(slice(None))
             self._is_bulk, segment = False, None
+        if segment is None and self.chunk.verb is Verb.CREATE and self.chunk.keys is not None:
+            self._former = self._holders(self.chunk.keys)
         failpoint(Point.INTENT_BEFORE)
         with store.transaction():
             if segment is not None:
@@ -227,7 +230,24 @@ class Delivery:
             return self._claim_of(places[:0], {})
         keys = self._all_keys(receipt, done)
         settle_base(self.decision, self.work, chunk, receipt=receipt, done=done, seed=self.desk.seed)
-        return self._claim_of(places, keys)
+        return self._released(self._claim_of(places, keys))
+
+    def _holders(self, keys: pa.Array) -> dict[str, int]:
+        """Other rows that the state still knows by keys which are about to be created, by key."""
+        survey = self.decision.survey
+        member = survey.sides[self.work.side].member.name
+        held = self.desk.store.crossref.rows(survey.mapping.name, member, keys)
+        mine = {*survey.numbers[self.chunk.places].tolist()}
+        found = zip(keys.to_pylist(), held.to_pylist(), strict=True)
+        return {key: row for key, row in found if row is not None and row not in mine}
+
+    def _released(self, claim: Claim) -> Claim:
+        """The same, and that rows whose keys were free to be created are not there any more."""
+        if not self._former:
+            return claim
+        member = self.decision.survey.sides[self.work.side].member.name
+        gone = tuple(self._former[key] for key in claim.keys[member] if key in self._former)
+        return replace(claim, gone={member: gone})
 
     def _removal(self, places: Places) -> Claim:
         """What removing rows at one member means: it has no key of them any more, unless it only holds them as deleted;
