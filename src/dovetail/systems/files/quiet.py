@@ -19,10 +19,10 @@ _PAUSE_S = 0.01
 _SECOND_NS = 10**9
 
 
-def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False) -> None:
-    """Return once nobody has the file open for writing, and so long after its last change that the next one bears
-    another time. `DV-358` where somebody goes on writing for `timeout_s`. A file that `is_ours`, as we left it, was
-    written by nobody else."""
+def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False, ticks: bool = True) -> None:
+    """Return once nobody has the file open for writing, and where it `ticks`, so long after its last change that the
+    next one bears another time. `DV-358` where somebody goes on writing for `timeout_s`. A file that `is_ours`, as we
+    left it, was written by nobody else."""
     until = time.monotonic() + timeout_s
     while True:
         with faults(path.name), watched(path) as watch:
@@ -30,7 +30,7 @@ def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False) -> None:
             age_s = time.clock_gettime(time.CLOCK_REALTIME) - max(status.st_mtime, status.st_ctime)
             is_coarse = not (status.st_mtime_ns % _SECOND_NS or status.st_ctime_ns % _SECOND_NS)
             tick_s = COARSE_TICK_S if is_coarse else TICK_S
-            wanted_s = tick_s if watch.is_kept or is_ours else max(tick_s, QUIET_S)
+            wanted_s = max(tick_s if ticks else 0.0, 0.0 if watch.is_kept or is_ours else QUIET_S)
             if not watch.is_disturbed and (age_s >= wanted_s or age_s < -tick_s):
                 return
         if time.monotonic() > until:

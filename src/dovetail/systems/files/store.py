@@ -6,18 +6,23 @@ What another program puts in a file's place meanwhile is never overwritten: then
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dovetail.errors import DovetailError, Unreachable
+from dovetail.errors import DovetailError, SchemaDrift, Unreachable
 from dovetail.failpoints import Point, failpoint
 from dovetail.systems.files import manifest as manifests
 from dovetail.systems.files.folder import OURS, Folder
 from dovetail.systems.files.manifest import Growing, Manifest, Pending
 from dovetail.systems.files.quiet import await_quiet
 from dovetail.systems.files.swap import displaced, is_same
+
+AWAY_S = 1.0
+"""Seconds for which a file that is taken away is waited for."""
+_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,48 @@ class Store:
         return manifests.load(self.folder.place, f"{self.title}.json")
 
     def file(self, name: str) -> Path:
-        """The content of a dataset now: of the file in its place, or of a committed one that is not there yet."""
-        return self.folder.place.near(current(self.folder, self.manifest(), name))
+        """The content of a dataset now: of the file in its place, or of a committed one that is not there yet; nobody
+        was writing it when it was asked for."""
+        found = self.manifest()
+        file = self.current(found, name)
+        path = self.folder.place.near(file)
+        await_quiet(path, self.timeout_s, is_ours=self.is_ours(found, name, file), ticks=False)
+        return path
+
+    def current(self, found: Manifest, name: str) -> str:
+        """The file that holds a dataset, as of that manifest. Another program may have taken it away to put it back: it
+        is waited for a little, and one that we wrote before is then out of reach, not gone."""
+        until = time.monotonic() + min(AWAY_S, self.timeout_s)
+        while True:
+            try:
+                return current(self.folder, found, name)
+            except SchemaDrift as error:
+                if time.monotonic() > until:
+                    if name not in found.pinned:
+                        raise
+                    raise Unreachable(
+                        f"the file of {name} is not there",
+                        where=name,
+                        hint="put it back; its rows count as deleted only where a file without them stands there",
+                        code="DV-359",
+                    ) from error
+            time.sleep(_PAUSE_S)
+
+    def names(self, found: Manifest, known: Collection[str]) -> set[str]:
+        """The files that hold datasets; those that are `known` and taken away are waited for a little."""
+        until = time.monotonic() + min(AWAY_S, self.timeout_s)
+        while True:
+            there = {one.name for one in self.folder.place.entries()}
+            waiting = (name for name, one in found.pending.items() if one.beside in there)
+            names = {*self.folder.files(), *waiting}
+            if names >= set(known) or time.monotonic() > until:
+                return names
+            time.sleep(_PAUSE_S)
+
+    def is_ours(self, found: Manifest, name: str, file: str) -> bool:
+        """Whether a file stands there as we left it."""
+        last = found.pending.get(name)
+        return last is not None and is_same(last.made, self.mark(file))
 
     @contextmanager
     def writing(self) -> Iterator[Work]:
@@ -156,6 +201,8 @@ class Work:
     is_remembering: bool = False
     bases: dict[str, str] = field(default_factory=dict)
     """By dataset, the mark of the file in its place when it was read."""
+    places: dict[str, str] = field(default_factory=dict)
+    """The places of new files that are no datasets by themselves."""
     _made: list[str] = field(default_factory=list)
 
     def file(self, name: str) -> Path:
@@ -163,13 +210,12 @@ class Work:
         place = self.store.folder.place
         if name in self.staged:
             return place.beside(self.staged[name])
-        file = current(self.store.folder, self.manifest, name)
+        store = self.store
+        file = store.current(self.manifest, name)
         path = place.near(file)
         if name not in self.bases:
-            last = self.manifest.pending.get(name)
-            is_ours = last is not None and is_same(last.made, self.store.mark(file))
-            await_quiet(path, self.store.timeout_s, is_ours=is_ours)
-            self.bases[name] = self.store.mark(file)
+            await_quiet(path, store.timeout_s, is_ours=store.is_ours(self.manifest, name, file))
+            self.bases[name] = store.mark(file)
         return path
 
     def beside(self) -> Path:
@@ -186,7 +232,7 @@ class Work:
     def pending(self, name: str) -> Pending:
         """A staged file on its way."""
         folder, beside = self.store.folder, self.staged[name]
-        place = folder.files().get(name) or folder.new(name)
+        place = self.places.get(name) or folder.files().get(name) or folder.new(name)
         return Pending(beside, place, self.bases.get(name, ""), self.store.mark(beside))
 
     def sweep(self) -> None:

@@ -49,9 +49,8 @@ class Files:
         """One dataset a file, by name."""
         self.ripen()
         found = self.store.manifest()
-        there = {one.name for one in self.store.folder.place.entries()}
-        waiting = (name for name, one in found.pending.items() if one.beside in there)
-        names = [name for holder in sorted({*self.store.folder.files(), *waiting}) for name in self._names(holder)]
+        holders = self.store.names(found, {self._holder(name) for name in found.pinned})
+        names = [name for holder in sorted(holders) for name in self._names(holder)]
         return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in names))
 
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
