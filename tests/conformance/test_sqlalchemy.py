@@ -21,9 +21,20 @@ class TestSQLAlchemySQLite(Conformance):
         connector.close()
 
 
+@pytest.mark.slow
 class TestSQLAlchemyPostgres(Conformance):
     @pytest.fixture
     def system(self, postgres_url: str) -> Iterator[Connector]:
         connector = Connector(url=f"postgresql+psycopg://{postgres_url.partition('://')[2]}", timeout_s=30)
+        yield connector
+        connector.close()
+
+
+@pytest.mark.slow
+class TestSQLAlchemyMariaDB(Conformance):
+    @pytest.fixture
+    def system(self, mariadb_url: str) -> Iterator[Connector]:
+        url = f"mysql+pymysql://{mariadb_url.partition('://')[2]}"
+        connector = Connector(url=url, options={"charset": "utf8mb4"}, timeout_s=30)
         yield connector
         connector.close()

@@ -69,8 +69,9 @@ def _keyed(bench: Bench, kind: Type, values: Sequence[object]) -> _Keyed:
             parts.append(one.select(["id"]).slice(at, 1))
             places.append(n)
     expect(len(places) == len(set(places)) <= receipt.applied, "a row is read twice")
-    keys = pa.Table.from_batches(parts or [pa.RecordBatch.from_arrays([pa.array([], kind.arrow())], ["id"])])
-    return _Keyed(bench, end, keys.combine_chunks().to_batches()[0], places)
+    none = pa.RecordBatch.from_arrays([pa.array([], kind.arrow())], ["id"])
+    keys = pa.Table.from_batches(parts or [none])
+    return _Keyed(bench, end, (keys.combine_chunks().to_batches() or [none])[0], places)
 
 
 def _survive(bench: Bench, kind: Type, values: Sequence[object]) -> None:

@@ -19,7 +19,7 @@ from dovetail.errors import (
 
 _STATE = re.compile(r"[0-9A-Z]{5}")
 _PATIENCE = ("deadlock", "lock wait", "is locked", "timeout", "timed out", "could not serialize", "lock not available")
-_DENIED = ("denied", "not authorized", "login failed", "insufficient privilege", "readonly", "read-only")
+_DENIED = ("denied", "not authorized", "login failed", "authentication failed", "insufficient privilege", "readonly", "read-only")
 _FULL = ("disk full", "no space left", "is full", "disk is full")
 _ROW = (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError, exc.InterfaceError)
 
@@ -53,6 +53,8 @@ def fault(error: exc.SQLAlchemyError, where: str, *, is_connecting: bool = False
     told = " ".join([type(getattr(error, "orig", None) or error).__name__, state(error)]).strip()
     if isinstance(error, exc.NoSuchTableError):
         return SchemaDrift("the table is no longer there", where=where)
+    if isinstance(error, exc.IdentifierError):
+        return Refused("a name is longer than the database takes", where=where)
     if not isinstance(error, exc.DBAPIError):
         return SystemFault(f"SQLAlchemy cannot do that ({type(error).__name__})", where=where)
     if _is_for_patience(error):

@@ -16,7 +16,8 @@ def make(session: Session, dataset: Dataset, schema: str | None) -> None:
     def work() -> str:
         inspector = sa.inspect(session.connection)
         if inspector.has_table(dataset.name, schema=schema):
-            return ""
+            names = inspector.get_table_names(schema=schema)
+            return "" if dataset.name in names else "a table of that name, spelled otherwise, is there"
         table = _table(dataset, schema, session.engine.dialect)
         session.connection.execute(sa.schema.CreateTable(table))
         session.connection.commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ _PARAMETERS = 400
 
 _ENDS: dict[Kind, tuple[object, object]] = {
     Kind.DATE: (dt.date.min, dt.date.max),
+    Kind.TIME: (dt.time.min, dt.time.max),
     Kind.TIMESTAMP: (dt.datetime.min, dt.datetime.max),  # noqa: DTZ901 - stamps without a zone
     Kind.INSTANT: (
         dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=1),  # noqa: DTZ901 - it gets one
@@ -83,9 +85,7 @@ class Reader:
         size = max(1, _PARAMETERS // len(parts))
         seen: set[tuple[object, ...]] = set()
         for first in range(0, len(rows), size):
-            tree = chosen.select().where(among(chosen.place, parts, rows[first : first + size]))
-            tree = tree.with_for_update() if is_locking else tree
-            found = self._answer(session, chosen, tree)
+            found = self._found(session, chosen, parts, rows[first : first + size], is_locking=is_locking)
             stands = exactly(dataset, found, parts)
             kept = [at for at, key in enumerate(stands) if key in wanted and key not in seen]
             seen |= set(stands)
@@ -136,11 +136,29 @@ class Reader:
         if slices or is_empty:
             yield _joined(slices or [chosen.carried([])])
 
-    def _answer(self, session: Session, chosen: Chosen, tree: sa.Select[tuple[object, ...]]) -> pa.RecordBatch:
+    def _found(
+        self,
+        session: Session,
+        chosen: Chosen,
+        parts: Sequence[str],
+        rows: Sequence[tuple[object, ...]],
+        *,
+        is_locking: bool,
+    ) -> pa.RecordBatch:
+        """The rows that the database finds; a key that its columns cannot take is no row's key."""
+        tree = chosen.select().where(among(chosen.place, parts, rows))
+        tree = tree.with_for_update() if is_locking else tree
+        may_fail = any(isinstance(given(known(chosen.place.dataset, part).type), sa.types.NullType) for part in parts)
         try:
-            return chosen.carried(session.execute(tree).rows)
+            with session.savepoint() if may_fail else nullcontext():
+                return chosen.carried(session.execute(tree).rows)
         except exc.DBAPIError as error:
-            raise self._drift(session, chosen, error) from error
+            if not (may_fail and isinstance(error, exc.DataError)):
+                raise self._drift(session, chosen, error) from error
+        if len(rows) == 1:
+            return chosen.carried([])
+        halves = (rows[: len(rows) // 2], rows[len(rows) // 2 :])
+        return _joined([self._found(session, chosen, parts, half, is_locking=is_locking) for half in halves])
 
     def _drift(self, session: Session, chosen: Chosen, error: exc.DBAPIError) -> Exception:
         """The error itself, or that the table is no longer what was described."""

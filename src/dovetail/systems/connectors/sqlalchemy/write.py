@@ -258,7 +258,14 @@ class Writer:
             where.column(name) == sa.bindparam(None, value, given(known(dataset, name).type))
             for name, value in zip(names, values, strict=True)
         ]
-        return bool(self.session.execute(sa.select(sa.func.count()).select_from(where.table).where(*tests)).rows[0][0])
+        tree = sa.select(sa.func.count()).select_from(where.table).where(*tests)
+        try:
+            with self.session.savepoint():
+                return bool(self.session.execute(tree).rows[0][0])
+        except exc.SQLAlchemyError as error:
+            if not is_of_row(error):
+                raise
+            return False
 
     # ------------------------------------------------------------------------------------------------ what is there
 
