@@ -53,7 +53,7 @@ _KINDS = {
     "json": Kind.JSON,
 }
 _SIZED = ("char", "varchar", "binary", "varbinary")
-_DRAWING = re.compile(r"\W*(?:nextval|uuid|uuid_short|uuid_v4|uuid_v7|sys_guid|uuid_to_bin)\b", re.IGNORECASE)
+_DRAWING = re.compile(r"\(*(?:nextval|uuid|uuid_short|uuid_v4|uuid_v7|sys_guid|uuid_to_bin)\s*\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,10 @@ def labels(stored: Declared) -> tuple[str, ...]:
 def draws(default: str | None) -> bool:
     """Whether a default gives each row another value.
 
-    >>> [draws(text) for text in ("uuid()", "nextval(`shop`.`ids`)", "'uuid'", "(uuid_to_bin(uuid()))")]
-    [True, True, False, True]
+    >>> [draws(text) for text in ("uuid()", "nextval(`shop`.`ids`)", "'uuid()'", "uuid", "(uuid_to_bin(uuid()))")]
+    [True, True, False, False, True]
     """
-    return default is not None and not default.startswith("'") and _DRAWING.match(default) is not None
+    return default is not None and _DRAWING.match(default) is not None
 
 
 def selected(field: Field, column: exp.Expression) -> exp.Expression:

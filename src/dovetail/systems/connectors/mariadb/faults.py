@@ -9,6 +9,7 @@ the code DV-309: the ledger knows whether the commit happened.
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -99,6 +100,9 @@ def fault(error: pymysql.Error, where: str, timeout_s: float) -> DovetailError:
         return SchemaDrift(_said(error), where=where, hint=hint)
     if code in _FULL:
         return Full("the server's disk or table is full", where=where)
+    if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
+        hint = "name the authority that signed its certificate: ?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE"
+        return AccessDenied("the server could not prove by TLS who it is", where=where, hint=hint)
     if code in _LOST or code in _CLIENT or isinstance(error, pymysql.InterfaceError):
         hint = "does the server run, and can this machine reach host and port?"
         return Unreachable(f"no connection: {words}", where=where, hint=hint)

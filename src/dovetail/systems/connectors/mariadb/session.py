@@ -55,7 +55,7 @@ _STATEMENT_SHARE = 0.9
 _PATIENCE_S = 600
 """Seconds at least for which the server waits for us while we read."""
 
-_OLDEST = {True: (10, 6), False: (8, 0)}
+_OLDEST = {True: (10, 6), False: (8, 0, 17)}
 
 
 class Session:
@@ -117,7 +117,7 @@ class Session:
     def _settle(self) -> None:
         if self.version < _OLDEST[self.is_maria]:
             words = f"the server's version {'.'.join(map(str, self.version))} is too old"
-            raise SystemFault(words, code="DV-342", hint="MariaDB 10.6 or MySQL 8.0 is the oldest that is known")
+            raise SystemFault(words, code="DV-342", hint="MariaDB 10.6 or MySQL 8.0.17 is the oldest that is known")
         self.run("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in self._settings().items()))
         self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         ((mode, zone, names),) = self.rows("SELECT @@sql_mode, @@time_zone, @@character_set_client")
