@@ -191,8 +191,8 @@ def _decimal(held: bytes, precision: int, scale: int) -> bytes:
                 digits += str(int.from_bytes(plain[at : at + size], "big")).rjust(group, "0")
             at += size
     digits = digits.rjust(scale + 1, "0")
-    whole, fraction = digits[: len(digits) - scale], digits[len(digits) - scale :]
-    return f"{'-' if is_negative else ''}{int(whole)}{'.' if scale else ''}{fraction}".encode()
+    point = len(digits) - scale
+    return f"{'-' if is_negative else ''}{int(digits[:point])}{'.' if scale else ''}{digits[point:]}".encode()
 
 
 def _fraction(held: bytes, fraction: int) -> str:
