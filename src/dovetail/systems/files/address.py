@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -31,6 +32,23 @@ _KNOWN = {
 def is_far(path: Path | str) -> bool:
     """Whether the path is an address of another machine."""
     return isinstance(path, str) and "://" in path
+
+
+@dataclass(frozen=True, slots=True)
+class Whence:
+    """Where files are and when they count, as a person declared it."""
+
+    path: Path | str
+    access: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float = 60.0
+    ready: str = ""
+    settle_s: float = 0.0
+    patterns: tuple[str, ...] = ()
+
+    def folder(self, endings: tuple[str, ...]) -> Folder:
+        """The folder, or the one file; nothing is connected yet."""
+        found = folder_at(self.path, endings, self.access, self.timeout_s)
+        return replace(found, ready=self.ready, settle_s=self.settle_s, patterns=self.patterns)
 
 
 def folder_at(

@@ -16,10 +16,24 @@ _NAMED = "boolean integer decimal(12, 2) float text text(80) bytes date time tim
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What stands under one dataset: the fields of its key, and the types of fields that are not to be detected."""
+    """What stands under one dataset: the fields of its key, and the types of fields that are not to be detected.
+
+    `parts` is a pattern such as `orders-*.csv` or `orders/*.csv`: all files of that name together are the dataset;
+    `file_field` then names a field that holds the name of the file. `write` is `replace` (any change; the file is
+    replaced as a whole) or `append` (only new rows, for parts as new files)."""
 
     key: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
+    parts: str = ""
+    file_field: str | None = None
+    write: str = "replace"
+
+    def __post_init__(self) -> None:
+        if self.write not in ("replace", "append"):
+            raise DeclarationError("`write` is replace or append", where="datasets", code="DV-315")
+        if self.parts.count("/") > 1 or self.parts.startswith("/") or ".." in self.parts:
+            words = "`parts` names files of this folder, or of one folder in it, such as orders/*.csv"
+            raise DeclarationError(words, where="datasets", code="DV-315")
 
 
 NOTHING = Declared()

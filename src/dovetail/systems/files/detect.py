@@ -76,7 +76,8 @@ class Sight:
         if kind is Kind.DECIMAL and not self._is_decimal():
             kind = Kind.TEXT
         if kind is Kind.TEXT:
-            return Spelling(Type(Kind.TEXT, native="text"))
+            is_blank = bool(self.kinds) and not self.is_filled and not self.nulls
+            return Spelling(Type(Kind.TEXT, native="null" if is_blank else "text"))
         found = Type(kind, native=str(kind))
         if kind is Kind.DECIMAL:
             found = Type(kind, precision=DECIMAL_PRECISION_MAX, scale=self.scale, native=str(kind))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from dovetail.errors import AccessDenied, Overdue, SchemaDrift, SystemFault, Unreachable
@@ -30,8 +30,8 @@ class Peer(Protocol):
     coarse_s: float
     """Within so many seconds a file may change twice and have the same mark."""
 
-    def entries(self) -> Sequence[Entry]:
-        """The files of the folder, by name."""
+    def entries(self, within: str) -> Sequence[Entry]:
+        """The files of the folder, or of one in it, by name."""
         ...
 
     def entry(self, name: str) -> Entry | None:
@@ -113,9 +113,9 @@ class Far:
         """Its address, without account and password."""
         return self._peer.words
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self, within: str = "") -> Sequence[Entry]:
         """Its files, by name."""
-        return sorted(self._peer.entries(), key=lambda one: one.name)
+        return sorted(self._peer.entries(within), key=lambda one: one.name)
 
     def entry(self, name: str) -> Entry | None:
         """One file, or that there is none."""
@@ -129,7 +129,7 @@ class Far:
             if one.entry == entry and one.is_sure:
                 return one.path
         for _ in range(_TRIES):
-            path = self._fresh() / name
+            path = self._fresh() / PurePosixPath(name).name
             is_sure = time.monotonic() - self._seen[entry] >= self._peer.coarse_s
             self._peer.fetch(name, path)
             before, entry = entry, self._present(name)

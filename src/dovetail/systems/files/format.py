@@ -30,6 +30,16 @@ class Several(Protocol):
         ...
 
 
+@runtime_checkable
+class Loose(Protocol):
+    """A format in which a file may lack fields that others of its kind have: they are null there."""
+
+    @property
+    def lacking_is_null(self) -> bool:
+        """It is so."""
+        ...
+
+
 class Format(Protocol):
     """How files of one kind are looked at, read and written."""
 

@@ -35,8 +35,8 @@ class Place(Protocol):
         """What people call it; never with a secret."""
         ...
 
-    def entries(self) -> Sequence[Entry]:
-        """Its files, by name; `Unreachable` where there is no such folder."""
+    def entries(self, within: str = "") -> Sequence[Entry]:
+        """Its files, or those of a folder in it, by name; `Unreachable` where there is no such folder."""
         ...
 
     def entry(self, name: str) -> Entry | None:
@@ -102,11 +102,11 @@ class Disk:
         """Its path."""
         return str(self.home)
 
-    def entries(self) -> Sequence[Entry]:
-        """Its files, by name."""
+    def entries(self, within: str = "") -> Sequence[Entry]:
+        """Its files, or those of a folder in it, by name."""
         with faults(self.home.name):
             self._check()
-            found = sorted((one for one in os.scandir(self.home) if one.is_file()), key=lambda one: one.name)
+            found = sorted((one for one in os.scandir(self.home / within) if one.is_file()), key=lambda one: one.name)
             return [_entry(one.name, one.stat()) for one in found]
 
     def entry(self, name: str) -> Entry | None:

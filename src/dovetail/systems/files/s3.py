@@ -30,15 +30,16 @@ class Store:
         self.coarse_s = 0.0
         self._system: Any = None
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self, within: str) -> Sequence[Entry]:
         """The objects right under the prefix."""
         found: list[Entry] = []
-        asked: dict[str, str] = {"Bucket": self._bucket, "Prefix": self._prefix, "Delimiter": "/"}
+        prefix = f"{self._prefix}{within}/" if within else self._prefix
+        asked: dict[str, str] = {"Bucket": self._bucket, "Prefix": prefix, "Delimiter": "/"}
         with _faults(self.words):
             while True:
                 page = self._call("list_objects_v2", **asked)
                 for one in page.get("Contents", ()):
-                    name = one["Key"][len(self._prefix) :]
+                    name = one["Key"][len(prefix) :]
                     if name:
                         changed_s = one["LastModified"].timestamp()
                         found.append(Entry(name, one["Size"], one["ETag"], changed_s))

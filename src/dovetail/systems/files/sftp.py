@@ -33,10 +33,10 @@ class Server:
         self._client: Any = None
         self._session: Any = None
 
-    def entries(self) -> Sequence[Entry]:
-        """The ordinary files of the folder."""
+    def entries(self, within: str) -> Sequence[Entry]:
+        """The ordinary files of the folder, or of one in it."""
         with self._faults(self.words):
-            found = self._opened().listdir_attr(self._folder)
+            found = self._opened().listdir_attr(self._path(within) if within else self._folder)
         return [_entry(one.filename, one) for one in found if stat.S_ISREG(one.st_mode or 0)]
 
     def entry(self, name: str) -> Entry | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from dovetail.errors import Fenced, SchemaDrift
+from dovetail.errors import Fenced, Refused, SchemaDrift
 from dovetail.model.catalog import Catalog, Dataset, Field
-from dovetail.model.change import UNREADABLE, Change, LedgerEntry, Receipt
+from dovetail.model.change import UNREADABLE, Change, LedgerEntry, Receipt, Verb
 from dovetail.systems.files.amend import Amendment, cast, ruled
+from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.format import Format, Several
 from dovetail.systems.files.grow import Bed, Grows
 from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
+from dovetail.systems.files.parts import Parts, await_settled
 from dovetail.systems.files.plain import among, plain
 from dovetail.systems.files.steady import steady
 from dovetail.systems.files.store import Store, Work
@@ -27,10 +29,15 @@ class Files:
 
     store: Store
     format: Format
+    declared: Mapping[str, Declared] = field(default_factory=dict)
     _seen: dict[str, Pinned] = field(default_factory=dict)
+    _parts: dict[str, Parts] = field(init=False, default_factory=dict)
     bed: Bed | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        for name, one in self.declared.items():
+            if one.parts:
+                self._parts[name] = Parts(name, one, self.store, self.format)
         if isinstance(self.format, Grows):
             object.__setattr__(self, "bed", Bed(self.format))
 
@@ -50,15 +57,21 @@ class Files:
         self.ripen()
         found = self.store.manifest()
         holders = self.store.names(found, {self._holder(name) for name in found.pinned})
-        names = [name for holder in sorted(holders) for name in self._names(holder)]
+        names = [name for holder in sorted(holders) for name in self._names(holder) if name not in self._parts]
+        names += [name for name, one in self._parts.items() if one.files(found)]
+        names.sort()
         return Catalog(tuple(self._look(name, found.pinned.get(name)).dataset for name in names))
 
     def read(self, dataset: Dataset, fields: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Every row once."""
         wanted = [known(dataset, name) for name in fields]
         self.ripen()
+        self._settle(dataset.name)
         found = self._known(dataset)
         holder = self._holder(dataset.name)
+        if dataset.name in self._parts:
+            yield from self._parts[dataset.name].rows(found, wanted)
+            return
         yield from steady(lambda: self.store.file(holder), lambda path: self.format.rows(path, found, wanted))
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -149,6 +162,11 @@ class Files:
         """Carry a change out in a file beside the one there; nothing is written where nothing changes."""
         for name in change.rows.schema.names:
             known(dataset, name)
+        if dataset.name in self._parts:
+            return self._parts[dataset.name].append(work, dataset, change, is_again=is_again)
+        if change.verb is not Verb.CREATE and self._is_append(dataset.name):
+            words = f"{dataset.name} is declared `write: append`: new rows are added, nothing else changes"
+            raise Refused(words, where=dataset.name)
         receipt = self.bed.add(work, dataset, change) if self.bed is not None and not is_again else None
         if receipt is not None:
             return receipt
@@ -173,6 +191,18 @@ class Files:
             self._seen[dataset.name] = found
         return receipt
 
+    def _is_append(self, name: str) -> bool:
+        declared = self.declared.get(name)
+        return declared is not None and declared.write == "append"
+
+    def _settle(self, name: str) -> None:
+        """Wait until the files of a dataset have been left alone for as long as is declared."""
+        if self.store.folder.settle_s:
+            found = self.store.manifest()
+            parts = self._parts.get(name)
+            file = None if parts is not None else self.store.folder.files().get(self._holder(name))
+            await_settled(self.store, list(parts.files(found)) if parts is not None else [file] if file else [])
+
     def _holder(self, name: str) -> str:
         """The name of the file that holds a dataset."""
         return self.format.holder(name) if isinstance(self.format, Several) else name
@@ -188,6 +218,10 @@ class Files:
         return found
 
     def _look(self, name: str, pinned: Pinned | None) -> Pinned:
+        self._settle(name)
+        if name in self._parts:
+            self._seen[name] = whole = self._parts[name].look(self.store.manifest())
+            return whole
         found = self.format.look(name, self.store.file(self._holder(name)), pinned)
         self._seen[name] = found
         return found

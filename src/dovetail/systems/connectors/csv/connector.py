@@ -11,7 +11,7 @@ from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.csv.dialect import Wish
 from dovetail.systems.connectors.csv.format import CSV
 from dovetail.systems.connectors.csv.shape import Habits
-from dovetail.systems.files.address import check, folder_at
+from dovetail.systems.files.address import Whence, check
 from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
@@ -39,7 +39,8 @@ class Connector(FileVerbs):
     """The folder, or the file. A relative path counts from the project's folder. Also `s3://bucket/folder` and
     `sftp://host/folder`."""
     datasets: Mapping[str, Declared] = field(default_factory=dict)
-    """What is declared about a dataset: `key` (its fields) and `types` (by field, such as `decimal(12, 2)`)."""
+    """What is declared about a dataset: `key` (its fields), `types` (by field, such as `decimal(12, 2)`), `parts`
+    (a pattern of many files that are one dataset), `file_field`, `write`."""
     encoding: str | None = None
     """The encoding of files that are neither UTF-8 nor marked as UTF-16, such as `cp1252`."""
     delimiter: str | None = None
@@ -58,6 +59,10 @@ class Connector(FileVerbs):
     """What an empty cell in quotes is in a field of texts: the empty `text`, or `null`."""
     sample_rows: int | None = None
     """Types are detected from so many first rows; without, from all."""
+    settle_s: float = 0.0
+    """A file is read once it has not changed for so many seconds; for writers that do not rename what is whole."""
+    ready: str = ""
+    """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
     `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
@@ -85,5 +90,7 @@ class Connector(FileVerbs):
     def _files(self) -> Files:
         wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
         habits = Habits(self.decimal, tuple(self.nulls), self.quoted_empty == "null", self.sample_rows)
-        store = Store(folder_at(self.path, ENDINGS, self.access, self.timeout_s), "csv", self.timeout_s)
-        return Files(store, CSV(wish, habits, self.datasets, self.batch_rows))
+        patterns = tuple(one.parts for one in self.datasets.values() if one.parts)
+        whence = Whence(self.path, self.access, self.timeout_s, self.ready, self.settle_s, patterns)
+        store = Store(whence.folder(ENDINGS), "csv", self.timeout_s)
+        return Files(store, CSV(wish, habits, self.datasets, self.batch_rows), self.datasets)

@@ -28,6 +28,11 @@ class JSONLines:
     rows_max: int
     _seen: dict[str, tuple[Sign, Pinned | None, Pinned]] = field(default_factory=dict)
 
+    @property
+    def lacking_is_null(self) -> bool:
+        """A line may lack a field."""
+        return True
+
     def look(self, name: str, path: Path, pinned: Pinned | None) -> Pinned:
         """As it is pinned where nobody else has written it since, else as its values say, the pinned fields first."""
         declared = self.declared.get(name, NOTHING)

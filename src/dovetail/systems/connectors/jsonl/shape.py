@@ -56,7 +56,7 @@ class Values:
         """The type of the field, now that all is seen; `JSON` where values are of several kinds."""
         match self.classes:
             case set() if not self.classes:
-                return Type(Kind.TEXT, native="text")
+                return Type(Kind.TEXT, native="null")
             case one if one == {str}:
                 kind = self.texts.spelling().type.kind if not self.texts.nulls else Kind.TEXT
                 return Type(kind, native=str(kind))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.parquet.format import Parquet
-from dovetail.systems.files.address import check, folder_at
+from dovetail.systems.files.address import Whence, check
 from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
@@ -34,7 +34,12 @@ class Connector(FileVerbs):
     """The folder, or the file. A relative path counts from the project's folder. Also `s3://bucket/folder` and
     `sftp://host/folder`."""
     datasets: Mapping[str, Declared] = field(default_factory=dict)
-    """What is declared about a dataset: `key`, the fields that identify a row."""
+    """What is declared about a dataset: `key`, the fields that identify a row; `parts` (a pattern of many files that are
+    one dataset), `file_field`, `write`."""
+    settle_s: float = 0.0
+    """A file is read once it has not changed for so many seconds; for writers that do not rename what is whole."""
+    ready: str = ""
+    """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
     `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
@@ -53,5 +58,7 @@ class Connector(FileVerbs):
 
     @cached_property
     def _files(self) -> Files:
-        store = Store(folder_at(self.path, ENDINGS, self.access, self.timeout_s), "parquet", self.timeout_s)
-        return Files(store, Parquet(self.datasets, self.batch_rows))
+        patterns = tuple(one.parts for one in self.datasets.values() if one.parts)
+        whence = Whence(self.path, self.access, self.timeout_s, self.ready, self.settle_s, patterns)
+        store = Store(whence.folder(ENDINGS), "parquet", self.timeout_s)
+        return Files(store, Parquet(self.datasets, self.batch_rows), self.datasets)
