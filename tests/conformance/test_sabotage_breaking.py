@@ -164,7 +164,23 @@ def is_broken_for_good(system):
     return spoil(system, read=read)
 
 
+def forgets_at_restart(system):
+    """Tells what was noted once alone."""
+    asked = []
+
+    def noticed(true, feed, *, rows):
+        asked.append(feed)
+        found = true(feed, rows=rows)
+        return found if len(asked) <= FIRST else replace(found, keys={}, whole={})
+
+    return spoil(system, noticed=noticed)
+
+
+FIRST = 2
+"""How often a feed is asked before the restart."""
+
 OVER_TCP = {
+    "forgets its feed at a restart": (forgets_at_restart, "a_feed_outlives_a_restart"),
     "takes a cut for the end": (
         lambda s: spoil(s, read=swallowing(Unreachable, Overdue)),
         "a_reading_that_is_cut_is_no_end",

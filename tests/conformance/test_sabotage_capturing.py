@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.conformance.spoiled import tried_in_memory
 
 from dovetail.model.change import VERSION, Feed, Noticed
 from dovetail.systems.connectors.memory import Connector
 from dovetail.systems.protocol import Target
 from dovetail.testing.conformance import capturing
-from dovetail.testing.conformance.trial import Outcome, Result, examine, trials
+from dovetail.testing.conformance.trial import Outcome, trials
 from dovetail.testing.sabotage import spoil
+
+OVER_TCP = {"a_feed_outlives_a_restart"}
+"""Promises that need a server; they are broken elsewhere."""
 
 NAMES = [one.promise.name for one in trials() if one.promise.check.__module__ == capturing.__name__ and not one.hidden]
 
 
 def every_key(noticed: Noticed, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Noticed:
     return replace(noticed, keys={name: change(batch) for name, batch in noticed.keys.items()})
+
+
+def sees_itself_alone(system):
+    """Notes what is changed through this connector, and nothing else."""
+    own = []
+
+    def apply(true, dataset, change):
+        own.append(change.rows.num_rows)
+        return true(dataset, change)
+
+    def noticed(true, feed, *, rows):
+        found = true(feed, rows=rows)
+        return found if own else replace(found, keys={})
+
+    return spoil(system, apply=apply, noticed=noticed)
 
 
 def forgets_some(true, feed, *, rows):
@@ -123,6 +141,7 @@ def mixes_up(true, datasets):
 
 SPOILED: dict[str, tuple[Callable[[Target], Target], str]] = {
     "forgets a key": (lambda s: spoil(s, noticed=forgets_some), "a_change_is_noticed"),
+    "sees itself alone": (sees_itself_alone, "changes_of_others_are_noticed"),
     "names other keys": (lambda s: spoil(s, noticed=shifts_keys), "a_change_is_noticed"),
     "acknowledges when it is read": (acknowledges_on_reading, "what_is_not_acknowledged_is_told_again"),
     "acknowledges nothing": (lambda s: spoil(s, acknowledge=acknowledges_nothing), "a_change_is_noticed"),
@@ -187,12 +206,7 @@ SPOILED |= {
 }
 
 
-def tried(make: Callable[[Target], Target], *names: str) -> list[Result]:
-    @contextmanager
-    def fresh() -> Iterator[Target]:
-        yield make(Connector())
-
-    return examine(fresh, names)
+tried = tried_in_memory
 
 
 @pytest.mark.parametrize(("make", "name"), SPOILED.values(), ids=SPOILED)
@@ -205,6 +219,6 @@ def test_it_is_caught(make: Callable[[Target], Target], name: str, monkeypatch: 
 
 
 def test_the_sound_one_keeps_those_promises() -> None:
-    assert set(NAMES) == {name for _, name in SPOILED.values()}
+    assert set(NAMES) == {name for _, name in SPOILED.values()} | OVER_TCP
     results = tried(lambda system: system, *NAMES)
-    assert [result for result in results if result.outcome is not Outcome.PASSED] == []
+    assert {result.trial.promise.name for result in results if result.outcome is not Outcome.PASSED} == OVER_TCP

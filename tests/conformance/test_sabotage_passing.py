@@ -69,7 +69,18 @@ def half(true, dataset, fields, blocks):
         return 0
 
 
+def commits_at_once(system):
+    """Takes rows in a transaction of its own."""
+
+    def take(true, *given):
+        with system.transaction() as other:
+            return other.take(*given)
+
+    return spoil(system, take=take)
+
+
 SPOILED = {
+    "takes rows for good": (commits_at_once, "what_was_taken_is_undone_with_its_transaction"),
     "pours a row too few": (
         passing("pour", lambda true, f, *, after, rows, every: true.pour(f, after=after, rows=rows - 1, every=every)),
         "rows_pass_whole_and_once",

@@ -90,6 +90,12 @@ def forgiving(system):
     return spoil(system, apply=lambda true, dataset, change: system.apply(dataset, change))
 
 
+def trims_in_bulk(true, dataset, change):
+    """Writes many rows otherwise than a few."""
+    trimmed = sabotage.rewrites(pa.string(), pc.utf8_trim_whitespace)
+    return trimmed(true, dataset, change) if change.rows.num_rows > 1_000 else true(dataset, change)
+
+
 def without_memory(system):
     """Applies each change as if it were the first time."""
 
@@ -283,6 +289,7 @@ SPOILED = {
         "keys_that_nobody_draws_are_refused",
     ),
     "gives no key away again": (remembers_the_dead, "a_key_can_be_used_again"),
+    "trims texts in bulk": (applying(trims_in_bulk), "one_by_one_is_as_in_bulk"),
     "cuts texts at a megabyte": (cut_at(2**20), "big_values_survive"),
     "cuts texts at eight megabytes": (cut_at(2**23), "huge_values_survive"),
     "leaves unknown fields out": (applying(ignores_what_is_not_there), "what_cannot_be_written_is_refused"),

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from dovetail.errors import SystemFault
+from dovetail.errors import DovetailError, FeedLost, SystemFault
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.change import VERSION, Change, Noticed, Verb
 from dovetail.model.key import texts
@@ -120,6 +120,46 @@ def what_is_not_acknowledged_is_told_again(bench: Bench) -> None:
     system.acknowledge(FEED, noticed.cursor)
     bench.system.close()
     expect(told(bench) == ({}, {}), "what was acknowledged is told again")
+
+
+@promise(needs=_NEEDS, given=("open",))
+def changes_of_others_are_noticed(bench: Bench) -> None:
+    """What is changed through another connector is noticed as what is changed through this one, and ends the waiting."""
+    system, other, found = feeding(bench), bench.opened(), bench.make(ITEM)
+    captured(bench, found)
+    new: list[dict[str, object]] = [{"id": at, "name": "new"} for at in (1, 2)]
+    gone: list[dict[str, object]] = [{"id": 1}]
+    for verb, rows in ((Verb.CREATE, items(3)), (Verb.UPDATE, new), (Verb.DELETE, gone)):
+        other.apply(found, Change(verb, batch(found, rows)))
+        expect(system.await_changes(FEED, _GRACE_S), f"a {verb} by another does not end the waiting")
+        keys, _ = told(bench)
+        wanted = keys_of(found, rows)
+        expect(set(keys.get(found.name, ())) >= wanted, f"a {verb} of {wanted} by another: {keys}")
+
+
+@promise(needs=_NEEDS, given=("restart",))
+def a_feed_outlives_a_restart(bench: Bench) -> None:
+    """What was noted and not acknowledged is told after the system went down and came back, and so is what comes
+    later; or the feed says that it was lost."""
+    assert bench.faults.restart is not None
+    system, found = feeding(bench), bench.make(ITEM)
+    captured(bench, found)
+    bench.change(found, Verb.CREATE, items(3))
+    bench.faults.restart()
+    bench.attempt(lambda: system.feed(FEED))
+    end = bench.attempt(lambda: told(bench))
+    if isinstance(end, DovetailError) and not isinstance(end, FeedLost):
+        end = bench.attempt(lambda: told(bench))
+    if isinstance(end, FeedLost):
+        system.capture(FEED, [found])
+        end = told(bench)
+    assert isinstance(end, tuple)
+    keys, whole = end
+    is_told = keys_of(found, items(3)) <= set(keys.get(found.name, ())) or found.name in whole
+    expect(is_told, f"after a restart is told: {keys}, {whole}")
+    bench.change(found, Verb.UPDATE, [{"id": 2, "name": "later"}])
+    keys, _ = told(bench)
+    expect(set(keys.get(found.name, ())) == {"2"}, f"after a restart a later change is told as {keys}")
 
 
 @promise(needs=(*_NEEDS, SupportsTransaction))

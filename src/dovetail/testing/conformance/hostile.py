@@ -115,7 +115,8 @@ def _alone_and_among(bench: Bench, name: str, kind: Type, values: Sequence[objec
     alone, among = (bench.make(dataset(f"{way}_{name}", *fields)) for way in ("alone", "among"))
     rows: list[dict[str, object]] = [{"id": at, "value": value} for at, value in enumerate(values)]
     refused = {at for at, row in enumerate(rows) if bench.change(alone, Verb.CREATE, [row]).rejects}
-    many = [*rows, *({"id": 1_000 + at, "value": None} for at in range(_FILLING))]
+    filling: list[dict[str, object]] = [{"id": 1_000 + at, "value": None} for at in range(_FILLING)]
+    many = [*rows, *filling]
     receipt = bench.change(among, Verb.CREATE, many)
     expect(receipt.applied + len(receipt.rejects) == len(many), f"rows of {name} are neither applied nor refused")
     differ = refused ^ {reject.position for reject in receipt.rejects}
