@@ -115,6 +115,15 @@ def test_a_peer_that_goes_while_rows_come_is_noticed(far: Connector, proxy: Prox
     assert sum(one.num_rows for one in far.read(item, ["id"])) == ROWS
 
 
+def test_a_server_that_asks_for_a_file_is_not_given_one(system: Connector, item: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("9999\tx\t1\n")
+    asking = f"LOAD DATA LOCAL INFILE '{tmp_path / 'secret'}' INTO TABLE item"
+    with pytest.raises(SystemFault) as refused, system._sessions.lend() as lent:
+        lent.run(asking)
+    assert refused.value.code == "DV-343"
+    assert sum(one.num_rows for one in system.read(item, ["id"])) == ROWS
+
+
 def test_a_statement_that_takes_too_long_is_ended_by_the_server(mariadb_url: str) -> None:
     system = Connector(url=mariadb_url, timeout_s=1)
     with pytest.raises(Overdue, match="1969"), system._sessions.lend() as lent:

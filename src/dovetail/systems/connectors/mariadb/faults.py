@@ -53,6 +53,9 @@ _LOST = frozenset(
     | {1184, 1203, 1226, 1927, 4031}
 )
 _CLIENT = range(2000, 3000)
+_ASKS = "LOAD_LOCAL"
+"""What the driver says where a server asks for a file."""
+
 _PLACE = re.compile(r"for (?:key|column) ['`]([^'`]*(?:`\.`[^`]*)*)['`]|CONSTRAINT [`']([^`']+)[`']|[Cc]olumn '([^']+)'")
 
 
@@ -79,6 +82,11 @@ def translated(where: str, timeout_s: float) -> Iterator[None]:
         yield
     except pymysql.Error as error:
         raise fault(error, where, timeout_s) from _bare(error)
+    except RuntimeError as error:
+        if _ASKS not in str(error):
+            raise
+        words = "the server asked for a file of this machine; it was not given, and the connection was cut"
+        raise SystemFault(words, where=where, code="DV-343") from error
 
 
 def fault(error: pymysql.Error, where: str, timeout_s: float) -> DovetailError:
@@ -130,11 +138,9 @@ def place(error: pymysql.Error) -> str:
 
 def unsupported(error: RuntimeError, where: str) -> DovetailError:
     """What the driver says when it lacks a library that the account's way of proving itself needs."""
-    if "cryptography" in str(error) or "PyNaCl" in str(error) or "pynacl" in str(error):
-        library = "cryptography" if "cryptography" in str(error) else "PyNaCl"
-        words = f"this account's authentication needs {library}, which is not installed"
-        return MissingDriver(words, where=where, hint=f"pip install {library}, or connect by TLS (?ssl-mode=REQUIRED)")
-    return SystemFault("the server asked for a local file, which is never given unasked", where=where, code="DV-343")
+    library = "cryptography" if "cryptography" in str(error) else "PyNaCl"
+    words = f"this account's authentication needs {library}, which is not installed"
+    return MissingDriver(words, where=where, hint=f"pip install {library}, or connect by TLS (?ssl-mode=REQUIRED)")
 
 
 def _said(error: pymysql.Error) -> str:

@@ -36,6 +36,9 @@ class Sessions:
             except (Overdue, Unreachable) as error:
                 error.where = error.where or place
                 raise
+            except RuntimeError:  # the driver gave up in the middle of an answer
+                session.connection.cut()
+                raise
             finally:
                 self._give_back(session)
 
