@@ -18,4 +18,4 @@ def fidelity_servers(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]
             found[name] = request.getfixturevalue(f"{name}_server").url(database)
         except pytest.skip.Exception as reason:
             found[f"{name} is missing"] = str(reason)
-    yield found
+    return found

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.fidelity.meaning import NULL, agree
+from tests.fidelity.stand import Column, Raw, Stand, Table, planted
+
 from dovetail.engine.open import open_workspace
 from dovetail.engine.workspace import Workspace
 from dovetail.errors import DeclarationError, Declarations, Location
@@ -18,8 +21,6 @@ from dovetail.steps import migrate as steps
 from dovetail.steps import rejects
 from dovetail.steps.plan import plan
 from dovetail.steps.sync import sync_once
-from tests.fidelity.meaning import NULL, agree
-from tests.fidelity.stand import Column, Raw, Stand, Table, planted
 
 EXACT, LOSSY, QUARANTINED, REFUSED, SILENT = "exact", "lossy", "quarantined", "refused", "silent"
 OUTCOMES = (EXACT, LOSSY, QUARANTINED, REFUSED, SILENT)

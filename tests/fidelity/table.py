@@ -78,20 +78,23 @@ def merged(results: Iterable[Result]) -> list[Result]:
 
 
 def lines(results: Sequence[Result]) -> list[str]:
-    """The table as text: a line a source, a column a group, all targets together."""
+    """The table as text: a line a pair, then a line a group."""
     pairs = merged(results)
-    sources = sorted({one.source for one in pairs})
     told = [f"{len(pairs)} pairs; E exact, L declared lossy, Q quarantined, R refused before the run, S silent"]
-    for source in sources:
-        own = [one for one in pairs if one.source == source]
-        total = sum((Counter(counts) for one in own for counts in one.counts.values()), Counter())
-        told.append(f"{source} to {', '.join(one.target for one in own)}: {words(total)}")
-        told += [f"  {group}  {words(counts)}" for group, counts in by_group(own).items()]
-    asked = [one for one in pairs if one.rests is not None]
-    if asked:
-        told.append(f"two-way: {sum(bool(one.rests) for one in asked)} of {len(asked)} pairs came to rest")
-    total = sum((Counter(counts) for one in pairs for counts in one.counts.values()), Counter())
-    return [*told, f"in all: {words(total)}"]
+    for one in pairs:
+        at_rest = "" if one.rests is None else "  two-way at rest" if one.rests else "  two-way NOT at rest"
+        told.append(f"{one.source + ' to ' + one.target:<24} {words(total(one))}{at_rest}")
+    told += [f"{group:<24} {words(counts)}  {GROUPS[group]}" for group, counts in by_group(pairs).items()]
+    return [*told, f"{'in all':<24} {words(total(*pairs))}"]
+
+
+def total(*results: Result) -> Counter[str]:
+    """How many values had each outcome, all groups together."""
+    found: Counter[str] = Counter()
+    for one in results:
+        for counts in one.counts.values():
+            found.update(counts)
+    return found
 
 
 def words(counts: Mapping[str, int]) -> str:
@@ -107,7 +110,6 @@ def document(results: Sequence[Result]) -> str:
 def page(results: Sequence[Result], *, values: int) -> str:
     """The reference page."""
     pairs = merged(results)
-    total = sum((Counter(counts) for one in pairs for counts in one.counts.values()), Counter())
     names = sorted({one.source for one in pairs} | {one.target for one in pairs})
     found = {(one.source, one.target): one for one in pairs}
     rows = [_row(source, names, found) for source in names]
@@ -123,7 +125,7 @@ No value is changed unseen on its way from one system to another. {values} hosti
 project, and read back without Dovetail. Each must arrive exactly (E), or be named as lossy in the plan and counted in the run (L), or be put into quarantine with a reason while other rows flow
 (Q), or its field is refused before anything is read (R). Anything else is a silent change, and fails the tests. The same values go the streamed and the plain way, with one outcome.
 
-All pairs together: {_sentence(total)}. Two-way, {rests} of {len(asked)} pairs came to rest: after the first meeting, and after an edit on either side, the second and the third pass write nothing.
+All pairs together: {_sentence(total(*pairs))}. Two-way, {rests} of {len(asked)} pairs came to rest: after the first meeting, and after an edit on either side, the second and the third pass write nothing.
 
 ## From each system to each other
 
@@ -150,8 +152,7 @@ def _row(source: str, names: Sequence[str], found: Mapping[tuple[str, str], Resu
     cells = []
     for target in names:
         one = found.get((source, target))
-        total = sum((Counter(counts) for counts in one.counts.values()), Counter()) if one else None
-        cells.append("-" if total is None else " / ".join(str(total[outcome]) for outcome in OUTCOMES))
+        cells.append(" / ".join(str(total(one)[outcome]) for outcome in OUTCOMES) if one else "-")
     return f"| {source} | {' | '.join(cells)} |"
 
 
@@ -159,5 +160,5 @@ def _cells(counts: Mapping[str, int]) -> str:
     return " | ".join(str(counts.get(outcome, 0)) for outcome in OUTCOMES)
 
 
-def _sentence(total: Mapping[str, int]) -> str:
-    return ", ".join(f"{total.get(outcome, 0):,} {outcome}" for outcome in OUTCOMES)
+def _sentence(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts.get(outcome, 0):,} {outcome}" for outcome in OUTCOMES)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from tests.fidelity.conftest import PROPERTY
 from tests.fidelity.pair import SILENT, judge, rest
 from tests.fidelity.pairs import connectors, every_pair, missing_server, ring

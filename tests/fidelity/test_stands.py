@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.fidelity.hostile import GROUPS, VALUES
 from tests.fidelity.pairs import EXEMPT, connectors, missing_server
 from tests.fidelity.stand import SCENES, Stand, missing, planted, stand_of

@@ -12,6 +12,7 @@ from dovetail.mapping.compiled import CompiledCell, CompiledMapping, CompiledMem
 from dovetail.model.catalog import Field
 from dovetail.model.change import Receipt
 from dovetail.model.run import Loss, MemberCount, Summary
+from dovetail.model.type import Kind
 
 UNFORESEEN = "the system itself made something else of it (a trigger, a rule, a spelling of its own)"
 """What is said of a change that no type announces."""
@@ -83,7 +84,9 @@ def _comes_otherwise(mapping: CompiledMapping, member: CompiledMember, cell: Com
 
 
 def _is_alike(giver: CompiledCell, column: Field) -> bool:
-    return giver.type.kind is column.type.kind and giver.type.native == column.type.native and len(giver.columns) == 1
+    """Whether what is given was spelled by such a column already; only of JSON the type's name tells that."""
+    same = giver.type.kind is column.type.kind is Kind.JSON and giver.type.native == column.type.native
+    return same and len(giver.columns) == 1
 
 
 def _cell(member: CompiledMember, column: str) -> CompiledCell | None:

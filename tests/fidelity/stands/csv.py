@@ -140,7 +140,7 @@ def declared(tables: Mapping[str, Table]) -> str:
 
 def of_text(text: str, native: str) -> Meaning:
     """What a text means in a field of a declared type."""
-    base = native.split("(")[0]
+    base = native.split("(", maxsplit=1)[0]
     match base:
         case "integer" | "decimal" if re.fullmatch(r"[+-]?\d+(\.\d+)?", text, re.ASCII):
             return meaning.of_number(text)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
-
 from tests.fidelity import meaning
 from tests.fidelity.meaning import NULL, Meaning
 from tests.fidelity.stand import Cannot, Column, Raw, Table
@@ -167,7 +166,7 @@ def _selected(column: str, native: str) -> str:
 
 
 def _meaning(value: Any, native: str) -> Meaning:
-    base = native.split("(")[0]
+    base = native.split("(", maxsplit=1)[0]
     if isinstance(value, float):
         return meaning.of_float(value)
     text = str(value)

@@ -123,7 +123,7 @@ def _spelled(value: object) -> object:
 
 
 def _meaning(value: object, native: str) -> Meaning:
-    base = native.split("(")[0]
+    base = native.split("(", maxsplit=1)[0]
     if value is None:
         return NULL
     if base == "json":

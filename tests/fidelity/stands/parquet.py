@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from tests.fidelity import meaning
 from tests.fidelity.meaning import DAY_NS, NULL, Meaning
 from tests.fidelity.stand import Cannot, Column, Raw, Table

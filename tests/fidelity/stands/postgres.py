@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import psycopg
 from psycopg import sql
-
 from tests.fidelity import meaning
 from tests.fidelity.meaning import NULL, Meaning
 from tests.fidelity.stand import Cannot, Column, Raw, Table
@@ -189,7 +188,7 @@ def _quoted(name: str) -> str:
 
 
 def _selected(column: str, native: str) -> str:
-    base = native.split("(")[0]
+    base = native.split("(", maxsplit=1)[0]
     if base in ("double precision", "real"):
         return f"encode(float8send({column}::float8), 'hex')"
     if base == "date":
@@ -204,7 +203,7 @@ def _selected(column: str, native: str) -> str:
 
 
 def _meaning(text: str | None, native: str) -> Meaning:
-    base = native.split("(")[0]
+    base = native.split("(", maxsplit=1)[0]
     if text is None:
         return NULL
     match base:

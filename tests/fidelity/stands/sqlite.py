@@ -165,7 +165,7 @@ def _plain(value: object) -> str:
 
 
 def _meaning(storage: object, value: object, native: str) -> Meaning:
-    base = native.split("(")[0]
+    base = native.split("(", maxsplit=1)[0]
     match storage:
         case b"null":
             return NULL

@@ -41,6 +41,11 @@ class _Unreadable(ValueError):
     """A value that its field's type cannot carry; the words hold no value."""
 
 
+def is_padded(kind: Type) -> bool:
+    """Whether texts are filled up with blanks to a fixed length, so that those at the end mean nothing."""
+    return kind.native.upper().startswith(("CHAR(", "NCHAR("))
+
+
 def carry(
     columns: Sequence[Sequence[object]], fields: Sequence[Field], marks: Mapping[int, Sequence[object]]
 ) -> pa.RecordBatch:
@@ -48,6 +53,8 @@ def carry(
     reasons: dict[int, list[str]] = {}
     arrays = []
     for place, (field, values) in enumerate(zip(fields, columns, strict=True)):
+        if is_padded(field.type):
+            values = [value.rstrip(" ") if isinstance(value, str) else value for value in values]
         array = _whole(values, field.type)
         if array is None:
             array, failed = _each(values, field.type)

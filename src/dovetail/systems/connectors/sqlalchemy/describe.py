@@ -14,7 +14,7 @@ from sqlalchemy.engine.reflection import Inspector, ObjectKind
 from dovetail.errors import DeclarationError
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field, Reference
 from dovetail.model.type import Kind
-from dovetail.systems.connectors.sqlalchemy.kinds import labels, logical
+from dovetail.systems.connectors.sqlalchemy.kinds import labels, logical, rewrites
 from dovetail.systems.connectors.sqlalchemy.query import Query
 from dovetail.systems.connectors.sqlalchemy.session import Session
 from dovetail.systems.sql.ledger import OURS
@@ -87,6 +87,7 @@ def _field(column: ReflectedColumn, key: Sequence[str]) -> Field:
         drawn=draws and kind.kind in (Kind.INTEGER, Kind.DECIMAL),
         comment=column.get("comment") or "",
         labels=labels(column["type"]),
+        rewrites=rewrites(column["type"]),
     )
 
 

@@ -56,6 +56,24 @@ def labels(native: Native) -> tuple[str, ...]:
     return tuple(native.enums) if isinstance(native, sa.Enum) else ()
 
 
+def rewrites(native: Native) -> str:
+    """What a database may make of values of the type, in words; empty where each is kept, or refused.
+
+    >>> rewrites(sa.Time()), rewrites(sa.String(9))
+    ('parts of a second finer than the type keeps are rounded or cut off', '')
+    """
+    match native:
+        case sa.Float() if single(native):
+            return "digits beyond those of the type's own floats are rounded"
+        case sa.DateTime() | sa.Time():
+            return "parts of a second finer than the type keeps are rounded or cut off"
+        case sa.CHAR() | sa.NCHAR():
+            return "blanks at the end mean nothing and are cut off"
+        case sa.JSON():
+            return "names may be put into another order, of a doubled name one value is kept, numbers are respelled"
+    return ""
+
+
 def single(native: Native) -> bool:
     """Whether a float may be one of 32 bits, which some drivers read as a rounded decimal number."""
     return isinstance(native, sa.Float) and not isinstance(native, sa.Double)
