@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dovetail.expression.parse import column
 from dovetail.model.catalog import Catalog, Dataset, Field
@@ -20,7 +21,7 @@ SURE = 0.9
 UNITS = frozenset({"mg", "g", "kg", "t", "lb", "oz", "cent", "mm", "cm", "m", "km", "ms", "s", "min", "h", "percent"})
 """Words of a name that are units."""
 
-Side = tuple[str, str, str, Catalog]
+Side = tuple[str, str, str | Path, Catalog]
 """A system: its name, its connector, its URL or path, its catalog."""
 
 _PLAIN = re.compile(r"[A-Za-z_./$][A-Za-z0-9_./ -]*")
@@ -190,8 +191,8 @@ def _project(left: Side, right: Side, found: Sequence[Pair]) -> str:
 def _system(side: Side) -> list[str]:
     name, connector, place, _ = side
     lines = [f"  {name}:", f"    connector: {connector}"]
-    if connector in ("duckdb", "sqlite"):
-        return [*lines, f"    path: {_yaml(place)}"]
+    if isinstance(place, Path) or connector == "sqlite":
+        return [*lines, f"    path: {_yaml(str(place))}"]
     if holds_secret(place):
         hint = f"    # The URL holds a password and is not written here; first: export {variable(name)}='...'"
         return [*lines, hint, f"    url: ${{{variable(name)}}}"]

@@ -31,8 +31,6 @@ SCHEMES = {
 SUFFIXES = {".duckdb": "duckdb", ".ddb": "duckdb"}
 """Connectors by the end of a path; every other file is taken for one of SQLite."""
 
-FILES = ("duckdb", "sqlite")
-"""Connectors that are given a path."""
 
 IGNORED = ".dovetail/\n"
 """What git leaves out: state, keys and secrets."""
@@ -61,16 +59,22 @@ def init(
     return tuple(written)
 
 
-def _side(name: str, written: str, url: str, target: Path) -> tuple[str, str, str, Catalog]:
+def _side(name: str, written: str, url: str, target: Path) -> tuple[str, str, str | Path, Catalog]:
     """A system as the draft takes it; a URL stays as it was written, placeholders included."""
     scheme, sign, rest = url.partition("://")
     connector = _spoken(scheme) if sign else SUFFIXES.get(Path(url).suffix.lower(), "sqlite")
     if connector not in registry.names():
         raise UnknownName(f"no connector speaks {scheme}://", where=name, hint=nearest(connector, registry.names()))
-    if connector not in FILES:
+    if not _is_path(registry.settings_class(connector)):
         return name, connector, written, _catalog(connector, {"url": url})
     path = Path(rest.removeprefix("/") if sign else url)
-    return name, connector, _relative(path, target), _catalog(connector, {"path": str(path)})
+    return name, connector, Path(_relative(path, target)), _catalog(connector, {"path": str(path)})
+
+
+def _is_path(connector: type) -> bool:
+    """Whether a connector is given the path of a file or folder, and no URL."""
+    settings = getattr(connector, "__dataclass_fields__", {})
+    return "path" in settings and "url" not in settings
 
 
 def _spoken(scheme: str) -> str:

@@ -12,8 +12,9 @@ import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dovetail.errors import DeclarationError, MissingDriver, UnknownName
+from dovetail.errors import DeclarationError, DovetailError, MissingDriver, UnknownName
 from dovetail.systems import connectors
+from dovetail.systems.guard import guarded
 from dovetail.systems.protocol import Source
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ALIASES: Mapping[str, str] = {"mysql": "mariadb"}
 """Other names of our own connectors."""
+
+_REPORT = "tell the people who wrote it; CONTRIBUTING.md says what a connector must have"
 
 GROUP = "dovetail.connectors"
 """The entry point group of foreign connectors."""
@@ -37,23 +40,25 @@ def load(name: str) -> type[Source]:
     Raises `UnknownName` with the nearest names, and `MissingDriver` where the driver is not installed.
     """
     own = ALIASES.get(name, name)
+    foreign = None if own in _own() else _foreign().get(name)
+    if own not in _own() and foreign is None:
+        raise _unknown(name)
     try:
-        if own in _own():
-            found = importlib.import_module(f"{connectors.__name__}.{own}")
-        elif (foreign := _foreign().get(name)) is not None:
-            found = foreign.load()
-        else:
-            raise _unknown(name)
-    except ImportError as error:
-        missing = error.name or "its driver"
-        raise MissingDriver(
-            f"the connector {name!r} needs {missing}, which is not installed",
-            where=name,
-            hint=f"pip install 'dovetail[{own}]'",
-        ) from error
+        found = foreign.load() if foreign is not None else importlib.import_module(f"{connectors.__name__}.{own}")
+    except DovetailError:
+        raise
+    except ModuleNotFoundError as error:
+        raise _missing(name, own, error, foreign) from error
+    except Exception as error:
+        words = f"the connector {name!r} of {_package(foreign)} cannot be loaded: {type(error).__name__}: {error}"
+        raise DeclarationError(words, where=name, hint=_REPORT, code="DV-312") from error
     connector = getattr(found, "Connector", found)
     if not isinstance(connector, type):
-        raise DeclarationError(f"{found!r} holds no class named Connector", where=name, code="DV-312")
+        raise DeclarationError(f"{found!r} holds no class named Connector", where=name, hint=_REPORT, code="DV-312")
+    lacking = [verb for verb in ("describe", "read", "close") if not callable(getattr(connector, verb, None))]
+    if lacking:
+        words = f"the connector {name!r} of {_package(foreign)} has no {lacking[0]}"
+        raise DeclarationError(words, where=name, hint=_REPORT, code="DV-312")
     return connector
 
 
@@ -70,11 +75,12 @@ def open(name: str, settings: Mapping[str, object]) -> Source:  # noqa: A001 - r
         if setting not in known:
             raise UnknownName(f"the connector {name!r} has no setting {setting!r}", hint=_nearest(setting, known))
     try:
-        return connector(**settings)
+        opened = connector(**settings)
     except TypeError as error:
         raise DeclarationError(
             f"the connector {name!r} cannot be opened: {error}", where=name, code="DV-311"
         ) from error
+    return opened if ALIASES.get(name, name) in _own() else guarded(opened, name)
 
 
 def _own() -> tuple[str, ...]:
@@ -85,6 +91,23 @@ def _foreign() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _missing(name: str, own: str, error: ModuleNotFoundError, foreign: EntryPoint | None) -> MissingDriver:
+    """What is to be installed: our extra, or what a foreign connector wants."""
+    module = error.name or "its driver"
+    if foreign is None:
+        hint = f"pip install 'dovetail[{own}]'"
+    else:
+        hint = f"pip install {module}; {_package(foreign)} should have said that it needs it"
+    return MissingDriver(f"the connector {name!r} needs {module}, which is not installed", where=name, hint=hint)
+
+
+def _package(foreign: EntryPoint | None) -> str:
+    """The package that brings a connector."""
+    if foreign is None:
+        return "dovetail"
+    return foreign.dist.name if foreign.dist is not None else foreign.value
 
 
 def _unknown(name: str) -> UnknownName:
