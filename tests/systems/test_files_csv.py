@@ -6,10 +6,11 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from dovetail.errors import DeclarationError, SchemaDrift, SystemFault, UnknownName
-from dovetail.model.change import UNREADABLE
+from dovetail.model.change import UNREADABLE, Change, Verb
 from dovetail.systems.connectors.csv import Connector
 from dovetail.systems.files.declared import Declared
 
@@ -253,3 +254,53 @@ def test_wrong_settings(tmp_path: Path, settings: dict[str, object]) -> None:
         Connector(path=tmp_path, **settings)
     with pytest.raises(DeclarationError, match="no encoding"):
         Connector(path=write(tmp_path, "a\n"), encoding="utf8000").describe()
+
+
+def test_formulas_are_kept_or_guarded(tmp_path: Path) -> None:
+    texts = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "'=1", "''=1", "plain", "'", "a=1", "", "-"]
+    for formulas in ("keep", "escape"):
+        folder = tmp_path / formulas
+        folder.mkdir()
+        (folder / "a.csv").write_text("id,text,n\n0,x,-1\n")
+        system = Connector(path=folder, datasets={"a": Declared(key=("id",))}, formulas=formulas)
+        dataset = system.describe().dataset("a")
+        rows = pa.RecordBatch.from_pydict({"id": list(range(1, 13)), "text": texts, "n": [-5] * 12})
+        assert system.apply(dataset, Change(Verb.CREATE, rows)).applied == len(texts)
+        written = (folder / "a.csv").read_text()
+        assert ("'=cmd" in written, ",-5" in written) == (formulas == "escape", True)
+        read = pa.Table.from_batches(system.read(dataset, ["text"]))["text"].to_pylist()
+        assert read == ["x", *texts], "and back again, exactly"
+    written = (tmp_path / "keep" / "a.csv").read_text()
+    assert written.startswith("id,text,n\n0,x,-1\n1,=cmd|' /C calc'!A0,-5\n2,+1,-5\n"), "kept byte by byte"
+    with pytest.raises(DeclarationError):
+        Connector(path=tmp_path, formulas="hide")
+
+
+def test_other_texts_for_true_and_false(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,paid\n1,t\n2,f\n3,\n")
+    plain = Connector(path=tmp_path).describe().dataset("a")
+    assert str(plain.field("paid").type) == "text", "a letter is a letter until somebody says otherwise"
+    system = Connector(path=tmp_path, datasets={"a": Declared(key=("id",))}, booleans=("t", "f"))
+    dataset = system.describe().dataset("a")
+    assert str(dataset.field("paid").type) == "boolean"
+    rows = pa.RecordBatch.from_pydict({"id": [4, 5], "paid": [True, False]})
+    assert system.apply(dataset, Change(Verb.CREATE, rows)).applied == 2
+    assert (tmp_path / "a.csv").read_text() == "id,paid\n1,t\n2,f\n3,\n4,t\n5,f\n"
+    again = Connector(path=tmp_path, booleans=("t", "f"))
+    read = pa.Table.from_batches(again.read(again.describe().dataset("a"), ["paid"]))["paid"].to_pylist()
+    assert read == [True, False, None, True, False]
+
+
+def test_what_was_detected_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("id;preis\r\n1;1,50\r\n".encode("utf-16"))
+    system = Connector(path=tmp_path)
+    lines = {topic: (verdict, words) for topic, verdict, words in system.examine(system.describe().datasets)}
+    assert lines["a"][0] == "ok"
+    for words in ("utf-16-le with BOM", "delimiter semicolon", "CRLF", "decimal comma", "id integer", "preis decimal"):
+        assert words in lines["a"][1]
+    keyed = Connector(path=tmp_path, datasets={"a": Declared(key=("id",))})
+    rows = pa.RecordBatch.from_pydict({"id": [2]})
+    keyed.apply(keyed.describe().dataset("a"), Change(Verb.CREATE, rows))
+    words = Connector(path=tmp_path).describe().dataset("a").comment
+    assert "utf-16-le with BOM" in words
+    assert "types kept" in words

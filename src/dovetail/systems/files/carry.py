@@ -49,15 +49,24 @@ _WORDS = {
 }
 
 
+TRUTH = ("true", "false")
+"""The usual texts for true and false."""
+
+_GUARDED = r"^'('*[=+\-@\t\r])"
+
+
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How the values of one field are written: its type, the texts that mean null, the decimal sign, and whether only
-    the usual spelling counts (`is_strict`), so that nothing such as 007 loses its zeros."""
+    """How the values of one field are written: its type, the texts that mean null, the decimal sign, whether only the
+    usual spelling counts (`is_strict`), so that nothing such as 007 loses its zeros, the texts for true and false, and
+    whether a text that a spreadsheet would take for a formula has an apostrophe before it (`is_guarded`)."""
 
     type: Type
     nulls: tuple[str, ...] = ()
     decimal: str = "."
     is_strict: bool = True
+    truth: tuple[str, str] = TRUTH
+    is_guarded: bool = False
 
     @property
     def shape(self) -> str | None:
@@ -87,7 +96,12 @@ def carry(raw: pa.Array, spelling: Spelling) -> Carried:
         return _undecodable(raw, spelling)
     pattern = spelling.shape
     if pattern is None:
-        return _short(texts, spelling)
+        bare = pc.replace_substring_regex(texts, _GUARDED, r"\1") if spelling.is_guarded else texts
+        return _short(bare, spelling)
+    if spelling.truth != TRUTH and spelling.type.kind is Kind.BOOLEAN:
+        for given, usual in zip(spelling.truth, TRUTH, strict=True):
+            texts = pc.if_else(pc.equal(texts, given), usual, texts)
+        raw = texts
     texts = without_nulls(texts, spelling)
     if spelling.decimal != "." and spelling.type.kind in (Kind.DECIMAL, Kind.FLOAT):
         texts = pc.replace_substring(_only(texts, pc.invert(pc.match_substring(texts, "."))), spelling.decimal, ".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.model.type import DECIMAL_PRECISION_MAX, Kind, Type
-from dovetail.systems.files.carry import SHAPES, Spelling, convert
+from dovetail.systems.files.carry import SHAPES, TRUTH, Spelling, convert
 
 NULLS = ("NULL", "null", "\\N", "NA", "N/A", "n/a", "#N/A", "None", "-")
 """Texts that mean null in a field where every other value is a number, a date or the like; never in a text field."""
@@ -50,6 +51,7 @@ class Sight:
     scale: int = 0
     whole: int = 0
     has_ungrouped: bool = False
+    truth: tuple[str, str] = TRUTH
 
     def see(self, raw: pa.Array) -> None:
         """Take in the values of one batch: texts, or their UTF-8 bytes."""
@@ -110,6 +112,8 @@ class Sight:
         pattern = _PATTERNS.get(kind, SHAPES[kind])
         if kind is Kind.DECIMAL and self.decimal == ",":
             pattern = _COMMA
+        if kind is Kind.BOOLEAN and self.truth != TRUTH:
+            pattern = f"^({'|'.join(map(re.escape, self.truth))})$"
         if not pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py():
             return False
         if kind is Kind.FLOAT:

@@ -15,7 +15,7 @@ from dovetail.errors import SystemFault
 from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.change import LedgerEntry
 from dovetail.model.type import Kind, Type
-from dovetail.systems.files.carry import Spelling
+from dovetail.systems.files.carry import TRUTH, Spelling
 from dovetail.systems.files.place import Place
 
 _VERSION = 1
@@ -145,7 +145,7 @@ def _decoded_pin(found: dict[str, Any]) -> Pinned:
         comment=found["comment"],
     )
     spellings = {
-        name: Spelling(**{**one, "type": _type(one["type"]), "nulls": tuple(one["nulls"])})
+        name: Spelling(**{**one, "type": _type(one["type"]), "nulls": tuple(one["nulls"]), "truth": _truth(one)})
         for name, one in found["spellings"].items()
     }
     return Pinned(dataset, spellings, dict(found["style"]))
@@ -159,3 +159,9 @@ def _parts(one: Field | Spelling) -> dict[str, object]:
 
 def _type(found: dict[str, Any]) -> Type:
     return Type(**{**found, "kind": Kind(found["kind"])})
+
+
+def _truth(found: dict[str, Any]) -> tuple[str, str]:
+    """The texts for true and false; the usual ones where an older version wrote the manifest."""
+    given = found.get("truth", TRUTH)
+    return str(given[0]), str(given[1])

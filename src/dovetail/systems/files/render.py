@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -11,9 +12,10 @@ import pyarrow.compute as pc
 
 from dovetail.model.plain import plain as plainly
 from dovetail.model.type import Kind
-from dovetail.systems.files.carry import Spelling, carry
+from dovetail.systems.files.carry import TRUTH, Spelling, carry
 from dovetail.systems.files.plain import plain
 
+_FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 _ALIKE = (Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.OPAQUE, Kind.JSON, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP)
 """Kinds whose values Arrow writes as we do."""
 _ZONE, _NOTHING = (pa.scalar(text, pa.string()) for text in ("Z", ""))
@@ -22,7 +24,9 @@ _ZONE, _NOTHING = (pa.scalar(text, pa.string()) for text in ("Z", ""))
 def texts(column: pa.Array, spelling: Spelling) -> pa.Array:
     """As `render`, as a column; whole columns at once where Arrow writes the values as we do."""
     found = _at_once(column, spelling)
-    return pa.array(render(column, spelling), pa.string()) if found is None else found
+    if found is None:
+        return pa.array(render(column, spelling), pa.string())
+    return _guarded(found) if spelling.is_guarded and spelling.shape is None else found
 
 
 def render(column: pa.Array, spelling: Spelling) -> list[str | None]:
@@ -34,6 +38,8 @@ def render(column: pa.Array, spelling: Spelling) -> list[str | None]:
     texts = [None if value is None else _text(value, spelling) for value in values]
     if spelling.decimal != "." and spelling.type.kind in (Kind.DECIMAL, Kind.FLOAT):
         texts = [None if text is None else text.replace(".", spelling.decimal) for text in texts]
+    if spelling.is_guarded and spelling.shape is None:
+        texts = [None if text is None else _FORMULA.sub(r"'\g<0>", text) for text in texts]
     return texts
 
 
@@ -60,6 +66,8 @@ def _at_once(column: pa.Array, spelling: Spelling) -> pa.Array | None:
     kind = spelling.type.kind
     if column.type != spelling.type.arrow():
         return None
+    if kind is Kind.BOOLEAN and spelling.truth != TRUTH:
+        return None
     if kind in _ALIKE:
         return plainly(column)
     if kind is Kind.INSTANT:
@@ -73,6 +81,11 @@ def _at_once(column: pa.Array, spelling: Spelling) -> pa.Array | None:
     return found if spelling.decimal == "." else pc.replace_substring(found, ".", spelling.decimal)
 
 
+def _guarded(found: pa.Array) -> pa.Array:
+    """The texts, with an apostrophe before those that a spreadsheet would take for a formula."""
+    return pc.replace_substring_regex(found, _FORMULA.pattern, r"'\0")
+
+
 def _far(value: pa.Scalar) -> object:
     try:
         return value.as_py()
@@ -82,7 +95,7 @@ def _far(value: pa.Scalar) -> object:
 
 def _text(value: object, spelling: Spelling) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return spelling.truth[0 if value else 1]
     if isinstance(value, Decimal):
         return _plainly(value, spelling)
     if isinstance(value, bytes):

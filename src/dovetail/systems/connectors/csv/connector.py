@@ -12,6 +12,7 @@ from dovetail.systems.connectors.csv.dialect import Wish
 from dovetail.systems.connectors.csv.format import CSV
 from dovetail.systems.connectors.csv.shape import Habits
 from dovetail.systems.files.address import Whence, check
+from dovetail.systems.files.carry import TRUTH
 from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
@@ -57,6 +58,12 @@ class Connector(FileVerbs):
     """Texts that mean null in every field, besides the bare empty cell."""
     quoted_empty: str = "text"
     """What an empty cell in quotes is in a field of texts: the empty `text`, or `null`."""
+    booleans: tuple[str, str] = TRUTH
+    """The texts for true and false, such as `[t, f]`; a field of these alone is boolean."""
+    formulas: str = "keep"
+    """What becomes of a text that a spreadsheet would take for a formula, since it begins with `=`, `+`, `-`, `@`, a tab
+    or a carriage return: `keep` writes it as it is; `escape` writes an apostrophe before it, and takes it away when it
+    reads. Numbers are never touched."""
     sample_rows: int | None = None
     """Types are detected from so many first rows; without, from all."""
     settle_s: float = 0.0
@@ -85,11 +92,18 @@ class Connector(FileVerbs):
         if self.decimal not in (None, ".", ",") or self.quoted_empty not in ("text", "null"):
             words = "`decimal` is . or a comma, `quoted_empty` is text or null"
             raise DeclarationError(words, where=where, code="DV-315")
+        if self.formulas not in ("keep", "escape") or len({*self.booleans, ""}) != 3:
+            words = "`formulas` is keep or escape, `booleans` are two texts"
+            raise DeclarationError(words, where=where, code="DV-315")
 
     @cached_property
     def _files(self) -> Files:
         wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
-        habits = Habits(self.decimal, tuple(self.nulls), self.quoted_empty == "null", self.sample_rows)
+        truth = (self.booleans[0], self.booleans[1])
+        is_null = self.quoted_empty == "null"
+        habits = Habits(
+            self.decimal, tuple(self.nulls), is_null, self.sample_rows, truth=truth, is_guarded=self.formulas == "escape"
+        )
         patterns = tuple(one.parts for one in self.datasets.values() if one.parts)
         whence = Whence(self.path, self.access, self.timeout_s, self.ready, self.settle_s, patterns)
         store = Store(whence.folder(ENDINGS), "csv", self.timeout_s)

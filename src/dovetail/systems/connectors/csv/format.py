@@ -37,7 +37,7 @@ class CSV:
             dialect = self._dialect(path, pinned)
             if dialect.names == pinned.dataset.names:
                 key = declared.key or pinned.dataset.key
-                return replace(pinned, dataset=replace(pinned.dataset, key=key))
+                return replace(pinned, dataset=replace(pinned.dataset, key=key, comment=f"{dialect.words}, types kept"))
         sign = sign_of(path)
         seen = self._seen.get(name)
         if seen is None or seen[0] != sign:

@@ -10,7 +10,7 @@ from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.csv.dialect import Dialect
 from dovetail.systems.connectors.csv.read import texts
-from dovetail.systems.files.carry import Spelling
+from dovetail.systems.files.carry import TRUTH, Spelling
 from dovetail.systems.files.declared import Declared, check_names, declared_type
 from dovetail.systems.files.detect import Sight
 
@@ -18,12 +18,15 @@ from dovetail.systems.files.detect import Sight
 @dataclass(frozen=True, slots=True)
 class Habits:
     """What a person declares about values: their decimal sign, texts that are null, whether a quoted empty cell is
-    null, and how many rows types are detected from (`None`: all)."""
+    null, how many rows types are detected from (`None`: all), the texts for true and false, and whether texts that look
+    like formulas are guarded by an apostrophe."""
 
     decimal: str | None = None
     nulls: tuple[str, ...] = ()
     is_empty_null: bool = False
     sample_rows: int | None = None
+    truth: tuple[str, str] = TRUTH
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
     open_names = [name for name in dialect.names if name not in given]
     sign = habits.decimal or "."
     found, rows = _see(
-        path, dialect, habits, {name: Sight(sign, has_ungrouped=habits.decimal is not None) for name in open_names}
+        path, dialect, habits, {name: Sight(sign, has_ungrouped=habits.decimal is not None, truth=habits.truth) for name in open_names}
     )
     if habits.decimal is None and not any(one.type.kind is Kind.DECIMAL for one in found.values()):
         texts_only = {name: Sight(",") for name, one in found.items() if one.type.kind is Kind.TEXT}

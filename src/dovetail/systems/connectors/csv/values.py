@@ -64,7 +64,7 @@ def spelling_of(shape: Shape, one: Field, habits: Habits) -> Spelling:
     """How the values of a field are written in a file, read as the type that is asked for."""
     known = shape.spellings.get(one.name, Spelling(one.type))
     nulls = (*known.nulls, "") if habits.is_empty_null else known.nulls
-    return replace(known, type=one.type, nulls=nulls)
+    return replace(known, type=one.type, nulls=nulls, truth=habits.truth, is_guarded=habits.is_guarded)
 
 
 @dataclass(slots=True)
