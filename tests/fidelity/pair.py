@@ -26,17 +26,29 @@ EXACT, LOSSY, QUARANTINED, REFUSED, SILENT = "exact", "lossy", "quarantined", "r
 OUTCOMES = (EXACT, LOSSY, QUARANTINED, REFUSED, SILENT)
 WAYS = ("streamed", "plain")
 NO_KEY = "\\N"
+OWNER = "owner: a"
+Refused = tuple[dict[str, str], Summary]
 GUARD = "guard: {rows: 1000000, share: 100%}"
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """One hostile value: its group, its name, and how it is planted."""
+
+    group: str
+    name: str
+    planted: object
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
-    """Values of one column on their way into a field of one type; `rows` names the value that stands in each row."""
+    """Values of one type on their way into a field of another; `rows` holds the value that stands in each row."""
 
     name: str
-    column: Column
+    family: str
+    given: str
     native: str
-    rows: Mapping[int, str]
+    rows: dict[int, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +81,18 @@ class Judged:
 
 
 def slots(source: Stand, target: Stand, *, best_only: bool = False) -> list[Slot]:
-    """Every column of the source with every type of the target that it is to be tried with."""
-    found = []
+    """Every type of the source with every type of the target that its values are to be tried with."""
+    found: dict[tuple[str, str, str], Slot] = {}
     row = 1
-    for at, column in enumerate(planted(source).columns):
+    for column in planted(source).columns:
         natives = _natives(column, source, target)
-        for number, native in enumerate(natives[:1] if best_only else natives):
-            rows = dict(enumerate(column.values, row))
-            row += len(rows)
-            found.append(Slot(f"f{at}_{number}", column, native, rows))
-    return found
+        for native in natives[:1] if best_only else natives:
+            kinds = column.family, column.native, native
+            slot = found.setdefault(kinds, Slot(f"f{len(found)}", *kinds))
+            for name, literal in column.values.items():
+                slot.rows[row] = Value(column.group, name, literal)
+                row += 1
+    return list(found.values())
 
 
 def _natives(column: Column, source: Stand, target: Stand) -> list[str]:
@@ -105,7 +119,7 @@ class Project:
         lines += [f"  {name}: {stand.settings()}" for name, stand in self.stands.items()]
         (self.folder / "dovetail.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def map(self, name: str, table: str, fields: Iterable[str], head: str = "", rule: str = "owner: a") -> None:
+    def map(self, name: str, table: str, fields: Iterable[str], head: str = "", rule: str = OWNER) -> None:
         """Map two tables field by field, one field a line."""
         lines = [f"mapping: {name}", f"members: {{a: {{dataset: {table}, creates: never}}, b: {{dataset: {name}}}}}"]
         lines += [head] if head else []
@@ -141,31 +155,33 @@ def judge(source: Stand, target: Stand, folder: Path, *, ways: Sequence[str] = W
     """Send all values of a source into a target in each of these ways, and say what became of each."""
     judged = Judged((source.connector, target.connector))
     open_slots = slots(source, target)
-    table = Table("given", {"id": source.key} | {slot.name: slot.column.native for slot in open_slots}, list(_rows(open_slots)))
+    table = Table("given", {"id": source.key} | {slot.name: slot.given for slot in open_slots}, list(_rows(open_slots)))
     source.plant(table)
     made = {way: Table(way, {"id": target.key} | {slot.name: slot.native for slot in open_slots}) for way in ways}
     for one in made.values():
         target.plant(one)
-    project = Project(folder, source, target)
-    project.declare()
-    refused = _refused(project, ways, [slot.name for slot in open_slots])
+    projects = {way: Project(folder / way, source, target) for way in ways}
+    refused, told = _refused(projects[ways[0]], ways[0], [slot.name for slot in open_slots])
     asked = [slot for slot in open_slots if slot.name not in refused]
     judged.verdicts += [
-        Verdict(slot.column.group, value, slot.column.native, slot.native, REFUSED, refused[slot.name])
+        Verdict(value.group, value.name, slot.given, slot.native, REFUSED, refused[slot.name])
         for slot in open_slots
         if slot.name in refused
         for value in slot.rows.values()
     ]
     before = source.raw(table)
-    with project.open() as workspace:
-        told = plan(workspace).summary
-        runs = {way: steps.migrate(workspace, only=[way], plain=way == "plain") for way in ways}
-        held = {way: _held(workspace, way) for way in ways}
+    runs, held = {}, {}
+    for way, project in projects.items():
+        project.declare()
+        project.map(way, "given", [slot.name for slot in asked])
+        with project.open() as workspace:
+            runs[way] = steps.migrate(workspace, plain=way == "plain")
+            held[way] = _held(workspace, way)
     after = {way: target.raw(one) for way, one in made.items()}
     if source.raw(table) != before:
         judged.faults.append("the source was changed")
     for way in ways:
-        named = _lossy(told, way), _lossy(runs[way], way)
+        named = _lossy(told, ways[0]), _lossy(runs[way], way)
         found = list(_judged(asked, before, after[way], held[way], named))
         judged.verdicts += found if way == ways[0] else [one for one in found if one.outcome == SILENT]
         judged.faults += [f"{way}: {words}" for words in _left(asked, before, after[way], runs[way])]
@@ -176,31 +192,23 @@ def judge(source: Stand, target: Stand, folder: Path, *, ways: Sequence[str] = W
 def _rows(open_slots: Sequence[Slot]) -> Iterator[dict[str, object]]:
     for slot in open_slots:
         for row, value in slot.rows.items():
-            yield {"id": row, slot.name: slot.column.values[value]}
+            yield {"id": row, slot.name: value.planted}
 
 
-def _refused(project: Project, ways: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """Leave out what a plan refuses, until it refuses nothing."""
+def _refused(project: Project, name: str, names: Sequence[str], head: str = "", rule: str = OWNER) -> Refused:
+    """Leave out what a plan refuses, until it refuses nothing: those fields, and what the plan says of the others."""
+    project.declare()
     refused: dict[str, str] = {}
     while True:
-        for way in ways:
-            project.map(way, "given", [name for name in names if name not in refused])
+        project.map(name, "given", [one for one in names if one not in refused], head, rule)
         try:
             with project.open() as workspace:
-                plan(workspace)
+                return refused, plan(workspace).summary
         except DeclarationError as error:
-            more = refusals(project, _mapping_of(error), error)
-            assert not more.keys() <= refused.keys(), error
+            more = refusals(project, name, error)
+            if more.keys() <= refused.keys():
+                raise
             refused |= more
-        else:
-            return refused
-
-
-def _mapping_of(error: DeclarationError) -> str:
-    where = mistakes(error)[0].where
-    if not isinstance(where, Location):
-        raise error
-    return Path(where.file).stem
 
 
 def _held(workspace: Workspace, mapping: str) -> dict[str, tuple[str, str]]:
@@ -242,7 +250,7 @@ def _judged(
                 outcome, words = EXACT, ""
             elif planned.get(slot.name) and counted.get(slot.name):
                 outcome = LOSSY
-            yield Verdict(slot.column.group, value, slot.column.native, slot.native, outcome, words)
+            yield Verdict(value.group, value.name, slot.given, slot.native, outcome, words)
 
 
 def _left(asked: Sequence[Slot], before: Raw, after: Raw, run: Summary) -> Iterator[str]:
@@ -279,29 +287,21 @@ def _filled(row: Mapping[str, object] | None) -> object:
 def rest(source: Stand, target: Stand, folder: Path) -> list[str]:
     """Two-way: three passes after the first meeting, and after an edit on either side; what is wrong, in words."""
     open_slots = slots(source, target, best_only=True)
-    given = Table("left", {"id": source.key} | {slot.name: slot.column.native for slot in open_slots}, list(_rows(open_slots)))
+    given = Table("given", {"id": source.key} | {slot.name: slot.given for slot in open_slots}, list(_rows(open_slots)))
     source.plant(given)
     taken = Table("two", {"id": target.key} | {slot.name: slot.native for slot in open_slots})
     target.plant(taken)
     project = Project(folder, source, target)
-    project.declare()
+    head, rule = "deletes: {a: restore, b: restore}", "policy: {prefer: a}"
     names = [slot.name for slot in open_slots]
-    head = "deletes: {a: restore, b: restore}"
-    rule = "policy: {prefer: a}"
-    while True:
-        project.map("two", "left", names, head, rule)
-        try:
-            with project.open() as workspace:
-                plan(workspace)
-            break
-        except DeclarationError as error:
-            names = [name for name in names if name not in refusals(project, "two", error)]
+    refused, told = _refused(project, "two", names, head, rule)
+    lossy = set(_lossy(told, "two"))
     wrong = [f"first meeting, {words}" for words in _passes(project)]
-    kept = [slot for slot in open_slots if slot.name in names]
+    kept = [slot for slot in open_slots if slot.name not in refused]
     for side, stand, table in (("a", source, given), ("b", target, taken)):
         _edit(stand, table, kept, target.raw(taken), is_left=side == "a")
         wrong += [f"edit at {side}, {words}" for words in _passes(project)]
-        wrong += [f"edit at {side}, {words}" for words in _apart(project, kept, source.raw(given), target.raw(taken))]
+        wrong += [f"edit at {side}, {words}" for words in _apart(project, [one for one in kept if one.name not in lossy], source.raw(given), target.raw(taken))]
     return wrong
 
 
@@ -325,24 +325,21 @@ def _writes(summary: Summary) -> int:
 
 def _edit(stand: Stand, table: Table, kept: Sequence[Slot], there: Raw, *, is_left: bool) -> None:
     """In each column one row gets the value of another row, in the system's own notation."""
-    own = {(one.family, one.native): one for one in planted(stand).columns}
+    own = {(one.family, one.native): list(one.values.values()) for one in planted(stand).columns}
     for slot in kept:
         rows = [row for row in slot.rows if str(row) in there]
-        column = slot.column if is_left else own.get((slot.column.family, slot.native))
-        if not rows or column is None:
-            continue
-        values = list(column.values.values())
-        stand.put(table, str(rows[-1 if is_left else 0]), slot.name, values[0 if is_left else -1])
+        values = [one.planted for one in slot.rows.values()] if is_left else own.get((slot.family, slot.native))
+        if rows and values:
+            stand.put(table, str(rows[-1 if is_left else 0]), slot.name, values[0 if is_left else -1])
 
 
 def _apart(project: Project, kept: Sequence[Slot], left: Raw, right: Raw) -> Iterator[str]:
     """Rows that stand on both sides, are not held, and do not say the same."""
     with project.open() as workspace:
         held = {reject.refusal.key for reject in rejects.standing(workspace)}
-        lossy = set(_lossy(plan(workspace).summary, "two"))
     for slot in kept:
         for row in map(str, slot.rows):
-            if row in right and row not in held and slot.name not in lossy:
+            if row in right and row not in held:
                 one, other = left[row][slot.name], right[row][slot.name]
                 if not agree(one, other):
-                    yield f"{slot.column.group} {slot.column.native} and {slot.native}: row {row} is {one} and {other}"
+                    yield f"{slot.rows[int(row)].group} {slot.given} and {slot.native}: row {row} is {one} and {other}"

@@ -103,9 +103,8 @@ def planted(stand: Stand) -> Planted:
             taken: dict[str, object] = {}
             for name, plain in values.items():
                 try:
-                    if native is None:
-                        raise Cannot(family)
-                    taken[name] = stand.literal(family, native, plain)
+                    if native is not None:
+                        taken[name] = stand.literal(family, native, plain)
                 except Cannot:
                     found.cannot.setdefault(group, []).append(name)
             if taken and native is not None:

@@ -27,6 +27,7 @@ def test_nothing_happened_until_it_is_counted():
         "seconds": 0.0,
         "mappings": {},
         "findings": [],
+        "lossy": [],
     }
     count = MappingCount()
     assert count.adds_up

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.engine.arrays import taken
+from dovetail.engine.arrays import listed, taken
 from dovetail.engine.decision import Chunk, Decision, Work
 from dovetail.engine.onlooker import Places
 from dovetail.errors import GateClosed
@@ -176,9 +176,6 @@ class RollingGuard:
         return f"{words}; for instance the rows {', '.join(texts)}"
 
 
-_NARROW_BITS = 32
-
-
 def _totals(hours: Mapping[str, Hour], now: int) -> dict[str, tuple[int, int]]:
     """What was updated and deleted within the hour, of members where anything was."""
     totals = {member: hour.total(now) for member, hour in hours.items()}
@@ -214,13 +211,11 @@ def _causes_of(work: Work, at: int) -> Iterator[_Cause]:
 
 
 def _counted(at: int, column: str, values: pa.Array | pa.ChunkedArray) -> _Cause:
-    """The most frequent of the values (a time as its number), and how often it stands there."""
-    if pa.types.is_temporal(values.type):
-        values = values.cast(pa.int32() if values.type.bit_width == _NARROW_BITS else pa.int64())
+    """The most frequent of the values, and how often it stands there."""
     if len(values) < FEW_ROWS:
-        ((value, count),) = Counter(values.to_pylist()).most_common(1)
+        ((value, count),) = Counter(listed(values)).most_common(1)
         return _Cause(at, column, len(values), value, count)
     counts = pc.value_counts(values)
     numbers = counts.field("counts").to_numpy(zero_copy_only=False)
     most = int(numbers.argmax())
-    return _Cause(at, column, len(values), counts.field("values")[most].as_py(), int(numbers[most]))
+    return _Cause(at, column, len(values), listed(counts.field("values").slice(most, 1))[0], int(numbers[most]))

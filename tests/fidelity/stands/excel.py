@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -117,7 +118,7 @@ def _value(family: str, plain: str) -> object:
     match family:
         case "float" | "single" | "number" | "price":
             number = float(plain)
-            if number in (float("inf"), float("-inf")) or number != number:
+            if not math.isfinite(number):
                 raise ValueError(plain)
             return number
         case "integer":
@@ -154,11 +155,11 @@ def _rows(path: Path, name: str) -> list[dict[int, tuple[str, str]]]:
         relation = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
         target = links[sheets[name].get(relation)].lstrip("/")
         tree = _tree(book, target if target.startswith("xl/") else f"xl/{target}")
-    found = []
-    for row in list(tree.iter(f"{_NS}row")):
-        if row.get("r") != "1":
-            found.append({_column(cell): text for cell in row if (text := _text(cell, shared)) is not None})
-    return found
+    return [
+        {_column(cell): text for cell in row if (text := _text(cell, shared)) is not None}
+        for row in tree.iter(f"{_NS}row")
+        if row.get("r") != "1"
+    ]
 
 
 def _tree(book: zipfile.ZipFile, name: str) -> ET.Element:
