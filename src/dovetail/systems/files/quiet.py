@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from dovetail.errors import Unreachable
 from dovetail.systems.files.place import faults
@@ -15,8 +17,12 @@ COARSE_TICK_S = 2.0
 """The same, on a disk that notes whole seconds alone."""
 QUIET_S = 1.0
 """Seconds for which a file must have been left alone where nobody can say whether it is open for writing."""
+BACK_S = 1.0
+"""Seconds in which a file that vanished while it was looked at may be there again."""
 _PAUSE_S = 0.01
 _SECOND_NS = 10**9
+Answer = TypeVar("Answer")
+"""What a look answers."""
 
 
 def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False, ticks: bool = True) -> None:
@@ -40,4 +46,16 @@ def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False, ticks: b
                 hint="let it end; or let it write under another name, and rename the whole file",
                 code="DV-358",
             )
+        time.sleep(_PAUSE_S)
+
+
+def found_again(look: Callable[[], Answer]) -> Answer:
+    """What `look` finds in a file, which another program may take away and put back while it is looked at."""
+    until = time.monotonic() + BACK_S
+    while True:
+        try:
+            return look()
+        except Unreachable as error:
+            if not isinstance(error.__cause__, FileNotFoundError) or time.monotonic() > until:
+                raise
         time.sleep(_PAUSE_S)

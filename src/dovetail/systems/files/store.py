@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dovetail.errors import DovetailError, SchemaDrift, Unreachable
@@ -97,7 +97,7 @@ class Store:
         with place.locked(f"{self.title}.lock", self.timeout_s):
             found = self.manifest()
             with suppress(_Displaced):
-                self._settle(found)
+                self._settle(_moved_house(found, self))
             self._sweep(found)
             work = Work(self, found)
             try:
@@ -250,6 +250,19 @@ def current(folder: Folder, found: Manifest, name: str) -> str:
     if one is not None:
         standing, before = folder.place.entry(one.beside), folder.place.entry(one.place)
         is_whole = standing is not None and (not one.made or is_same(standing.mark, one.made))
-        if is_whole and one.base in (None, "" if before is None else before.mark):
+        if is_whole and (one.base is None or is_same("" if before is None else before.mark, one.base)):
             return one.beside
     return folder.file(name)
+
+
+def _moved_house(found: Manifest, store: Store) -> Manifest:
+    """The same for files that came back from a backup, or were copied, since they were committed: they bear other
+    marks, and are the same by size and time."""
+    for name, one in found.pending.items():
+        stands, made = store.mark(one.place), store.mark(one.beside)
+        base = stands if one.base is not None and is_same(stands, one.base) else one.base
+        found.pending[name] = replace(one, base=base, made=made if is_same(made, one.made) else one.made)
+    for name, grown in found.growing.items():
+        stands = store.mark(grown.place)
+        found.growing[name] = replace(grown, base=stands if is_same(stands, grown.base) else grown.base)
+    return found

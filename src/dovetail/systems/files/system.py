@@ -19,6 +19,7 @@ from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.parts import Parts, await_settled
 from dovetail.systems.files.plain import among, plain
+from dovetail.systems.files.quiet import found_again
 from dovetail.systems.files.steady import steady
 from dovetail.systems.files.store import Store, Work
 
@@ -56,7 +57,7 @@ class Files:
         """One dataset a file, by name."""
         self.ripen()
         found = self.store.manifest()
-        holders = self.store.names(found, {self._holder(name) for name in found.pinned})
+        holders = self.store.names(found, {self._holder(name) for name in found.pinned if name not in self._parts})
         names = [name for holder in sorted(holders) for name in self._names(holder) if name not in self._parts]
         names += [name for name, one in self._parts.items() if one.files(found)]
         names.sort()
@@ -222,8 +223,9 @@ class Files:
         if name in self._parts:
             self._seen[name] = whole = self._parts[name].look(self.store.manifest())
             return whole
-        found = self.format.look(name, self.store.file(self._holder(name)), pinned)
-        self._seen[name] = found
+        self._seen[name] = found = found_again(
+            lambda: self.format.look(name, self.store.file(self._holder(name)), pinned)
+        )
         return found
 
 
