@@ -49,7 +49,7 @@ class Store:
 
     def entry(self, name: str) -> Entry | None:
         """One object, or that there is none."""
-        with _faults(name):
+        with _faults(f"{self.words}/{name}"):
             try:
                 found = self._call("head_object", Bucket=self._bucket, Key=self._prefix + name)
             except FileNotFoundError:
@@ -58,12 +58,12 @@ class Store:
 
     def fetch(self, name: str, path: Path) -> None:
         """Copy an object to a path of this machine."""
-        with _faults(name):
+        with _faults(f"{self.words}/{name}"):
             self._opened().get_file(self._path(name), str(path))
 
     def send(self, path: Path, name: str) -> None:
         """Write a file of this machine there."""
-        with _faults(name):
+        with _faults(f"{self.words}/{name}"):
             self._opened().put_file(str(path), self._path(name))
 
     def read(self, name: str) -> tuple[bytes, str]:
@@ -72,7 +72,7 @@ class Store:
             before = self.entry(name)
             if before is None:
                 return b"", ""
-            with _faults(name):
+            with _faults(f"{self.words}/{name}"):
                 try:
                     content: bytes = self._opened().cat_file(self._path(name))
                 except FileNotFoundError:
@@ -102,7 +102,7 @@ class Store:
 
     def move(self, name: str, to: str) -> bool:
         """Copy an object over another, which the store does at one moment, and remove it."""
-        with _faults(to):
+        with _faults(f"{self.words}/{to}"):
             try:
                 self._opened().cp_file(self._path(name), self._path(to))
             except FileNotFoundError:
@@ -112,7 +112,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Remove an object."""
-        with _faults(name):
+        with _faults(f"{self.words}/{name}"):
             self._call("delete_object", Bucket=self._bucket, Key=self._prefix + name)
 
     def refusal(self) -> str:
@@ -137,7 +137,7 @@ class Store:
         self._system = None
 
     def _put(self, name: str, content: bytes, **condition: str) -> str | None:
-        with _faults(name):
+        with _faults(f"{self.words}/{name}"):
             try:
                 found = self._call(
                     "put_object", Bucket=self._bucket, Key=self._prefix + name, Body=content, **condition

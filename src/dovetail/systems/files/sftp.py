@@ -41,7 +41,7 @@ class Server:
 
     def entry(self, name: str) -> Entry | None:
         """One file, or that there is none."""
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             try:
                 return _entry(name, self._opened().stat(self._path(name)))
             except FileNotFoundError:
@@ -49,17 +49,17 @@ class Server:
 
     def fetch(self, name: str, path: Path) -> None:
         """Copy a file to a path of this machine."""
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             self._opened().get(self._path(name), str(path))
 
     def send(self, path: Path, name: str) -> None:
         """Write a file of this machine there."""
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             self._opened().put(str(path), self._path(name))
 
     def read(self, name: str) -> tuple[bytes, str]:
         """The content of a small file, and a mark of this content."""
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             try:
                 with self._opened().open(self._path(name), "rb") as file:
                     content: bytes = file.read()
@@ -69,7 +69,7 @@ class Server:
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a small file, only where there is none: the server's exclusive opening."""
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             try:
                 with self._opened().open(self._path(name), "wx") as file:
                     file.write(content)
@@ -83,14 +83,14 @@ class Server:
         """Write a small file again, where it still has that mark; between looking and writing somebody may come."""
         if self.read(name)[1] != mark:
             return False
-        with self._faults(name), self._opened().open(self._path(name), "r+b") as file:
+        with self._faults(f"{self.words}/{name}"), self._opened().open(self._path(name), "r+b") as file:
             file.write(content)
         return True
 
     def usurp(self, name: str, content: bytes, mark: str) -> bool:
         """Remove a small file: whoever renames it has it, and puts it back if it is not the one that was read."""
         aside = f"{name}.{secrets.token_hex(6)}.old"
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             try:
                 self._opened().rename(self._path(name), self._path(aside))
             except OSError:
@@ -107,7 +107,7 @@ class Server:
         if self.read(name)[1] != mark:
             return None
         beside = f"{name}.new"
-        with self._faults(name):
+        with self._faults(f"{self.words}/{name}"):
             with self._opened().open(self._path(beside), "wb") as file:
                 file.write(content)
             self._opened().posix_rename(self._path(beside), self._path(name))
@@ -115,7 +115,7 @@ class Server:
 
     def move(self, name: str, to: str) -> bool:
         """Rename a file over another, with the rights of the one that stood there."""
-        with self._faults(to):
+        with self._faults(f"{self.words}/{to}"):
             session = self._opened()
             with suppress(OSError):
                 session.chmod(self._path(name), stat.S_IMODE(session.stat(self._path(to)).st_mode))
@@ -127,7 +127,7 @@ class Server:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        with self._faults(name), suppress(FileNotFoundError):
+        with self._faults(f"{self.words}/{name}"), suppress(FileNotFoundError):
             self._opened().remove(self._path(name))
 
     def refusal(self) -> str:
