@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from docs.checks import checks
 from docs.failpoints import failpoints
+from docs.promises import promises
 
 from dovetail import errors
 from dovetail.cli.main import GROUPS, main
@@ -264,6 +265,7 @@ PAGES = {
     "connectors.md": connectors,
     "errors.md": error_page,
     "failpoints.md": lambda: NOTE + failpoints(),
+    "promises.md": lambda: NOTE + promises(),
 }
 
 

@@ -47,8 +47,8 @@ def _lost(end: object, doing: str) -> DovetailError:
 
 @promise(needs=_NEEDS, given=_FAR)
 def a_reading_that_is_cut_is_no_end(bench: Bench) -> None:
-    """A connection that is lost while rows are read is an error to be tried again, never the end of the rows, whether it
-    is reset or closed in order; the next reading is whole."""
+    """A connection that is lost while rows are read is an error to be tried again, never the end of the rows, whether
+    it is reset or closed in order; the next reading is whole."""
     found = bench.filled(ITEM, items(_MANY))
     with bench.far(timeout_s=10 * TIMEOUT_S) as (system, between):
         before = between.answered_bytes
@@ -71,8 +71,8 @@ def _count(system: Target, found: Dataset) -> int:
 
 @promise(needs=_NEEDS, given=_FAR)
 def a_change_that_is_cut_is_whole_or_nothing(bench: Bench) -> None:
-    """Wherever the connection is lost while a change is carried out, in its rows, at its commit or in the answer, all of
-    it is there or nothing; applied again, it is there once, and counted as applied."""
+    """Wherever the connection is lost while a change is carried out, in its rows, at its commit or in the answer, all
+    of it is there or nothing; applied again, it is there once, and counted as applied."""
     found = bench.make(ITEM)
     with bench.far(timeout_s=10 * TIMEOUT_S) as (system, between):
         for from_server in (False, True):

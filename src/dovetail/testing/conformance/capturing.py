@@ -124,7 +124,8 @@ def what_is_not_acknowledged_is_told_again(bench: Bench) -> None:
 
 @promise(needs=_NEEDS, given=("open",))
 def changes_of_others_are_noticed(bench: Bench) -> None:
-    """What is changed through another connector is noticed as what is changed through this one, and ends the waiting."""
+    """What is changed through another connector is noticed as what is changed through this one, and ends the
+    waiting."""
     system, other, found = feeding(bench), bench.opened(), bench.make(ITEM)
     captured(bench, found)
     new: list[dict[str, object]] = [{"id": at, "name": "new"} for at in (1, 2)]

@@ -31,8 +31,8 @@ def _notes(count: int, first: int = 1) -> list[dict[str, object]]:
 
 @promise(needs=(SupportsCreate,), given=("disk",))
 def a_full_disk_stops_and_leaves_nothing_half(bench: Bench) -> None:
-    """A change for which there is no room ends with an error that says: stop. What was there can still be read and is as
-    it was; with room again, the same change by the same connector succeeds."""
+    """A change for which there is no room ends with an error that says: stop. What was there can still be read and is
+    as it was; with room again, the same change by the same connector succeeds."""
     assert bench.faults.disk is not None
     with bench.faults.disk() as disk:
         _tried(bench, disk, disk.fill)
@@ -40,8 +40,8 @@ def a_full_disk_stops_and_leaves_nothing_half(bench: Bench) -> None:
 
 @promise(needs=(SupportsCreate,), given=("disk",))
 def a_right_that_was_taken_is_denied(bench: Bench) -> None:
-    """A system that may not be written any more says `AccessDenied`, and can be read; with the right given back the same
-    change succeeds."""
+    """A system that may not be written any more says `AccessDenied`, and can be read; with the right given back the
+    same change succeeds."""
     assert bench.faults.disk is not None
     with bench.faults.disk() as disk:
         end = _tried(bench, disk, disk.forbid)

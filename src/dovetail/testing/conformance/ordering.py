@@ -23,7 +23,7 @@ from dovetail.testing.conformance.bench import Bench, Row, batch, plain
 from dovetail.testing.conformance.datasets import INTEGER, ITEM, LINE, TEXT, dataset, items
 from dovetail.testing.conformance.finding import ALIKE
 from dovetail.testing.conformance.promise import promise
-from dovetail.testing.conformance.verdict import expect
+from dovetail.testing.conformance.verdict import decline, expect
 
 _STEP = 13
 _WORD = dataset("word", Field("id", TEXT, nullable=False), Field("n", INTEGER))
@@ -139,7 +139,7 @@ def a_digest_sees_every_change(bench: Bench) -> None:
     found = bench.filled(_SHAPES, [{"id": at, **_FIRST, **edit} for at, edit in enumerate(({}, *_EDITS))])
     names = [name for name in found.names if name not in found.key]
     if not bench.system.digestible(found, names):
-        return
+        decline("its rows have no digests")
     same = bench.filled(dataset("same", *_SHAPES.fields), [{"id": 7, **_FIRST}])
     before = _digests(bench, same, names)
     expect(_digests(bench, same, names) == before, "the digest of one row differs from call to call")
@@ -175,7 +175,7 @@ def digests_agree_with_each_other(bench: Bench) -> None:
     assert isinstance(bench.system, SupportsDigest)
     found, names = bench.make(ITEM), ["name", "price", "is_sold"]
     if not bench.system.digestible(found, names):
-        return
+        decline("its rows have no digests")
     expect(bench.system.digest_total(found, names) == (0, 0), "a dataset without rows has a digest")
     expect(_digests(bench, found, names) == [], "there is the digest of a row that is not there")
     bench.change(found, Verb.CREATE, items(700))
@@ -208,7 +208,7 @@ def digests_are_looked_up_with_their_values(bench: Bench) -> None:
     assert isinstance(bench.system, SupportsDigest)
     found, names = bench.filled(ITEM, items(60)), ["name", "price"]
     if not bench.system.digestible(found, names):
-        return
+        decline("its rows have no digests")
     for wanted in (7, 8):
         keys = batch(found, [{"id": key} for key in (50, 7, 7, 5000)])
         asked = ["id", "name", DIGEST]
@@ -229,7 +229,7 @@ def rows_of_other_versions_are_named(bench: Bench) -> None:
     found = bench.filled(ITEM, items(40))
     first = list(bench.system.versions(found))
     if not first:
-        return
+        decline("its rows have no versions")
     expect(not plain(bench.system.besides(found, first), ["id"]), "rows of a version that is known are named")
     bench.change(found, Verb.UPDATE, [{"id": 3, "name": "new"}, {"id": 17, "name": "newer"}])
     bench.change(found, Verb.CREATE, items(1, first=100))
@@ -248,7 +248,7 @@ def versions_tell_who_wrote_last(bench: Bench) -> None:
     second = bench.change(found, Verb.CREATE, items(10, first=41))
     counted = bench.system.versions(found)
     if not counted:
-        return
+        decline("its rows have no versions")
     expect(sorted(counted.values()) == [10, 40], f"two changes have the versions {counted}")
     for receipt, count in ((first, 40), (second, 10)):
         expect(receipt.version is None or counted.get(receipt.version) == count, "a receipt names another version")

@@ -26,7 +26,7 @@ from dovetail.systems.push import DOUBT, WANTED, Asked, Computed, Landing
 from dovetail.testing.conformance.bench import Bench, batch, plain
 from dovetail.testing.conformance.datasets import ITEM, dataset, items
 from dovetail.testing.conformance.promise import promise
-from dovetail.testing.conformance.verdict import broken, expect
+from dovetail.testing.conformance.verdict import broken, decline, expect
 
 _NEEDS = (SupportsCreate, SupportsTransaction, SupportsPassage, SupportsLanding)
 _ROWS, _STEP = 40, 13
@@ -69,8 +69,8 @@ class _Way:
         return transaction.take(self.target, self.target.names, blocks)
 
 
-def _way(bench: Bench, *, where: str = "", ask: str = "") -> _Way | None:
-    """Some items and an empty copy; nothing where the system refuses to pass them."""
+def _way(bench: Bench, *, where: str = "", ask: str = "") -> _Way:
+    """Some items and an empty copy, where the system does not refuse to pass them."""
     system = bench.system
     assert isinstance(system, SupportsLanding)
     assert isinstance(system, SupportsPassage)
@@ -84,8 +84,11 @@ def _way(bench: Bench, *, where: str = "", ask: str = "") -> _Way | None:
         where=parse(where) if where else None,
         asks=(Computed("ask", parse(ask)),) if ask else (),
     )
-    if not isinstance(landing, Landing) or system.refusal(source, asked, landing) is not None:
-        return None
+    if not isinstance(landing, Landing):
+        decline(f"rows cannot arrive as they are: {landing.reason}")
+    refusal = system.refusal(source, asked, landing)
+    if refusal is not None:
+        decline(f"rows cannot be computed where they are: {refusal.reason}")
     return _Way(bench, source, target, asked, landing)
 
 
@@ -97,8 +100,6 @@ def _last(rows: pa.RecordBatch) -> pa.RecordBatch:
 def rows_pass_whole_and_once(bench: Bench) -> None:
     """From place to place, what was looked at is what is poured: every row once, as it is, in one snapshot."""
     way = _way(bench)
-    if way is None:
-        return
     seen: list[object] = []
     after: pa.RecordBatch | None = None
     before = bench.rows(way.source)
@@ -123,8 +124,6 @@ def what_is_not_wanted_or_in_doubt_is_told(bench: Bench) -> None:
     """A row that `where` leaves out is not wanted, one for which a condition is false is in doubt; neither is poured
     among others."""
     way = _way(bench, where="id > 5", ask="id <> 7 AND name <> 'item 9'")
-    if way is None:
-        return
     with way.passage() as passage:
         looked = passage.look(after=None, rows=_ROWS)
         wanted, doubt = looked.column(WANTED).to_pylist(), looked.column(DOUBT).to_pylist()
@@ -145,8 +144,6 @@ def what_is_not_wanted_or_in_doubt_is_told(bench: Bench) -> None:
 def rows_are_taken_all_or_none(bench: Bench) -> None:
     """Where one row is refused, none of those that came with it is left, and the transaction goes on."""
     way, system = _way(bench), bench.system
-    if way is None:
-        return
     assert isinstance(system, SupportsTransaction)
     bench.change(way.target, Verb.CREATE, items(1, first=9))
     with way.passage() as passage, system.transaction() as transaction:
@@ -166,8 +163,6 @@ def rows_are_taken_all_or_none(bench: Bench) -> None:
 def what_was_taken_is_undone_with_its_transaction(bench: Bench) -> None:
     """Rows that were taken are gone when their transaction ends with an exception."""
     way, system = _way(bench), bench.system
-    if way is None:
-        return
     assert isinstance(system, SupportsTransaction)
     with way.passage() as passage, suppress(_Stop), system.transaction() as transaction:
         way.taken(transaction, passage, None, _STEP, every=True)
@@ -179,8 +174,6 @@ def what_was_taken_is_undone_with_its_transaction(bench: Bench) -> None:
 def rows_that_were_taken_have_one_version(bench: Bench) -> None:
     """The version that a transaction tells of a row it took is that of all of them."""
     way, system = _way(bench), bench.system
-    if way is None:
-        return
     assert isinstance(system, SupportsTransaction)
     assert isinstance(system, SupportsVersions)
     with way.passage() as passage, system.transaction() as transaction:
@@ -196,8 +189,8 @@ def digests_of_a_passage_are_those_of_the_rows(bench: Bench) -> None:
     """Looking at rows tells the digests that reading them tells."""
     way, system = _way(bench), bench.system
     assert isinstance(system, SupportsDigest)
-    if way is None or not system.digestible(way.source, way.source.names):
-        return
+    if not system.digestible(way.source, way.source.names):
+        decline("its rows have no digests")
     with way.passage() as passage:
         looked = passage.look(after=None, rows=_ROWS, told=["name"], digest=way.source.names)
     told = plain([looked.select(["id", DIGEST])], ["id", DIGEST])

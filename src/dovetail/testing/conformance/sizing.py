@@ -1,4 +1,4 @@
-"""What sizes promise: the very big, the very wide and the very empty are carried, or refused before anything is done."""
+"""What sizes promise: the very big, wide and empty are carried, or refused before anything is done."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def _huge(bench: Bench, megabytes: int) -> None:
     found = bench.make(
         dataset("huge", Field("id", INTEGER, nullable=False), Field("t", TEXT), Field("b", Type(Kind.BYTES)))
     )
-    text, blob = "0123456789,\n'é\"" * (megabytes * _MEGABYTE // 16), bytes(range(256)) * (megabytes * _MEGABYTE // 256)
+    text = "0123456789,\n'é\"" * (megabytes * _MEGABYTE // 16)
+    blob = bytes(range(256)) * (megabytes * _MEGABYTE // 256)
     for at, (name, value) in enumerate((("t", text), ("b", blob))):
         rows: list[dict[str, object]] = [{"id": 10 * at + n, "t": "x", "b": b"x", name: value} for n in (1,)]
         rows = [{"id": 10 * at, "t": "x", "b": b"x"}, *rows, {"id": 10 * at + 2, "t": "", "b": b""}]

@@ -187,7 +187,9 @@ def _values(column: pa.Array) -> list[object]:
     if pa.types.is_temporal(column.type):
         column = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
     values: list[object] = column.to_pylist()
-    return [_NAN if value != value else value for value in values] if pa.types.is_floating(column.type) else values  # noqa: PLR0124
+    if pa.types.is_floating(column.type):
+        return [_NAN if value != value else value for value in values]  # noqa: PLR0124 - only NaN differs from itself
+    return values
 
 
 def key_of(row: Row, names: Sequence[str]) -> Key:
