@@ -57,6 +57,11 @@ class Attempt:
         """The words for what the server refuses."""
         return Refusals(self.dataset, self.facts, is_delete=self.change.verb is Verb.DELETE)
 
+    @property
+    def may_move(self) -> bool:
+        """Whether the server may change other fields of the rows than those that are written."""
+        return self.facts.may_move(_EVENTS[self.change.verb])
+
     def todo(self) -> Sequence[int]:
         """The positions still to be written."""
         if not (self.done or self.written or self.moved or self.rejects):

@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pymysql
@@ -58,7 +58,7 @@ class Transaction:
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry a change out; not idempotent."""
         self.session.renew()
-        return replace(Writer(self.session, self.reader).apply(dataset, change), transaction=self.name)
+        return Writer(self.session, self.reader, self.name).apply(dataset, change)
 
     def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
         """Until the transaction ends, nobody else changes the rows of these keys."""

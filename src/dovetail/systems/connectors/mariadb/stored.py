@@ -36,8 +36,10 @@ WHERE table_schema = ?1 AND table_name = ?2 AND non_unique = 0 ORDER BY index_na
 """
 _TRIGGERS = """
 SELECT DISTINCT event_manipulation FROM information_schema.triggers
-WHERE event_object_schema = ?1 AND event_object_table = ?2
+WHERE event_object_schema = ?1 AND event_object_table = ?2 AND action_timing = 'BEFORE'
+  AND trigger_name NOT LIKE 'dovetail\\_%'
 """
+"""Those that may change the row at hand; ours do not, and what runs behind it cannot."""
 _SEES_TRIGGERS = """
 SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER' AND grantee = ?3
 UNION ALL SELECT 1 FROM information_schema.schema_privileges
@@ -107,6 +109,12 @@ class Facts:
     def may_rewrite(self, event: str) -> bool:
         """Whether something else than the statement may decide what a row holds after an `INSERT` or `UPDATE`."""
         return event in self.triggers or not self.sees_triggers
+
+    def may_move(self, event: str) -> bool:
+        """Whether a write may change fields of its rows that it does not name."""
+        if any(column.is_generated or (event == "UPDATE" and "on update" in column.extra) for column in self.columns.values()):
+            return event != "DELETE"
+        return event != "DELETE" and self.may_rewrite(event)
 
     @cached_property
     def _keys(self) -> frozenset[frozenset[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -23,6 +23,8 @@ class Writer:
 
     session: Session
     reader: Reader
+    name: str | None = None
+    """What feeds call the transaction."""
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry the change out; a row that is not as asked is missed, and a `CREATE` of a taken key is a reject."""
@@ -42,9 +44,10 @@ class Writer:
         lock(self.session, begin(self.session, dataset, Change(Verb.DELETE, keys)))
 
     def _carry_out(self, attempt: Attempt) -> Receipt:
-        if attempt.change.verb is Verb.CREATE:
-            return create(self.session, self.reader, attempt)
-        return amend(self.session, self.reader, attempt)
+        write = create if attempt.change.verb is Verb.CREATE else amend
+        receipt = write(self.session, self.reader, attempt)
+        # a row whose other fields the server may have changed must be looked at again
+        return receipt if attempt.may_move else replace(receipt, transaction=self.name)
 
     def _skip_done(self, attempt: Attempt) -> None:
         """Note the rows that stand there as they should, or are gone as they should."""
