@@ -294,3 +294,34 @@ def test_a_placeholder_stays_one() -> None:
 def test_likeness(left: str, right: str, least: float, most: float) -> None:
     assert least <= likeness(words(left), words(right)) <= most
     assert likeness(words(left), words(right)) == likeness(words(right), words(left))
+
+
+def _files(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "orders.csv").write_text("number,customer\n007,Ada\n")
+    (folder / "people.csv").write_text("email,name\nada@example.org,Ada\n")
+    (folder / "notes.txt").write_text("not of that kind")
+
+
+@pytest.mark.parametrize("written", ["{folder}", "csv:{folder}"])
+def test_a_folder_of_files_is_known_by_what_is_in_it(tmp_path: Path, written: str) -> None:
+    _files(tmp_path / "drop")
+    sqlite3.connect(tmp_path / "stock.db").close()
+    url = written.format(folder=tmp_path / "drop")
+    init(tmp_path / "new", [("legacy", url), ("stock", str(tmp_path / "stock.db"))])
+    text = (tmp_path / "new" / "dovetail.yaml").read_text()
+    assert "connector: csv\n    path: ../drop\n" in text
+    assert "    #   orders: {key: [number]}\n    #   people: {key: [email]}\n" in text
+    uncommented = text.replace("    # datasets:", "    datasets:").replace("    #   ", "      ")
+    (tmp_path / "new" / "dovetail.yaml").write_text(uncommented)
+    assert load(tmp_path / "new", variables={}).systems[0].name == "legacy"
+
+
+def test_a_folder_of_nothing_known_asks_for_the_connector(tmp_path: Path) -> None:
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / "notes.txt").write_text("not of that kind")
+    sqlite3.connect(tmp_path / "stock.db").close()
+    with pytest.raises(DovetailError) as refused:
+        init(tmp_path / "new", [("legacy", str(tmp_path / "drop")), ("stock", str(tmp_path / "stock.db"))])
+    assert refused.value.code == "DV-172"
+    assert "csv:" in str(refused.value)

@@ -14,8 +14,8 @@ from dovetail.cli.frame import DONE, FOUND, Frame, collecting, command
 @command("init", short_help="Draft a project from two systems: NAME=URL NAME=URL.")
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=URL NAME=URL")
 def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
-    """Draft a project from the catalogs of two systems (a PostgreSQL URL, or the path of a SQLite file). Nothing is
-    overwritten."""
+    """Draft a project from the catalogs of two systems: each the URL of a database, or the path of a database file, of a
+    workbook, or of a folder of files. Nothing is overwritten."""
     from dovetail.steps.init import init
 
     collecting()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dovetail.expression.parse import column
-from dovetail.model.catalog import Catalog, Dataset, Field
+from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field
 from dovetail.project.correspond import FieldPair, Pair, pairs, reference
 from dovetail.project.literal import holds_secret
 from dovetail.project.scalar import resolve
@@ -189,14 +189,23 @@ def _project(left: Side, right: Side, found: Sequence[Pair]) -> str:
 
 
 def _system(side: Side) -> list[str]:
-    name, connector, place, _ = side
+    name, connector, place, catalog = side
     lines = [f"  {name}:", f"    connector: {connector}"]
     if isinstance(place, Path) or connector == "sqlite":
-        return [*lines, f"    path: {_yaml(str(place))}"]
+        return [*lines, f"    path: {_yaml(str(place))}", *_keyless(catalog)]
     if holds_secret(place):
         hint = f"    # The URL holds a password and is not written here; first: export {variable(name)}='...'"
         return [*lines, hint, f"    url: ${{{variable(name)}}}"]
     return [*lines, f"    url: {_yaml(place)}"]
+
+
+def _keyless(catalog: Catalog) -> list[str]:
+    """Where files do not tell their keys: what to declare, with the first field as a guess."""
+    keyless = [one for one in catalog.datasets if one.kind is DatasetKind.TABLE and not one.key and one.fields]
+    if not keyless:
+        return []
+    lines = (f"    #   {_yaml(one.name)}: {{key: [{_yaml(one.names[0])}]}}" for one in keyless)
+    return ["    # Which fields identify a row? Nothing can be written to a dataset without that.", "    # datasets:", *lines]
 
 
 def _doubts(pair: FieldPair, *, translated: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,9 +29,18 @@ SCHEMES = {
 }
 """Connectors by the scheme of a URL, where they differ; a scheme with a driver (`mssql+pyodbc`) is SQLAlchemy's."""
 
-SUFFIXES = {".duckdb": "duckdb", ".ddb": "duckdb"}
-"""Connectors by the end of a path; every other file is taken for one of SQLite."""
-
+SUFFIXES = {
+    ".duckdb": "duckdb",
+    ".ddb": "duckdb",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "excel",
+}
+"""Connectors by the end of a path, or of most files of a folder; every other file is taken for one of SQLite."""
 
 IGNORED = ".dovetail/\n"
 """What git leaves out: state, keys and secrets."""
@@ -60,15 +70,31 @@ def init(
 
 
 def _side(name: str, written: str, url: str, target: Path) -> tuple[str, str, str | Path, Catalog]:
-    """A system as the draft takes it; a URL stays as it was written, placeholders included."""
+    """A system as the draft takes it; a URL stays as it was written, placeholders included. `csv:PATH` names the
+    connector of a path that does not tell."""
     scheme, sign, rest = url.partition("://")
-    connector = _spoken(scheme) if sign else SUFFIXES.get(Path(url).suffix.lower(), "sqlite")
+    connector = _spoken(scheme) if sign else _kept(Path(url))
+    named, colon, path = url.partition(":")
+    if colon and not rest.startswith("//") and named in registry.names() and not path.startswith("//"):
+        connector, sign, url = named, "", path
     if connector not in registry.names():
         raise UnknownName(f"no connector speaks {scheme}://", where=name, hint=nearest(connector, registry.names()))
     if not _is_path(registry.settings_class(connector)):
         return name, connector, written, _catalog(connector, {"url": url})
     path = Path(rest.removeprefix("/") if sign else url)
     return name, connector, Path(_relative(path, target)), _catalog(connector, {"path": str(path)})
+
+
+def _kept(path: Path) -> str:
+    """The connector for a file, or for the files that most of a folder are."""
+    if not path.is_dir():
+        return SUFFIXES.get(path.suffix.lower(), "sqlite")
+    found = Counter(SUFFIXES.get(one.suffix.lower(), "") for one in path.iterdir() if one.is_file())
+    del found[""]
+    if not found:
+        hint = f"name the connector: csv:{path}, jsonl:{path}, parquet:{path}"
+        raise DeclarationError(f"the folder {path} holds no files of a kind that is known", code="DV-172", hint=hint)
+    return found.most_common(1)[0][0]
 
 
 def _is_path(connector: type) -> bool:
