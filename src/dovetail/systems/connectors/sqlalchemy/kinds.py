@@ -26,6 +26,8 @@ def logical(native: Native) -> Type:
     match native:
         case sa.Boolean():
             return Type(Kind.BOOLEAN, native=words)
+        case sa.Integer() if getattr(native, "display_width", None) == 1:
+            return Type(Kind.BOOLEAN, native=words)  # how a dialect without booleans keeps them
         case sa.Integer():
             return _integer(native, words)
         case sa.Float():
@@ -122,7 +124,7 @@ def made(field: Field, dialect: sa.Dialect, *, in_key: bool) -> Native:
 
 
 def _integer(native: Native, words: str) -> Type:
-    if getattr(native, "unsigned", False):
+    if getattr(native, "unsigned", False) and isinstance(native, sa.BigInteger):
         return Type(Kind.DECIMAL, precision=20, scale=0, native=words)
     return Type(Kind.INTEGER, native=words)
 
