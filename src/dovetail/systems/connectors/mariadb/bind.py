@@ -16,6 +16,7 @@ from dovetail.model.catalog import Dataset
 from dovetail.model.change import Reject
 from dovetail.model.type import Kind, Type
 from dovetail.systems.connectors.mariadb.declared import BITS, SHAPELESS
+from dovetail.systems.connectors.mariadb.gather import FIELD_BYTES_MAX
 from dovetail.systems.connectors.mariadb.spell import spell
 from dovetail.systems.connectors.mariadb.stored import Column, Facts, found
 from dovetail.systems.sql import refusal
@@ -180,9 +181,10 @@ def _strings(array: pa.Array, column: Column) -> Fitted:
     if column.base in ("char", "varchar") and column.length is not None:
         is_long = pc.greater(pc.utf8_length(kept), pa.scalar(column.length, pa.int32()))
         kept, unfit = without(kept, is_long, f"longer than {column.length} characters")
-    elif column.octets is not None and column.octets < 2**31:
+    elif column.octets is not None:
         size = pc.binary_length(kept) if column.charset in _UNICODE else pc.utf8_length(kept)
-        kept, unfit = without(kept, pc.greater(size, column.octets), f"longer than {column.octets} bytes")
+        most = min(column.octets, FIELD_BYTES_MAX)
+        kept, unfit = without(kept, pc.greater(size, most), f"longer than {most} bytes")
     if column.charset in _UNICODE[1:]:
         beyond = pc.match_substring_regex(kept, _BEYOND)
         kept, more = without(kept, beyond, f"a character that {column.charset} does not have")
@@ -219,13 +221,14 @@ def _sets(array: pa.Array, column: Column) -> Fitted:
 
 
 def _blobs(array: pa.Array, column: Column) -> Fitted:
-    if not pa.types.is_binary(array.type) or column.octets is None or column.octets >= 2**31:
+    if not pa.types.is_binary(array.type) or column.octets is None:
         return array, {}
     size = pc.binary_length(array)
     if column.base == "binary":
         is_other = pc.not_equal(size, pa.scalar(column.octets, pa.int32()))
         return without(array, is_other, f"not as many bytes as {column.native} has")
-    return without(array, pc.greater(size, column.octets), f"longer than {column.octets} bytes")
+    most = min(column.octets, FIELD_BYTES_MAX)  # what is longer could not be read back
+    return without(array, pc.greater(size, most), f"longer than {most} bytes")
 
 
 def _dates(array: pa.Array, column: Column) -> Fitted:
