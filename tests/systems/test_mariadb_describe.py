@@ -1,4 +1,4 @@
-"""What MariaDB says that it holds becomes a catalog: types, keys, references, texts that are told apart by a collation."""
+"""What MariaDB says that it holds becomes a catalog: types, keys, references, collations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ CREATE TABLE `Order` (
 """
 LINE = """
 CREATE TABLE line (
-    order_id bigint unsigned NOT NULL, number int NOT NULL, code varchar(20) CHARACTER SET latin1 COLLATE latin1_general_cs,
+    order_id bigint unsigned NOT NULL, number int NOT NULL,
+    code varchar(20) CHARACTER SET latin1 COLLATE latin1_general_cs,
     mood enum('it''s', 'ü,'), PRIMARY KEY (number, order_id),
     CONSTRAINT of_order FOREIGN KEY (order_id) REFERENCES `Order` (id) ON DELETE CASCADE,
     CONSTRAINT of_code FOREIGN KEY (code, mood) REFERENCES `Order` (code, mood)
@@ -69,7 +70,8 @@ def catalog(mariadb_url: str, admin: Any) -> Iterator[Catalog]:
         "DROP TABLE gone",
     ):
         admin.execute(statement)
-    connector = Connector(url=mariadb_url, queries={"sums": ("SELECT mood, sum(price) AS s FROM `Order` GROUP BY mood", ("mood",))})
+    sums = "SELECT mood, sum(price) AS s FROM `Order` GROUP BY mood"
+    connector = Connector(url=mariadb_url, queries={"sums": (sums, ("mood",))})
     yield connector.describe()
     connector.close()
 
@@ -152,7 +154,7 @@ def test_what_the_system_fills_itself(catalog: Catalog) -> None:
         ("SELECT 1 AS a", ("b",), "DV-322"),
     ],
 )
-def test_a_query_that_cannot_be_used_is_told_at_once(mariadb_url: str, query: str, key: tuple[str, ...], code: str) -> None:
+def test_a_useless_query_is_told_at_once(mariadb_url: str, query: str, key: tuple[str, ...], code: str) -> None:
     with pytest.raises(DeclarationError) as refused:
         Connector(url=mariadb_url, queries={"q": (query, key)}).describe()
     assert refused.value.code == code

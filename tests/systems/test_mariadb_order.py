@@ -18,6 +18,7 @@ from dovetail.systems.connectors.mariadb.address import parse
 
 ROWS = 130
 STEP = 40
+UUIDS = "concat(left(md5(seq), 8), '-0000-', elt(1 + seq % 2, '1', '4'), '000-8000-', right(md5(seq), 12))"
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def stepped(system: Connector, dataset: Dataset) -> list[object]:
         ("id decimal(30,3)", "id", "seq / 8"),
         ("id double", "id", "sqrt(seq)"),
         ("id float", "id", "sqrt(seq)"),
-        ("id uuid", "id", "concat(left(md5(seq), 8), '-0000-', elt(1 + seq % 2, '1', '4'), '000-8000-', right(md5(seq), 12))"),
+        ("id uuid", "id", UUIDS),
         ("id datetime(6)", "id", "date_sub('2024-01-01', INTERVAL seq MICROSECOND)"),
         ("id timestamp(6) default 0", "id", "date_sub('2024-01-01', INTERVAL seq MICROSECOND)"),
         ("id time(6)", "id", "sec_to_time(seq / 7)"),
@@ -100,7 +101,8 @@ def test_a_declared_key_whose_values_the_server_calls_equal_loses_no_row(system:
     )
     assert sorted(stepped(system, replace(dataset, key=("k", "b")))) == list(range(1, ROWS + 1))
     admin.execute("CREATE TABLE u AS SELECT DISTINCT binary k AS k FROM t")
-    admin.execute("CREATE VIEW v AS SELECT CAST(k AS CHAR(9) CHARACTER SET utf8mb4) COLLATE utf8mb4_general_ci AS k FROM u")
+    text = "CAST(k AS CHAR(9) CHARACTER SET utf8mb4) COLLATE utf8mb4_general_ci"
+    admin.execute(f"CREATE VIEW v AS SELECT {text} AS k FROM u")
     view = system.describe().dataset("v")
     keyed = replace(view, key=("k",))
     found = [key for batch in system.read_after(keyed, ["k"]) for key in batch.column("k").to_pylist()]
@@ -155,5 +157,6 @@ def test_without_a_key_there_is_no_order(system: Connector, admin: Any) -> None:
     dataset = made(system, admin, "CREATE TABLE t (n int)")
     with pytest.raises(Refused, match="no key"):
         next(system.read_after(dataset, ["n"]))
+    nowhere = pa.record_batch({"n": pa.array([None], pa.int64())})
     with pytest.raises(Refused, match="marks no place"):
-        next(system.read_after(replace(dataset, key=("n",)), ["n"], after=pa.record_batch({"n": pa.array([None], pa.int64())})))
+        next(system.read_after(replace(dataset, key=("n",)), ["n"], after=nowhere))

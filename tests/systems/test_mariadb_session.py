@@ -70,8 +70,8 @@ def test_a_session_is_strict_whatever_the_server_is_set_to(mariadb_server: maria
         mariadb_server.run(f"SET GLOBAL {name} = {value}")
     try:
         with Connector(url=mariadb_url)._sessions.lend() as lent:
-            asked = "SELECT @@sql_mode, @@time_zone, @@autocommit, @@tx_isolation, @@foreign_key_checks, @@collation_connection"
-            mode, *rest = lent.rows(asked)[0]
+            asked = "SELECT @@sql_mode, @@time_zone, @@autocommit, @@tx_isolation, @@foreign_key_checks, "
+            mode, *rest = lent.rows(asked + "@@collation_connection")[0]
     finally:
         for name in changes:
             mariadb_server.run(f"SET GLOBAL {name} = DEFAULT")
@@ -160,7 +160,11 @@ def test_idle_connections_that_the_server_closed_are_replaced(system: Connector,
 
 def test_threads_have_connections_of_their_own(system: Connector, item: Dataset) -> None:
     counts: list[int] = []
-    read = [threading.Thread(target=lambda: counts.append(sum(b.num_rows for b in system.read(item, ["id", "name"])))) for _ in range(4)]
+
+    def count() -> None:
+        counts.append(sum(one.num_rows for one in system.read(item, ["id", "name"])))
+
+    read = [threading.Thread(target=count) for _ in range(4)]
     for one in read:
         one.start()
     for one in read:
@@ -189,7 +193,8 @@ def test_the_doctor_says_what_is_missing_and_prints_the_grant(
     own = Connector(url=mariadb_url)
     catalog = own.describe()
     lines = {topic: (verdict, words) for topic, verdict, words in own.examine(catalog.datasets)}
-    assert {lines[topic][0] for topic in ("version", "sql_mode", "encoding", "clock", "binlog", "ledger", "item")} == {"ok"}
+    fine = ("version", "sql_mode", "encoding", "clock", "binlog", "ledger", "item")
+    assert {lines[topic][0] for topic in fine} == {"ok"}
     verdict, words = lines["old"]
     assert verdict == "warn"
     assert words.endswith(f"a source only, and read without a snapshot; ALTER TABLE `{database}`.`old` ENGINE=InnoDB;")

@@ -50,7 +50,8 @@ class Connector:
     """What a column declared TINYINT(1) holds: `boolean` (then other numbers than 0 and 1 cannot be read), or
     `integer`."""
     capture_by: str = "auto"
-    """How changes are noted: by `triggers`, from the `binlog`, by `none` of them, or as it can be done best (`auto`)."""
+    """How changes are noted: by `triggers`, from the `binlog`, by `none` of them, or as it can be done best
+    (`auto`)."""
     queries: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Named queries: for each name its SQL and the fields of its key."""
 

@@ -114,8 +114,9 @@ def logical(stored: Declared, *, truth: bool = True) -> Type:
         return Type(Kind.INTEGER, minimum=0, maximum=_YEAR_MAX, native=native)
     if base in ("decimal", "numeric", "fixed"):
         precision, scale = (*sizes, 0)[:2] if sizes else (10, 0)
-        kind = Kind.DECIMAL if precision <= DECIMAL_PRECISION_MAX else Kind.OPAQUE
-        return Type(kind, precision=precision, scale=scale, native=native) if kind is Kind.DECIMAL else Type(kind, native=native)
+        if precision > DECIMAL_PRECISION_MAX:
+            return Type(Kind.OPAQUE, native=native)
+        return Type(Kind.DECIMAL, precision=precision, scale=scale, native=native)
     if stored.is_json:
         return Type(Kind.JSON, native=native)
     length = sizes[0] if base in _SIZED and sizes else None
@@ -179,7 +180,8 @@ def selected(field: Field, column: exp.Expression) -> exp.Expression:
 
 def _proved(column: exp.Expression, charset: str) -> exp.Expression:
     """The bytes of a text in UTF-8; where it would not become the same text again, a byte that no text has."""
-    same = exp.NullSafeEQ(this=_bytes(_converted(_converted(column, "utf8mb4"), charset)), expression=_bytes(column.copy()))
+    again = _converted(_converted(column, "utf8mb4"), charset)
+    same = exp.NullSafeEQ(this=_bytes(again), expression=_bytes(column.copy()))
     wrong = exp.HexString(this="FF")
     return exp.If(this=same, true=_bytes(_converted(column.copy(), "utf8mb4")), false=wrong)
 

@@ -46,7 +46,9 @@ class _Facts:
 
     columns: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
     documents: set[tuple[str, str]] = field(default_factory=set)
-    rules: dict[str, dict[str, list[str | None]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    rules: dict[str, dict[str, list[str | None]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
     references: dict[str, dict[str, list[tuple[str, str, str]]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )

@@ -72,8 +72,10 @@ def _mode(session: Session, server: str) -> Line:
     missing = [word for word in STRICT if word not in kept]
     if missing:
         return "sql_mode", "bad", f"the server does not keep {', '.join(missing)} for our sessions"
-    lax = "" if "STRICT_" in server else "; the application's own is not strict: it may have stored what it was not given"
-    return "sql_mode", "warn" if lax else "ok", f"strict in every session of ours, verified{lax}"
+    if "STRICT_" in server:
+        return "sql_mode", "ok", "strict in every session of ours, verified"
+    words = "the application's own is not: it may have stored what it was not given"
+    return "sql_mode", "warn", f"strict in every session of ours, verified; {words}"
 
 
 def _clock(session: Session) -> Line:
@@ -127,8 +129,8 @@ def _about(session: Session, dataset: Dataset, engines: Mapping[str, tuple[str |
         return dataset.name, verdict, _grant(", ".join(missing), MARIADB.sql(place), account)
     engine, is_safe = engines.get(dataset.name, (None, True))
     if is_table and not is_safe:
-        words = f"kept by {engine or 'no engine'}, which has no transactions: a source only, and read without a snapshot; "
-        return dataset.name, "warn", f"{words}ALTER TABLE {MARIADB.sql(place)} ENGINE=InnoDB;"
+        words = f"kept by {engine or 'no engine'}, without transactions: a source only, and read without a snapshot"
+        return dataset.name, "warn", f"{words}; ALTER TABLE {MARIADB.sql(place)} ENGINE=InnoDB;"
     if is_table and not dataset.key:
         words = "no primary key: declare `key:` at the member, and its uniqueness is looked up at every create"
         return dataset.name, "warn", words
@@ -170,7 +172,7 @@ def _equal_keys(dataset: Dataset) -> Iterator[Line]:
         if collation.endswith(("_nopad_bin", "_0900_bin")) or collation == "binary":
             continue
         alike = "blanks at their ends" if collation.endswith("_bin") else "case, accents or blanks at their ends"
-        words = f"unique by {collation}: of texts that differ only in {alike} the table takes one, the others are rejects"
+        words = f"unique by {collation}: of texts that differ only in {alike} one is taken, the others are rejects"
         yield f"{dataset.name}.{part}", "ok" if collation.endswith("_bin") else "warn", words
 
 

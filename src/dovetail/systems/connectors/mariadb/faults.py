@@ -56,7 +56,11 @@ _CLIENT = range(2000, 3000)
 _ASKS = "LOAD_LOCAL"
 """What the driver says where a server asks for a file."""
 
-_PLACE = re.compile(r"for (?:key|column) ['`]([^'`]*(?:`\.`[^`]*)*)['`]|CONSTRAINT [`']([^`']+)[`']|[Cc]olumn '([^']+)'")
+_PLACE = re.compile(
+    r"for (?:key|column) ['`]([^'`]*(?:`\.`[^`]*)*)['`]"
+    r"|CONSTRAINT [`']([^`']+)[`']"
+    r"|[Cc]olumn '([^']+)'"
+)
 
 
 def number(error: pymysql.Error) -> int:

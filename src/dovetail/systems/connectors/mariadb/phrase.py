@@ -1,4 +1,4 @@
-"""Statements with numbered parameters (`?1`) made into text: the one place where a value becomes part of a statement."""
+"""Statements with numbered parameters (`?1`) made into text, which is how values travel to the server."""
 
 from __future__ import annotations
 

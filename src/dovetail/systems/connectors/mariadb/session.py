@@ -123,7 +123,8 @@ class Session:
         ((mode, zone, names),) = self.rows("SELECT @@sql_mode, @@time_zone, @@character_set_client")
         missing = sorted(set(STRICT) - set(str(mode).split(",")))
         if missing or zone != "+00:00" or names != "utf8mb4":
-            words = f"the server does not keep what the session is set to ({', '.join(missing) or 'time zone, charset'})"
+            lacking = ", ".join(missing) or "time zone, character set"
+            words = f"the server does not keep what the session is set to ({lacking})"
             hint = "connect to the server itself, not by a proxy that hands sessions around"
             raise SystemFault(words, code="DV-341", hint=hint)
 
