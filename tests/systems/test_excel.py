@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from openpyxl.chart import BarChart, Reference
 from openpyxl.styles import Font
+from openpyxl.worksheet.table import Table
 
 from dovetail.errors import Full, Refused, SchemaDrift, SystemFault
 from dovetail.model.change import UNREADABLE, Change, Receipt, Verb
@@ -240,6 +241,20 @@ def test_a_sheet_has_so_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Full, match="4 rows"):
         apply(system, Verb.CREATE, [{"id": 4}])
     assert (tmp_path / "a.xlsx").read_bytes() == before
+
+
+def test_a_table_takes_new_rows_in_and_rows_are_only_added(tmp_path: Path) -> None:
+    path = book(tmp_path / "a.xlsx", [["id", "n"], [1, 1], [2, 2]])
+    made = openpyxl.load_workbook(path)
+    made["orders"].add_table(Table(displayName="Orders", ref="A1:B3"))
+    made.save(path)
+    patch(path, "xl/worksheets/_rels/sheet1.xml.rels", ('"/xl/tables/', '"../tables/'))
+    system = Connector(path=path, datasets={"orders": DeclaredSheet(key=("id",), write="append")})
+    assert apply(system, Verb.CREATE, [{"id": 3, "n": 3}, {"id": 4, "n": 4}]).applied == 2
+    table_made = openpyxl.load_workbook(path)["orders"].tables["Orders"]
+    assert (table_made.ref, table_made.autoFilter.ref) == ("A1:B5", "A1:B5")
+    with pytest.raises(Refused, match="new rows are added, nothing else"):
+        apply(system, Verb.DELETE, [{"id": 3}])
 
 
 def test_shared_formulas_keep_their_row(tmp_path: Path) -> None:

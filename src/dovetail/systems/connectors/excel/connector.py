@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.excel.format import Workbooks
 from dovetail.systems.connectors.excel.shape import DeclaredSheet
-from dovetail.systems.files.address import check, folder_at
+from dovetail.systems.files.address import Whence, check
+from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -39,7 +40,12 @@ class Connector(FileVerbs):
     """The workbook, or a folder of them, where a sheet is called `WORKBOOK.SHEET`. A relative path counts from the
     project's folder. Also `s3://bucket/folder` and `sftp://host/folder`."""
     datasets: Mapping[str, DeclaredSheet] = field(default_factory=dict)
-    """What is declared about a sheet: `key` (its fields), `types` (by field, such as `decimal(12, 2)`), `header_row`."""
+    """What is declared about a sheet: `key` (its fields), `types` (by field, such as `decimal(12, 2)`), `header_row`,
+    `write` (`replace`, or `append` where rows are only added)."""
+    settle_s: float = 0.0
+    """A file is read once it has not changed for so many seconds; for writers that do not rename what is whole."""
+    ready: str = ""
+    """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How a folder of another machine is reached, as for `csv`."""
     batch_rows: int = 64_000
@@ -57,5 +63,7 @@ class Connector(FileVerbs):
     def _files(self) -> Files:
         name = PurePosixPath(str(self.path))
         only = name.stem if name.suffix.lower() in ENDINGS else ""
-        store = Store(folder_at(self.path, ENDINGS, self.access, self.timeout_s), "excel", self.timeout_s)
-        return Files(store, Workbooks(self.datasets, self.batch_rows, only))
+        whence = Whence(self.path, self.access, self.timeout_s, self.ready, self.settle_s)
+        store = Store(whence.folder(ENDINGS), "excel", self.timeout_s)
+        declared = {name: Declared(write=one.write) for name, one in self.datasets.items()}
+        return Files(store, Workbooks(self.datasets, self.batch_rows, only), declared)

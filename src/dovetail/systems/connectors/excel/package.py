@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
@@ -112,8 +113,8 @@ def relations(parts: zipfile.ZipFile, part: str, folder: str) -> Iterator[tuple[
     """The links of a part: their kind, the part that they lead to, and their name."""
     for one in ET.fromstring(parts.read(part)):  # noqa: S314
         target = one.attrib["Target"]
-        place = target.removeprefix("/") if target.startswith("/") else str(PurePosixPath(folder) / target)
-        yield one.attrib["Type"].rpartition("/")[2], place.removeprefix("./"), one.attrib["Id"]
+        place = target.removeprefix("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+        yield one.attrib["Type"].rpartition("/")[2], place.removeprefix("/"), one.attrib["Id"]
 
 
 def local(tag: str) -> str:

@@ -25,12 +25,13 @@ Row = tuple[int, dict[int, Cell]]
 
 @dataclass(frozen=True, slots=True)
 class DeclaredSheet:
-    """What stands under one sheet: the fields of its key, types that are not to be detected, and the number of the row
-    that holds the names."""
+    """What stands under one sheet: the fields of its key, types that are not to be detected, the number of the row that
+    holds the names, and whether rows are only added (`write: append`)."""
 
     key: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     header_row: int | None = None
+    write: str = "replace"
 
 
 NOTHING = DeclaredSheet()

@@ -46,6 +46,7 @@ def rewrite(package: Package, beside: Path, dataset: Dataset, edit: Edit, *, hea
             if one.part == sheet.part or fresh != text:
                 replaced[one.part] = fresh.encode()
         replaced |= styles.parts(parts)
+        replaced |= _longer_tables(parts, sheet, changes)
         gone = _recalculated(package, parts, replaced)
         copy(parts, beside, replaced, gone)
 
@@ -139,6 +140,20 @@ def _changes(package: Package, sheet: Sheet, dataset: Dataset, edit: Edit, *, he
         tuple({column: of[at] for column, of in fresh.items()} for at in edit.added),
         last,
     )
+
+
+def _longer_tables(parts: zipfile.ZipFile, sheet: Sheet, changes: Changes) -> dict[str, bytes]:
+    """Tables of the sheet that end with its last row take the new rows in; one with a row of totals stays as it is."""
+    links = f"{PurePosixPath(sheet.part).parent}/_rels/{PurePosixPath(sheet.part).name}.rels"
+    found: dict[str, bytes] = {}
+    if not changes.added or links not in parts.namelist():
+        return found
+    last = changes.last + len(changes.added)
+    for kind, part, _ in relations(parts, links, str(PurePosixPath(sheet.part).parent)):
+        text = _text(parts, part) if kind == "table" else ""
+        if text and not re.search(r'totalsRowCount="[1-9]', text):
+            found[part] = re.sub(rf'(\bref="[A-Z]+[0-9]+:[A-Z]+){changes.last}"', rf'\g<1>{last}"', text).encode()
+    return found
 
 
 def _recalculated(package: Package, parts: zipfile.ZipFile, replaced: dict[str, bytes]) -> frozenset[str]:

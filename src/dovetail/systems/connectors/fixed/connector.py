@@ -11,7 +11,8 @@ from dovetail.errors import DeclarationError
 from dovetail.systems.connectors.fixed.format import Records
 from dovetail.systems.connectors.fixed.layout import Layout
 from dovetail.systems.connectors.fixed.layout import check as check_layout
-from dovetail.systems.files.address import check, folder_at
+from dovetail.systems.files.address import Whence, check
+from dovetail.systems.files.declared import Declared
 from dovetail.systems.files.store import Store
 from dovetail.systems.files.system import Files
 from dovetail.systems.files.verbs import FileVerbs
@@ -36,9 +37,13 @@ class Connector(FileVerbs):
     datasets: Mapping[str, Layout] = field(default_factory=dict)
     """The layout of each dataset: `fields` (by name: `start`, `width` or `to`, and besides `type`, `decimals`, `pad`,
     `align`, `sign`, `form`, `nulls`), `key`, `length`, `encoding`, `line_end`, `short`, `file`, `only` (`start` and
-    `value` of the mark), `filler`."""
+    `value` of the mark), `filler`, `write`."""
     encoding: str | None = None
     """The encoding of files whose layout does not name one: `utf-8` without, or such as `cp1252`, `cp037`, `cp500`."""
+    settle_s: float = 0.0
+    """A file is read once it has not changed for so many seconds; for writers that do not rename what is whole."""
+    ready: str = ""
+    """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
     """How a folder of another machine is reached, as for `csv`."""
     batch_rows: int = 64_000
@@ -60,5 +65,7 @@ class Connector(FileVerbs):
 
     @cached_property
     def _files(self) -> Files:
-        store = Store(folder_at(self.path, ENDINGS, self.access, self.timeout_s), "fixed", self.timeout_s)
-        return Files(store, Records(self._layouts, self.batch_rows))
+        whence = Whence(self.path, self.access, self.timeout_s, self.ready, self.settle_s)
+        store = Store(whence.folder(ENDINGS), "fixed", self.timeout_s)
+        declared = {name: Declared(write=one.write) for name, one in self.datasets.items()}
+        return Files(store, Records(self._layouts, self.batch_rows), declared)

@@ -88,7 +88,7 @@ class Layout:
     of the last field. `file` names the file (without its ending) where the dataset is called otherwise: several
     datasets may share one, told apart by `only`. `line_end` is `lf`, `crlf`, `nel` or `none`; without it, it is looked
     up in the file. `short: pad` takes shorter records for ones whose blanks at the end were cut off; else they are
-    held. `filler` stands where no field does, in new records."""
+    held. `filler` stands where no field does, in new records. With `write: append` rows are only added."""
 
     fields: Mapping[str, Span] = field(default_factory=dict)
     key: tuple[str, ...] = ()
@@ -99,6 +99,7 @@ class Layout:
     file: str | None = None
     only: Mark | None = None
     filler: str = " "
+    write: str = "replace"
 
     @property
     def size(self) -> int:
