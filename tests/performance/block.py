@@ -17,6 +17,7 @@ from tests.performance.server import Server
 from tests.performance.ways.task import EMPTY, LOADS, Task, Way
 
 _PARTS = 99
+_MB = 1024**2
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class Line:
     costs: list[Cost] = field(default_factory=list)
     fault: str = ""
     failure: str = ""
+    kept_mb: float = 0.0
+    """Size of what the way remembers afterwards."""
 
     @property
     def cost(self) -> Cost | None:
@@ -191,6 +194,8 @@ class Block:
             return f"{way.name}: FAILED: {failure}"
         self._broken.discard(way.name)
         line.costs.append(cost)
+        if way.kept is not None:
+            line.kept_mb = sum(path.stat().st_size for path in way.kept(task).rglob("*") if path.is_file()) / _MB
         assert self._meant is not None
         line.fault = end.fault(self._shape, self._meant) or line.fault
         return f"{way.name:36} {cost.seconds:8.2f} s  {'wrong: ' + line.fault if line.fault else 'right'}"

@@ -18,7 +18,7 @@ _SAID = {
     "changed": "re-run, 1 % changed",
     "upsert": "upsert of all rows, half of them older",
 }
-_HEAD = ("way", "rows/s", "s", "x", "CPU s", "MB", "MB tree", "lines", "runs", "check")
+_HEAD = ("way", "rows/s", "s", "x", "CPU s", "MB", "MB tree", "kept MB", "lines", "runs", "check")
 
 
 def titles(lines: Sequence[Line]) -> Iterator[tuple[str, list[Line]]]:
@@ -42,6 +42,7 @@ def cells(line: Line, anchor_s: float | None) -> tuple[str, ...]:
         *numbers,
         f"{cost.peak_mb:.0f}",
         f"{cost.tree_mb:.0f}",
+        f"{line.kept_mb:.0f}" if line.kept_mb else "-",
         str(line.lines),
         str(len(line.costs)),
         told,
@@ -103,6 +104,7 @@ def document(lines: Sequence[Line], facts: dict[str, Any]) -> dict[str, Any]:
                 "rows": line.rows,
                 "way": line.way,
                 "configuration_lines": line.lines,
+                "kept_mb": line.kept_mb,
                 "wrong": line.fault,
                 "failed": line.failure,
                 "runs": [

@@ -88,4 +88,8 @@ def _scripts(task: Task, project: Path, words: list[str], environment: dict[str,
     project.joinpath("fresh.sh").write_text(f'cd "$(dirname "$0")" && rm -rf .dovetail\n{psql}\n')
 
 
-WAYS = (Way("Dovetail", "dovetail", _steps, works=WORKS),)
+def _kept(task: Task) -> Path:
+    return task.folder / "project" / ".dovetail"
+
+
+WAYS = (Way("Dovetail", "dovetail", _steps, works=WORKS, kept=_kept),)

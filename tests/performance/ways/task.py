@@ -91,5 +91,7 @@ class Way:
     """Why it cannot run here, in words; empty where it can."""
     works: tuple[str, ...] = ("pg-pg", "csv-pg", "sqlite-pg")
     """What it is asked for."""
+    kept: Callable[[Task], Path] | None = None
+    """The folder of what it remembers between loads."""
     slow: bool = False
     """Measured once only from a million rows on, and left out at ten million."""
