@@ -20,6 +20,7 @@ _COSTS = {
     DIGESTS: "the system computes the digest of {rows} at each look (every), and only those that differ travel",
     READING: "{rows} travel at each look (every)",
 }
+_MARKED = "{rows} are read at each look (every) that finds the dataset changed; the others cost next to nothing"
 _ACCELERATOR = (
     "its field {field} would tell edits sooner, but no deletes, and no transaction that commits after a look with an "
     "earlier stamp: it can only say where to look first"
@@ -27,15 +28,28 @@ _ACCELERATOR = (
 
 
 def verdicts(
-    datasets: Sequence[Dataset], noted: Mapping[str, Visibility], profiles: Mapping[str, Profile], *, has_digests: bool
+    datasets: Sequence[Dataset],
+    noted: Mapping[str, Visibility],
+    profiles: Mapping[str, Profile],
+    *,
+    has_digests: bool,
+    has_marks: bool = False,
 ) -> tuple[Visibility, ...]:
     """One verdict for each dataset, in their order. `noted` is what the system says of itself."""
+    costs = {**_COSTS, READING: _MARKED} if has_marks else _COSTS
     return tuple(
-        _verdict(one, noted.get(one.name), profiles.get(one.name), has_digests=has_digests) for one in datasets
+        _verdict(one, noted.get(one.name), profiles.get(one.name), costs, has_digests=has_digests) for one in datasets
     )
 
 
-def _verdict(dataset: Dataset, noted: Visibility | None, profile: Profile | None, *, has_digests: bool) -> Visibility:
+def _verdict(
+    dataset: Dataset,
+    noted: Visibility | None,
+    profile: Profile | None,
+    costs: Mapping[str, str],
+    *,
+    has_digests: bool,
+) -> Visibility:
     default = DIGESTS if has_digests and dataset.key else READING
     found = noted or Visibility(dataset.name, default, reason="its connector notes no changes")
     if found.way not in _COSTS:
@@ -49,7 +63,7 @@ def _verdict(dataset: Dataset, noted: Visibility | None, profile: Profile | None
         found,
         way=way,
         missed=found.missed or _MISSED,
-        cost=found.cost or _COSTS[way].format(rows=rows),
+        cost=found.cost or costs[way].format(rows=rows),
         reason="; ".join(reason for reason in reasons if reason),
     )
 

@@ -15,7 +15,7 @@ from dovetail.model.catalog import Dataset
 from dovetail.model.change import DIGEST, UNREADABLE
 from dovetail.model.key import encode
 from dovetail.state.store import Store
-from dovetail.systems.protocol import Source, SupportsDigest
+from dovetail.systems.protocol import Source, SupportsDigest, SupportsMark
 
 Numbers = npt.NDArray[np.uint64]
 
@@ -30,6 +30,7 @@ class Census:
         self._source = source
         self._store = store
         self._total: tuple[int, int] | None = None
+        self._mark: str | None = None
         self._marks: Numbers | None = None
         self._digests = np.zeros(0, dtype=np.uint64)
 
@@ -38,6 +39,9 @@ class Census:
         that cannot be told.
 
         A row that was deleted is named by its key if it is linked; nobody knew the others."""
+        mark = self._source.mark(self._dataset) if isinstance(self._source, SupportsMark) else None
+        if mark is not None and mark == self._mark and self._marks is not None:
+            return pa.array([], pa.string())
         server = self._server()
         total = None
         if server is not None:
@@ -49,7 +53,7 @@ class Census:
         own = marks(keys)
         order = np.argsort(own, kind="stable")
         answer = None if known is None else self._differing(keys, own, digests)
-        self._marks, self._digests = own[order], digests[order]
+        self._marks, self._digests, self._mark = own[order], digests[order], mark
         return answer
 
     @property

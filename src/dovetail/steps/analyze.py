@@ -89,6 +89,7 @@ def _visibility(
         noted,
         {profile.dataset: profile for profile in profiles},
         has_digests=isinstance(connector, protocol.SupportsDigest),
+        has_marks=isinstance(connector, protocol.SupportsMark),
     )
 
 

@@ -104,6 +104,16 @@ class SupportsDigest(Protocol):
 
 
 @runtime_checkable
+class SupportsMark(Protocol):
+    """Can tell at next to no cost whether anything at all about a dataset changed: an unchanged one is not read."""
+
+    def mark(self, dataset: Dataset) -> str | None:
+        """What tells one state of the dataset from another: where the answers before and after are the same, no row
+        changed in between. `None` while that cannot be told, as right after a change."""
+        ...
+
+
+@runtime_checkable
 class SupportsVersions(Protocol):
     """Can tell which transaction last wrote a row: a row of the same version holds what that transaction left there."""
 

@@ -32,10 +32,7 @@ def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False, ticks: b
     until = time.monotonic() + timeout_s
     while True:
         with faults(path.name), watched(path) as watch:
-            status = path.stat()
-            age_s = time.clock_gettime(time.CLOCK_REALTIME) - max(status.st_mtime, status.st_ctime)
-            is_coarse = not (status.st_mtime_ns % _SECOND_NS or status.st_ctime_ns % _SECOND_NS)
-            tick_s = COARSE_TICK_S if is_coarse else TICK_S
+            age_s, tick_s = _age(path)
             wanted_s = max(tick_s if ticks else 0.0, 0.0 if watch.is_kept or is_ours else QUIET_S)
             if not watch.is_disturbed and (age_s >= wanted_s or age_s < -tick_s):
                 return
@@ -47,6 +44,21 @@ def await_quiet(path: Path, timeout_s: float, *, is_ours: bool = False, ticks: b
                 code="DV-358",
             )
         time.sleep(_PAUSE_S)
+
+
+def is_old(path: Path) -> bool:
+    """Whether the next change of a file will bear another time."""
+    with faults(path.name):
+        age_s, tick_s = _age(path)
+    return age_s >= tick_s or age_s < -tick_s
+
+
+def _age(path: Path) -> tuple[float, float]:
+    """Seconds since the last change of a file, and within how many of them another one may bear the same time."""
+    status = path.stat()
+    is_coarse = not (status.st_mtime_ns % _SECOND_NS or status.st_ctime_ns % _SECOND_NS)
+    age_s = time.clock_gettime(time.CLOCK_REALTIME) - max(status.st_mtime, status.st_ctime)
+    return age_s, COARSE_TICK_S if is_coarse else TICK_S
 
 
 def found_again(look: Callable[[], Answer]) -> Answer:

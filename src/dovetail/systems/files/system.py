@@ -19,7 +19,7 @@ from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.parts import Parts, await_settled
 from dovetail.systems.files.plain import among, plain
-from dovetail.systems.files.quiet import found_again
+from dovetail.systems.files.quiet import found_again, is_old
 from dovetail.systems.files.steady import steady
 from dovetail.systems.files.store import Store, Work
 
@@ -88,6 +88,16 @@ class Files:
             names = [*fields, *([UNREADABLE] if UNREADABLE in hits.schema.names else [])]
             if len(hits):
                 yield hits.select(names)
+
+    def mark(self, dataset: Dataset) -> str | None:
+        """The mark of the file that holds a dataset, once its time tells it from later ones."""
+        if dataset.name in self._parts:
+            return None
+        self.ripen()
+        found = self.store.manifest()
+        file = self.store.current(found, self._holder(dataset.name))
+        mark = self.store.mark(file)
+        return mark if is_old(self.store.folder.place.near(file)) else None
 
     def create(self, dataset: Dataset) -> None:
         """The file, if it is not there yet."""

@@ -34,6 +34,10 @@ class FileVerbs(ABC):
         """The rows of those keys; the whole file is read for them."""
         return self._files.lookup(dataset, fields, keys)
 
+    def mark(self, dataset: Dataset) -> str | None:
+        """Identity, size and time of the file; `None` for as long as another change could bear the same time."""
+        return self._files.mark(dataset)
+
     def create(self, dataset: Dataset) -> None:
         """A file without rows, if there is none yet; its types and rules are remembered beside it."""
         self._files.create(dataset)

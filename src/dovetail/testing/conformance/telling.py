@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from functools import partial
 
 from dovetail.errors import DovetailError, Refused
-from dovetail.model.catalog import DatasetKind, Field
+from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.change import UNREADABLE, Change, LedgerEntry, Verb
 from dovetail.systems.protocol import (
     SupportsClock,
     SupportsCreate,
     SupportsLastChunk,
     SupportsLookup,
+    SupportsMark,
     SupportsOrder,
     SupportsQuery,
     SupportsTransaction,
@@ -22,6 +24,8 @@ from dovetail.testing.conformance.datasets import INTEGER, ITEM, TEXT, dataset, 
 from dovetail.testing.conformance.promise import promise
 from dovetail.testing.conformance.verdict import broken, expect
 
+_MARK_TRIES, _MARK_PAUSE_S = 200, 0.02
+"""How often and after how long a mark is asked for again that cannot be told yet."""
 _NAMED = "cheap ones"
 _SQL = "SELECT id, name FROM item WHERE id < 4"
 
@@ -33,6 +37,31 @@ def the_clock_is_in_utc(bench: Bench) -> None:
     times = [bench.system.now() for _ in range(3)]
     expect(all(one.utcoffset() == dt.timedelta(0) for one in times), f"the time is told as {times[0]!r}")
     expect(times == sorted(times), f"the clock goes back: {times}")
+
+
+@promise(needs=(SupportsMark, SupportsCreate))
+def a_mark_tells_every_change(bench: Bench) -> None:
+    """The mark of a dataset stays while nothing changes, and is another after each change."""
+    assert isinstance(bench.system, SupportsMark)
+    rows = items(6)
+    found = bench.filled(ITEM, rows[:3])
+    marks: list[str] = []
+    for number in range(3):
+        marks.append(_mark_of(bench.system, found))
+        expect(marks[-1] == _mark_of(bench.system, found), "it is another although nothing changed")
+        bench.change(found, Verb.CREATE, rows[3 + number : 4 + number])
+        expect(bench.system.mark(found) not in marks, "it is the same although a row was added")
+
+
+def _mark_of(system: SupportsMark, dataset: Dataset) -> str:
+    """The mark, which may take a moment to be told."""
+    for _ in range(_MARK_TRIES):
+        if system.mark(dataset) is not None:
+            break
+        time.sleep(_MARK_PAUSE_S)
+    mark = system.mark(dataset)
+    expect(mark is not None, "it is not told")
+    return str(mark)
 
 
 @promise(needs=(SupportsTransaction, SupportsLastChunk))
