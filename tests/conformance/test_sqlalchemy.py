@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from dovetail.systems.connectors.sqlalchemy import Connector
 from dovetail.testing.conformance import Conformance
@@ -30,11 +31,29 @@ class TestSQLAlchemyPostgres(Conformance):
         connector.close()
 
 
+SMALL = "SQLAlchemy's plain types for long texts and bytes hold 64 kB here: longer values are refused"
+BEYOND = {
+    "big_values_survive": SMALL,
+    "a_hundred_megabytes_survive": SMALL,
+    "odd_names_are_names": "SQLAlchemy cannot describe a table of MariaDB with a back quote in a name",
+}
+"""Promises that cannot be kept over MariaDB by what dialects have in common; its own connector keeps them."""
+
+
 @pytest.mark.slow
 class TestSQLAlchemyMariaDB(Conformance):
+    """Its database compares texts byte by byte, so that texts that only look alike can be keys beside each other."""
+
     @pytest.fixture
-    def system(self, mariadb_url: str) -> Iterator[Connector]:
+    def system(self, mariadb_url: str, request: pytest.FixtureRequest) -> Iterator[Connector]:
+        beyond = [words for name, words in BEYOND.items() if name in request.node.name]
+        if beyond:
+            pytest.skip(beyond[0])
         url = f"mysql+pymysql://{mariadb_url.partition('://')[2]}"
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(sa.text("ALTER DATABASE COLLATE utf8mb4_nopad_bin"))
+        engine.dispose()
         connector = Connector(url=url, options={"charset": "utf8mb4"}, timeout_s=30)
         yield connector
         connector.close()

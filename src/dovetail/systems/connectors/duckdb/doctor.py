@@ -37,8 +37,7 @@ def examine(session: Session, datasets: Sequence[Dataset]) -> Iterator[Line]:
     yield (
         "locking",
         "warn",
-        "one program at a time can open the file: it is given back after each call, and a call waits while another "
-        "program holds it",
+        "one program at a time can open the file: it is given back after each call, and a call waits for others",
     )
     yield _rights(session)
     yield "changes", "warn", "DuckDB notes no changes: they are found by reading"

@@ -230,7 +230,7 @@ class Writer:
             array = whole.column(f"c{place}")
             numbers = array.cast(pa.int32() if array.type == pa.date32() else pa.int64())
             beyond = pc.or_(pc.less(numbers, bounds[0]), pc.greater(numbers, bounds[1]))
-            for at in pc.indices_nonzero(pc.fill_null(beyond, False)).to_pylist():  # noqa: FBT003 - Arrow's signature
+            for at in pc.indices_nonzero(pc.fill_null(beyond, fill_value=False)).to_pylist():
                 attempt.refuse(at, refusal.UNFIT, name, "an end of time")
         tree = phrase.unfit(dataset, names)
         if tree is None:

@@ -18,6 +18,8 @@ from dovetail.systems.sql.dialect import DOUBLE_DIGITS
 OUT_OF_RANGE = "beyond the years 1 to 9999"
 _EXACT = Context(prec=80, traps=[InvalidOperation])
 _DAY_S = 86_400
+_START = dt.datetime(2000, 1, 1)
+"""A midnight, to which a time of day is added."""
 _EXPECTED: dict[Kind, tuple[type, ...]] = {
     Kind.BOOLEAN: (bool,),
     Kind.INTEGER: (int,),
@@ -52,9 +54,10 @@ def carry(
     """The columns as one batch; `marks` says, by column, which values the system held back, a true value meaning so."""
     reasons: dict[int, list[str]] = {}
     arrays = []
-    for place, (field, values) in enumerate(zip(fields, columns, strict=True)):
+    for place, (field, given) in enumerate(zip(fields, columns, strict=True)):
+        values = given
         if is_padded(field.type):
-            values = [value.rstrip(" ") if isinstance(value, str) else value for value in values]
+            values = [value.rstrip(" ") if isinstance(value, str) else value for value in given]
         array = _whole(values, field.type)
         if array is None:
             array, failed = _each(values, field.type)
@@ -186,7 +189,7 @@ def _time(value: object, kind: Type) -> dt.time:
     if isinstance(value, dt.timedelta):
         if not dt.timedelta() <= value < dt.timedelta(seconds=_DAY_S):
             raise _Unreadable("a duration, not a time of day")
-        return (dt.datetime.min + value).time()
+        return (_START + value).time()
     time = value if isinstance(value, dt.time) else _parsed(_text(value, kind), dt.time.fromisoformat)
     if time.tzinfo is not None:
         raise _Unreadable("a time with a zone stands in a field declared without one")

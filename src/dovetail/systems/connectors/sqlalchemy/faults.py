@@ -21,7 +21,16 @@ _STATE = re.compile(r"[0-9A-Z]{5}")
 _PATIENCE = ("deadlock", "lock wait", "is locked", "timeout", "timed out", "could not serialize", "lock not available")
 _DENIED = ("denied", "not authorized", "login failed", "authentication failed", "insufficient privilege", "readonly", "read-only")
 _FULL = ("disk full", "no space left", "is full", "disk is full")
-_ROW = (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError, exc.InterfaceError)
+_ROW = (
+    exc.IntegrityError,
+    exc.DataError,
+    exc.ProgrammingError,
+    exc.NotSupportedError,
+    exc.InterfaceError,
+    exc.OperationalError,
+    exc.InternalError,
+)
+"""Kinds under which drivers tell that a row cannot be written; they do not agree on one."""
 
 
 def state(error: exc.SQLAlchemyError) -> str:
@@ -44,7 +53,7 @@ def is_of_row(error: exc.SQLAlchemyError) -> bool:
     if isinstance(error, exc.DBAPIError):
         if error.connection_invalidated or _is_for_patience(error) or _says(error, (*_DENIED, *_FULL)):
             return False
-        return isinstance(error, _ROW) or isinstance(error, (exc.OperationalError, exc.InternalError))
+        return isinstance(error, _ROW)
     return isinstance(error, exc.StatementError)
 
 

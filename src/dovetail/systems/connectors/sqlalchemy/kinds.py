@@ -112,7 +112,7 @@ def made(field: Field, dialect: sa.Dialect, *, in_key: bool) -> Native:
         case Kind.TEXT | Kind.OPAQUE:
             return sa.Unicode(kind.length) if kind.length else sa.UnicodeText()
         case Kind.BYTES:
-            return sa.VARBINARY(KEY_LENGTH) if in_key and not dialect.supports_native_uuid else sa.LargeBinary()
+            return sa.VARBINARY(KEY_LENGTH) if in_key else sa.LargeBinary()
         case Kind.DECIMAL:
             carrier = kind.arrow()
             return sa.Numeric(carrier.precision, carrier.scale)

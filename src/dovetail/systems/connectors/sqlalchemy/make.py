@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from dovetail.errors import Refused
 from dovetail.model.catalog import Dataset
@@ -18,9 +19,7 @@ def make(session: Session, dataset: Dataset, schema: str | None) -> None:
         if inspector.has_table(dataset.name, schema=schema):
             names = inspector.get_table_names(schema=schema)
             return "" if dataset.name in names else "a table of that name, spelled otherwise, is there"
-        table = _table(dataset, schema, session.engine.dialect)
-        session.connection.execute(sa.schema.CreateTable(table))
-        session.connection.commit()
+        table = _created(session, dataset, schema)
         columns = sa.inspect(session.connection).get_columns(dataset.name, schema=schema)
         kept = {column["name"]: logical(column["type"]) for column in columns}
         for field in dataset.fields:
@@ -35,8 +34,21 @@ def make(session: Session, dataset: Dataset, schema: str | None) -> None:
         raise Refused(words, where=dataset.name)
 
 
-def _table(dataset: Dataset, schema: str | None, dialect: sa.Dialect) -> sa.Table:
+def _created(session: Session, dataset: Dataset, schema: str | None) -> sa.Table:
+    """Make the table; where the database does not take short types for its keys, with the same types as elsewhere."""
     in_key = {name for group in (dataset.key, *dataset.uniques) for name in group}
+    table = _table(dataset, schema, session.engine.dialect, in_key)
+    try:
+        session.connection.execute(sa.schema.CreateTable(table))
+    except exc.DBAPIError:
+        session.connection.rollback()
+        table = _table(dataset, schema, session.engine.dialect, set())
+        session.connection.execute(sa.schema.CreateTable(table))
+    session.connection.commit()
+    return table
+
+
+def _table(dataset: Dataset, schema: str | None, dialect: sa.Dialect, in_key: set[str]) -> sa.Table:
     columns: list[sa.schema.SchemaItem] = [
         sa.Column(
             sa.quoted_name(field.name, quote=True),

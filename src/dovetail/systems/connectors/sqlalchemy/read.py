@@ -34,8 +34,8 @@ _ENDS: dict[Kind, tuple[object, object]] = {
     Kind.TIME: (dt.time.min, dt.time.max),
     Kind.TIMESTAMP: (dt.datetime.min, dt.datetime.max),  # noqa: DTZ901 - stamps without a zone
     Kind.INSTANT: (
-        dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=1),  # noqa: DTZ901 - it gets one
-        dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=1),  # noqa: DTZ901 - it gets one
+        dt.datetime.min.replace(tzinfo=dt.UTC) + dt.timedelta(days=1),
+        dt.datetime.max.replace(tzinfo=dt.UTC) - dt.timedelta(days=1),
     ),
 }
 """The first and last value that Python's own types hold, in any zone."""

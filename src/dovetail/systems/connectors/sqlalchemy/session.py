@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from dovetail.errors import Overdue, Unreachable
+from dovetail.errors import DovetailError, Overdue, Unreachable
 from dovetail.failpoints import Point, failpoint
 from dovetail.systems.connectors.sqlalchemy.address import engine
 from dovetail.systems.connectors.sqlalchemy.faults import fault
@@ -89,6 +89,10 @@ class Session:
             self.is_lost = True
             self._cut()
             raise Overdue(f"the statement took longer than {self.timeout_s:g} s") from None
+        except (exc.SQLAlchemyError, DovetailError):
+            raise
+        except Exception as error:
+            raise exc.StatementError(type(error).__name__, None, None, error, hide_parameters=True) from error
 
     def execute(self, statement: sa.Executable, parameters: Mapping[str, object] | None = None) -> Done:
         """Carry one statement out."""

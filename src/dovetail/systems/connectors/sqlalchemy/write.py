@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from dovetail.errors import Overdue
+from dovetail.errors import Overdue, Refused
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
 from dovetail.systems.connectors.sqlalchemy.bind import Bound, bind
@@ -34,6 +34,14 @@ class _Several(Exception):
     def __init__(self, count: int) -> None:
         super().__init__(count)
         self.count = count
+
+
+class _Lost(Exception):
+    """Rows that do not stand under the keys with which they were written."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        super().__init__(len(positions))
+        self.positions = positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +95,43 @@ class Writer:
                 if key in present and at not in attempt.done:
                     attempt.refuse(at, refusal.TAKEN, dataset.key[0])
         where = place(dataset, self.reader.schema)
+        drawn: dict[int, Row] = {}
         if is_complete or not dataset.key:
-            statement = sa.insert(where.table).values(_parameters(where, names))
-            self._write(attempt, _Rows(statement, bound, self._many(statement, bound)), Verb.CREATE)
-            drawn: dict[int, Row] = {}
+            self._insert(attempt, where, bound)
         else:
             drawn = self._draw(attempt, where, bound)
         return _keys(attempt, drawn) if dataset.key else None
+
+    def _insert(self, attempt: Attempt, where: Place, bound: Bound) -> None:
+        """Insert rows that bring their keys; a row of whose key the database made another is refused."""
+        statement = insertion(where, attempt.names)
+        rows = _Rows(statement, bound, self._many(statement, bound))
+        while True:
+            before, known_rejects = attempt.todo(), dict(attempt.rejects)
+            try:
+                with self.session.savepoint():
+                    self._write(attempt, rows, Verb.CREATE)
+                    if lost := self._lost(attempt):
+                        raise _Lost(lost)  # noqa: TRY301 - the savepoint is undone by it
+            except _Lost as found:
+                if not self.session.has_savepoints:
+                    words = "the database keeps another key than it was given"
+                    raise Refused(words, where=attempt.dataset.name) from found
+                attempt.rejects = known_rejects
+                for at in found.positions:
+                    attempt.refuse(at, refusal.UNFIT, attempt.dataset.key[0], "the database keeps another key")
+                if len(found.positions) < len(before):
+                    continue
+            return
+
+    def _lost(self, attempt: Attempt) -> list[int]:
+        """The rows that were written and do not stand under their keys."""
+        dataset = attempt.dataset
+        if not dataset.key:
+            return []
+        present = self._present(dataset, [], attempt.change.rows.select(list(dataset.key)))
+        keys = exactly(dataset, attempt.change.rows, dataset.key)
+        return [at for at in attempt.todo() if keys[at] not in present]
 
     def _draw(self, attempt: Attempt, where: Place, bound: Bound) -> dict[int, Row]:
         """Insert rows one by one, each of which is given its key by the database."""
