@@ -121,7 +121,7 @@ def test_edits_go_all_ways(make: Make, kinds: list[str], way: str) -> None:
         live.sql(name, f"UPDATE t SET name = 'by {name}' WHERE k = '00'")
     live.settle()
     assert live.open_conflicts() == ["name"]
-    assert dict((row[0], row[1]) for row in _rows(live, last))["00"] == f"by {last}"
+    assert {row[0]: row[1] for row in _rows(live, last)}["00"] == f"by {last}"
 
 
 def test_an_echo_is_known_again(make: Make) -> None:
@@ -281,6 +281,22 @@ def test_a_stamp_that_every_write_moves_comes_to_rest(make: Make, way: str) -> N
             stamp.replace(tzinfo=dt.UTC) for stamp in _held(live, "here")
         ]
         assert _held(live, "there") == moved
+
+
+def test_what_a_trigger_of_postgresql_moves_beside_our_write_is_heard(make: Make) -> None:
+    """The row comes back as our own echo; the field that we did not write has changed all the same."""
+    moves = (
+        ";\nCREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN NEW.name = NEW.name || ''+''; RETURN NEW; END'"
+        ";\nCREATE TRIGGER moves BEFORE UPDATE OF qty ON t FOR EACH ROW EXECUTE FUNCTION moves()"
+    )
+    members = {"there": Member("mariadb", _TABLE["mariadb"]), "here": Member("postgres", _TABLE["postgres"] + moves)}
+    live = make(members, {"thing": _mapping(["there", "here"])})
+    live.sql("there", "INSERT INTO t (k, name, qty) VALUES ('a', 'x', 1)")
+    live.rest()
+    live.sql("there", "UPDATE t SET qty = 2")
+    live.rest()
+    assert _rows(live, "there") == _rows(live, "here") == [("a", "x+", 2)]
 
 
 _REWRITES = {

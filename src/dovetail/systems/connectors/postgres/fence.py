@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import psycopg
@@ -64,8 +64,7 @@ class Transaction:
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry a change out; not idempotent."""
         self.session.renew()
-        receipt = Writer(self.session, self.reader).apply(dataset, change)
-        return replace(receipt, transaction=self.session.remembered.get(_TRANSACTION))
+        return Writer(self.session, self.reader, self.session.remembered.get(_TRANSACTION)).apply(dataset, change)
 
     def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
         """Until the transaction ends, nobody else changes the rows of these keys."""

@@ -39,7 +39,7 @@ WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped 
 _HABITS = """
 SELECT row_security_active(c.oid), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE'), c.relhasrules, coalesce((
          SELECT bit_or(t.tgtype::int) FROM pg_trigger t
-         WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+         WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND NOT starts_with(t.tgname, 'dovetail_')
            AND t.tgrelid IN (SELECT c.oid UNION ALL SELECT p.relid FROM pg_partition_tree(c.oid) p)), 0),
        coalesce((SELECT jsonb_agg(ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid
                                         AND a.attnum = ANY (i.indkey::int2[])))

@@ -23,6 +23,8 @@ class Writer:
 
     session: Session
     reader: Reader
+    name: str | None = None
+    """What feeds call the transaction."""
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry the change out; a row that is not as asked is missed, and a `CREATE` of a taken key is a reject."""
@@ -40,12 +42,14 @@ class Writer:
 
     def _carry_out(self, attempt: Attempt) -> Receipt:
         if attempt.change.verb is Verb.DELETE:
-            return amend(self.session, self.reader, attempt)
+            return replace(amend(self.session, self.reader, attempt), transaction=self.name)
         if attempt.change.verb is Verb.CREATE:
             receipt, is_plain = create(self.session, self.reader, attempt), not attempt.habits.has_insert_triggers
         else:
             receipt, is_plain = amend(self.session, self.reader, attempt), not attempt.habits.has_update_triggers
-        return replace(receipt, version=written(self.session, attempt)) if is_plain else receipt
+        if not is_plain:  # a trigger may have changed other fields: what the feed tells of it must be looked at
+            return receipt
+        return replace(receipt, version=written(self.session, attempt), transaction=self.name)
 
     def _skip_done(self, attempt: Attempt, positions: Sequence[int]) -> None:
         """Note the rows that stand there as they should, or are gone as they should."""
