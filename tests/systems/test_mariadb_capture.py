@@ -140,6 +140,8 @@ _TRIALS = [one for one in trials() if one.promise.check.__module__ == capturing.
 def test_triggers_keep_every_promise_of_noting(mariadb_url: str, trial: Any) -> None:
     """The binary log's are tried with all promises of the connector."""
     system = Connector(url=mariadb_url, timeout_s=20, capture_by="triggers")
+    if trial.absent(system):
+        pytest.skip("nothing here brings the fault about")
     trial.run(system, known(system))
     system.close()
 

@@ -263,7 +263,6 @@ def _whole(value: object) -> int:
 def _drivers() -> tuple[type[Exception], ...]:
     """The errors by which a system says no."""
     import psycopg
-
     import pymysql
 
     return (psycopg.Error, pymysql.Error, sqlite3.Error)

@@ -20,7 +20,7 @@ from dovetail.systems.connectors.mariadb.capture_keys import batch
 from dovetail.systems.connectors.mariadb.capture_memory import Memory, Names, Noted
 from dovetail.systems.connectors.mariadb.capture_queue import lost
 from dovetail.systems.connectors.mariadb.capture_stream import Place, Stream, is_before, open_stream, visible
-from dovetail.systems.connectors.mariadb.capture_tables import Table, columns, look
+from dovetail.systems.connectors.mariadb.capture_tables import Link, Table, columns, look
 from dovetail.systems.connectors.mariadb.faults import number, translated
 from dovetail.systems.connectors.mariadb.session import Session
 
@@ -276,7 +276,7 @@ def _watched(found: Memory, tables: Mapping[str, Table]) -> dict[str, Watched]:
 
 def _above(session: Session, tables: Mapping[str, Table]) -> dict[str, Above]:
     """The tables whose rows take rows of those with them."""
-    tops = {}
+    tops: dict[str, list[tuple[str, Link]]] = {}
     for of in tables.values():
         for path in of.paths:
             if path[-1].is_here:

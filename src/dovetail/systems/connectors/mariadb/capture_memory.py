@@ -32,15 +32,19 @@ TRIGGERS, BINLOG = "triggers", "binlog"
 """How a feed may see changes."""
 
 _MISSING = frozenset({1146, 1054, 1932})
-_MAKE = (
+_QUEUE = (
     "CREATE TABLE IF NOT EXISTS {queue} (id bigint unsigned AUTO_INCREMENT PRIMARY KEY, place int NOT NULL, "
     "version varchar(40) CHARACTER SET ascii, parts mediumtext CHARACTER SET ascii, reason varchar(200)) "
-    "ENGINE=InnoDB AUTO_INCREMENT={first} DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+    "ENGINE=InnoDB AUTO_INCREMENT={first} DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+)
+_OF = (
     "CREATE TABLE IF NOT EXISTS {covered} (place int AUTO_INCREMENT PRIMARY KEY, "
     "dataset varchar(64) NOT NULL UNIQUE, told text NOT NULL) "
-    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+)
+_OWN = (
     "CREATE TABLE IF NOT EXISTS {own} (id bigint unsigned PRIMARY KEY, name varchar(40) CHARACTER SET ascii NOT NULL) "
-    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+    "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 )
 _DROP = ("DROP TABLE IF EXISTS {queue}", "DROP TABLE IF EXISTS {own}", "DROP TABLE IF EXISTS {covered}")
 _SHAPE = (
@@ -151,7 +155,7 @@ def recall(session: Session, of: Names) -> Memory | None:
 
 def make(session: Session, of: Names) -> None:
     """The tables, where they are missing."""
-    for statement in _MAKE:
+    for statement in (_QUEUE, _OF, _OWN):
         session.run(of.filled(session, statement).replace("{first}", str(1 + secrets.randbits(_FIRST_BITS))))
 
 

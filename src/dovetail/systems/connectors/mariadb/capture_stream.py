@@ -65,7 +65,7 @@ class Stream:
         if not self._held and not self._receive():
             return False
         held, at, end = self._held, 0, len(self._held)
-        while end - at >= 4:  # noqa: PLR2004 - before each packet stand its length and its number
+        while end - at >= 4:
             size = held[at] | held[at + 1] << 8 | held[at + 2] << 16
             if end - at - 4 < size:
                 break

@@ -107,7 +107,7 @@ def _of_one(code: int, detail: int) -> Width:
 
 
 def _of_string(first: int, second: int) -> Width:
-    if first & 0x30 != 0x30:  # noqa: PLR2004 - two bits of the length, turned round, stand in the type's byte
+    if first & 0x30 != 0x30:
         second |= (first & 0x30 ^ 0x30) << 4
         first |= 0x30
     if first in (_ENUM, _SET):
