@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 from tests.systems.far_places import PASSWORD, SftpServer, s3_store
 
 from dovetail.errors import AccessDenied, DeclarationError, Fenced, Overdue, SchemaDrift, SystemFault, Unreachable
+from dovetail.failpoints import FAILPOINTS, Point
 from dovetail.model.change import Change, LedgerEntry, Verb
 from dovetail.systems.connectors.csv import Connector as Csv
 from dovetail.systems.connectors.parquet import Connector as Parquet
@@ -339,3 +343,38 @@ def test_places_that_are_not_there(endpoint: str, server: SftpServer) -> None:
             Csv(path=path)
     with pytest.raises(DeclarationError, match="has no 'pasword'"):
         Csv(path="sftp://host/in", access={"pasword": "x"})
+
+
+_DYING = """
+import sys
+import pyarrow as pa
+from dovetail.model.change import Change, LedgerEntry, Verb
+from dovetail.systems.connectors.csv import Connector
+from dovetail.systems.files.declared import Declared
+path, *access = sys.argv[1:]
+given = dict(zip(access[::2], access[1::2]))
+system = Connector(path=path, access=given, datasets={"a": Declared(key=("id",))})
+dataset = system.describe().dataset("a")
+with system.transaction() as transaction:
+    transaction.apply(dataset, Change(Verb.CREATE, pa.RecordBatch.from_pydict({"id": [2]})))
+    transaction.apply(dataset, Change(Verb.DELETE, pa.RecordBatch.from_pydict({"id": [1]})))
+    transaction.record([LedgerEntry("p", 1, "r", b"x")])
+"""
+
+
+@pytest.mark.parametrize("point", [Point.FILES_COMMIT_BEFORE, Point.FILES_COMMIT_AFTER, Point.FILES_SETTLED])
+def test_a_kill_leaves_both_or_neither(spot: Spot, point: Point) -> None:
+    spot.put("a.csv", b"id\n1\n")
+    access = [part for pair in spot.access.items() for part in pair]
+    environment = {**os.environ, FAILPOINTS: f"{point.value}=kill", "PYTHONPATH": os.pathsep.join(sys.path)}
+    program = [sys.executable, "-c", _DYING, spot.path, *access]
+    ended = subprocess.run(program, env=environment, capture_output=True, check=False, text=True)
+    assert ended.returncode == -9, ended.stderr
+    assert ".dovetail-csv.lock" in spot.names(), "the dead one holds the lock still"
+    is_committed = point is not Point.FILES_COMMIT_BEFORE
+    system = spot.csv(access={"lease_s": "0.3"})
+    assert (ids(system), len(system.ledger("p"))) == (([2], 1) if is_committed else ([1], 0))
+    assert system.raise_epoch("p") == 1, "the next writer succeeds it, and clears away what it left"
+    assert (ids(system), len(system.ledger("p"))) == (([2], 1) if is_committed else ([1], 0))
+    assert spot.names() == [".dovetail-csv.json", "a.csv"]
+    assert spot.get("a.csv") == (b"id\n2\n" if is_committed else b"id\n1\n")
