@@ -152,6 +152,8 @@ def place(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Place]:
 @pytest.mark.parametrize("trial", [one for one in trials() if "capturing" in one.promise.check.__module__], ids=str)
 def test_triggers_keep_the_promises_too(postgres_url: str, trial) -> None:
     connector = Connector(url=postgres_url, capture_by="triggers", timeout_s=20)
+    if trial.absent(connector):
+        pytest.skip("nothing here brings the fault about")
     try:
         trial.run(connector)
     finally:
