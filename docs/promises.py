@@ -25,6 +25,7 @@ _SPOILED = (
     test_sabotage_passing.SPOILED,
     test_sabotage_breaking.OVER_TCP,
     test_sabotage_breaking.IN_FILES,
+    test_sabotage_breaking.IN_FOLDERS,
 )
 
 _HEAD = """\

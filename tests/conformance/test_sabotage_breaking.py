@@ -15,6 +15,7 @@ from tests.conformance.spoiled import caught, tried
 
 from dovetail.errors import AccessDenied, DovetailError, Full, Overdue, Refused, Unreachable
 from dovetail.model.change import Receipt, Verb
+from dovetail.systems.connectors.csv import Connector as CSV
 from dovetail.systems.connectors.postgres import Connector as Postgres
 from dovetail.systems.connectors.sqlite import Connector as SQLite
 from dovetail.testing import sabotage
@@ -274,6 +275,14 @@ IN_FILES = {
     ),
 }
 
+IN_FOLDERS = {
+    "has one mark for ever": (lambda s: spoil(s, mark=lambda true, dataset: "one"), "a_mark_tells_every_change"),
+    "has another mark each time": (
+        lambda s: spoil(s, mark=lambda true, dataset: str(time.monotonic_ns())),
+        "a_mark_tells_every_change",
+    ),
+}
+
 _RULE = """CREATE TRIGGER no_poison_{0} BEFORE {0} ON "{1}" WHEN NEW.name = 'poison'
 BEGIN SELECT RAISE(ABORT, 'no'); END"""
 
@@ -303,5 +312,15 @@ def test_it_is_caught_in_files(tmp_path: Path, make, name: str) -> None:
     caught(tried(opened, make, name, refuse=with_a_rule), name)
 
 
+@pytest.mark.parametrize(("make", "name"), IN_FOLDERS.values(), ids=IN_FOLDERS)
+def test_it_is_caught_in_folders(tmp_path: Path, make, name: str) -> None:
+    @contextmanager
+    def opened() -> Iterator[CSV]:
+        yield CSV(path=tmp_path, timeout_s=10)
+
+    caught(tried(opened, make, name), name)
+
+
 def test_the_promises_are_there() -> None:
-    assert {name for _, name in (*OVER_TCP.values(), *IN_FILES.values())} <= set(PROMISES)
+    named = {name for _, name in (*OVER_TCP.values(), *IN_FILES.values(), *IN_FOLDERS.values())}
+    assert named <= set(PROMISES)

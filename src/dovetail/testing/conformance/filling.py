@@ -4,6 +4,7 @@ half written."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import shake_128
 
 from dovetail.errors import AccessDenied, DovetailError, Remedy
 from dovetail.model.catalog import Dataset, Field
@@ -16,17 +17,14 @@ from dovetail.testing.conformance.faults import POISON, Disk
 from dovetail.testing.conformance.promise import promise
 from dovetail.testing.conformance.verdict import broken, expect
 
-_ROWS, _LENGTH = 100, 20_000
+_ROWS, _LENGTH = 160, 12_000
 _NOTE = dataset("note", Field("id", INTEGER, nullable=False), Field("name", TEXT), Field("hash", Type(Kind.BYTES)))
 
 
 def _notes(count: int, first: int = 1) -> list[dict[str, object]]:
     """Rows that nothing can be pressed together to fit."""
-    # a walk by a large odd number comes past every byte, in no order that a compressor would find
-    return [
-        {"id": at, "name": f"note {at}", "hash": bytes((at * 7919 + n * n * 104_729) % 251 for n in range(_LENGTH))}
-        for at in range(first, first + count)
-    ]
+    keys = range(first, first + count)
+    return [{"id": at, "name": f"note {at}", "hash": shake_128(str(at).encode()).digest(_LENGTH)} for at in keys]
 
 
 @promise(needs=(SupportsCreate,), given=("disk",))
