@@ -15,7 +15,7 @@ from tests.conformance.spoiled import caught, tried
 
 from dovetail.errors import AccessDenied, DovetailError, Full, Overdue, Refused, Unreachable
 from dovetail.model.change import Receipt, Verb
-from dovetail.systems.connectors.csv import Connector as CSV
+from dovetail.systems.connectors.csv import Connector as Folder
 from dovetail.systems.connectors.postgres import Connector as Postgres
 from dovetail.systems.connectors.sqlite import Connector as SQLite
 from dovetail.testing import sabotage
@@ -315,8 +315,8 @@ def test_it_is_caught_in_files(tmp_path: Path, make, name: str) -> None:
 @pytest.mark.parametrize(("make", "name"), IN_FOLDERS.values(), ids=IN_FOLDERS)
 def test_it_is_caught_in_folders(tmp_path: Path, make, name: str) -> None:
     @contextmanager
-    def opened() -> Iterator[CSV]:
-        yield CSV(path=tmp_path, timeout_s=10)
+    def opened() -> Iterator[Folder]:
+        yield Folder(path=tmp_path, timeout_s=10)
 
     caught(tried(opened, make, name), name)
 
