@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from dovetail.engine.arrays import Flags, flags
 from dovetail.engine.progress import Progress
+from dovetail.engine.sizes import bounded
 from dovetail.kernel.evaluate import Output, evaluate
 from dovetail.mapping.compiled import CompiledMapping, CompiledMember
 from dovetail.model.change import UNREADABLE
@@ -140,13 +141,11 @@ def parts_of(member: CompiledMember, keys: pa.Array) -> pa.RecordBatch:
 def one_table(member: CompiledMember, batches: list[pa.RecordBatch]) -> tuple[pa.Table, pa.ChunkedArray | None]:
     """One table of the member's columns, and the column of unreadable values where any batch has one."""
     schema = pa.schema([(name, member.scope[name].arrow()) for name in member.columns])
-    marked = any(UNREADABLE in batch.schema.names for batch in batches)
-    tables = []
-    for batch in batches:
-        table = pa.Table.from_batches([batch])
+    tables = [bounded(pa.Table.from_batches([batch])) for batch in batches]
+    marked = any(UNREADABLE in table.column_names for table in tables)
+    for at, table in enumerate(tables):
         if marked and UNREADABLE not in table.column_names:
-            table = table.append_column(UNREADABLE, pa.nulls(table.num_rows, pa.string()))
-        tables.append(table)
+            tables[at] = table.append_column(UNREADABLE, pa.nulls(table.num_rows, pa.string()))
     if not tables:
         return schema.empty_table(), None
     whole = pa.concat_tables(tables).combine_chunks()

@@ -13,6 +13,9 @@ DECIMAL_PRECISION_MAX = 38
 FREE_DECIMAL_SCALE = 18
 """Decimal places of a number whose system declares no scale (20 digits are left before the point)."""
 
+FIELD_BYTES_MAX = 64 * 2**20
+"""The bytes of one value at most; the row of a larger one is held."""
+
 
 class Kind(StrEnum):
     """The kinds of values; each has exactly one Arrow carrier (`Type.arrow`)."""

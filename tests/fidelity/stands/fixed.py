@@ -83,7 +83,7 @@ class Stand:
         for line in self._path(table).read_bytes().split(b"\n"):
             if line:
                 cells = dict(zip(table.fields, _cells(line), strict=False))
-                key = "|".join(cells[part].decode().strip() for part in table.key)
+                key = "|".join(cells[part].decode().rstrip(" ") for part in table.key)
                 found[key] = {name: _meaning(cells.get(name, b""), native) for name, native in table.fields.items()}
         return found
 

@@ -91,7 +91,9 @@ class Stand:
                 row = _row(line)
                 key = "|".join(_plain(row.get(part)) for part in table.key)
                 found[key] = {name: _meaning(row.get(name), native) for name, native in table.fields.items()}
-        found.pop("0", None)
+        nothing = "|".join("0" for _ in table.key)
+        if all(value == NULL for name, value in found.get(nothing, {}).items() if name not in table.key):
+            found.pop(nothing, None)
         return found
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 from collections.abc import Mapping
@@ -117,10 +118,11 @@ class Stand:
 
     def __init__(self, place: Path, servers: Mapping[str, str]) -> None:
         self._folder = place
+        self._keys: dict[str, tuple[str, ...]] = {}
 
     def settings(self) -> str:
-        keys = ", ".join(f'"{path.stem}": {{key: [id]}}' for path in sorted(self._folder.glob("*.parquet")))
-        return f"{{connector: parquet, path: {self._folder}, datasets: {{{keys}}}}}"
+        datasets = json.dumps({name: {"key": list(key)} for name, key in self._keys.items()})
+        return f"{{connector: parquet, path: {self._folder}, datasets: {datasets}}}"
 
     def secrets(self) -> Mapping[str, str]:
         return {}
@@ -136,6 +138,7 @@ class Stand:
         return value
 
     def plant(self, table: Table) -> None:
+        self._keys[table.name] = table.key
         columns = {
             name: _column([row.get(name) for row in table.rows], _TYPES[native]) for name, native in table.fields.items()
         }
