@@ -155,7 +155,7 @@ def judge(source: Stand, target: Stand, folder: Path, *, ways: Sequence[str] = W
     """Send all values of a source into a target in each of these ways, and say what became of each."""
     judged = Judged((source.connector, target.connector))
     open_slots = slots(source, target)
-    table = Table("given", {"id": source.key} | {slot.name: slot.given for slot in open_slots}, list(_rows(open_slots)))
+    table = Table("given", {"id": source.key} | {slot.name: slot.given for slot in open_slots}, _rows(open_slots))
     source.plant(table)
     made = {way: Table(way, {"id": target.key} | {slot.name: slot.native for slot in open_slots}) for way in ways}
     for one in made.values():
@@ -189,10 +189,10 @@ def judge(source: Stand, target: Stand, folder: Path, *, ways: Sequence[str] = W
     return judged
 
 
-def _rows(open_slots: Sequence[Slot]) -> Iterator[dict[str, object]]:
-    for slot in open_slots:
-        for row, value in slot.rows.items():
-            yield {"id": row, slot.name: value.planted}
+def _rows(open_slots: Sequence[Slot]) -> list[dict[str, object]]:
+    """The rows to be planted, in the order of their keys, so that a row's line is known."""
+    found = {row: {"id": row, slot.name: value.planted} for slot in open_slots for row, value in slot.rows.items()}
+    return [found[row] for row in sorted(found)]
 
 
 def _refused(project: Project, name: str, names: Sequence[str], head: str = "", rule: str = OWNER) -> Refused:
@@ -287,7 +287,7 @@ def _filled(row: Mapping[str, object] | None) -> object:
 def rest(source: Stand, target: Stand, folder: Path) -> list[str]:
     """Two-way: three passes after the first meeting, and after an edit on either side; what is wrong, in words."""
     open_slots = slots(source, target, best_only=True)
-    given = Table("given", {"id": source.key} | {slot.name: slot.given for slot in open_slots}, list(_rows(open_slots)))
+    given = Table("given", {"id": source.key} | {slot.name: slot.given for slot in open_slots}, _rows(open_slots))
     source.plant(given)
     taken = Table("two", {"id": target.key} | {slot.name: slot.native for slot in open_slots})
     target.plant(taken)
@@ -325,12 +325,15 @@ def _writes(summary: Summary) -> int:
 
 def _edit(stand: Stand, table: Table, kept: Sequence[Slot], there: Raw, *, is_left: bool) -> None:
     """In each column one row gets the value of another row, in the system's own notation."""
-    own = {(one.family, one.native): list(one.values.values()) for one in planted(stand).columns}
+    own: dict[tuple[str, str], list[object]] = {}
+    for column in planted(stand).columns:
+        own.setdefault((column.family, column.native), []).extend(column.values.values())
     for slot in kept:
         rows = [row for row in slot.rows if str(row) in there]
         values = [one.planted for one in slot.rows.values()] if is_left else own.get((slot.family, slot.native))
         if rows and values:
-            stand.put(table, str(rows[-1 if is_left else 0]), slot.name, values[0 if is_left else -1])
+            allowed = [value for value in values if value not in stand.fixed]
+            stand.put(table, str(rows[-1 if is_left else 0]), slot.name, allowed[0 if is_left else -1])
 
 
 def _apart(project: Project, kept: Sequence[Slot], left: Raw, right: Raw) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -54,6 +54,8 @@ class Stand(Protocol):
     """By family the native types into which values of other systems are written; the first fits best."""
     extras: Sequence[Column]
     """Values that only this system knows."""
+    fixed: Collection[object]
+    """Planted values that make of their field another one, so that no user's edit is one of them."""
     absent: Mapping[str, str]
     """Groups of which this system can hold nothing, each with the reason."""
 

@@ -77,6 +77,7 @@ class Stand:
     sources = FILE_SOURCES
     targets = FILE_TARGETS
     extras = (*FILE_EXTRAS,)
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V06": "there are no object identifiers",
         "V15": "there are no intervals",

@@ -72,6 +72,7 @@ class Stand:
         "raw": ("VARCHAR",),
     }
     extras = _EXTRAS
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V02": "exact numbers have no infinity",
         "V06": "there are no object identifiers",

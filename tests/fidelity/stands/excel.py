@@ -43,6 +43,7 @@ class Stand:
     } | {"number": "decimal(15, 4)"}
     targets = FILE_TARGETS
     extras = _EXTRAS
+    fixed: ClassVar[tuple[object, ...]] = ("=1+1",)
     absent: ClassVar[Mapping[str, str]] = {
         "V02": "numbers are finite",
         "V06": "there are no object identifiers",

@@ -33,6 +33,7 @@ class Stand:
     sources = FILE_SOURCES
     targets = FILE_TARGETS
     extras = _EXTRAS
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V06": "there are no object identifiers",
         "V15": "there are no intervals",

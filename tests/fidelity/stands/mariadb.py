@@ -89,6 +89,7 @@ class Stand:
         "raw": ("longtext",),
     }
     extras = _EXTRAS
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V02": "exact numbers have no infinity",
         "V06": "there are no object identifiers",

@@ -108,6 +108,7 @@ class Stand:
         "raw": ("string",),
     }
     extras = _EXTRAS
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V02": "exact numbers have no infinity",
         "V06": "there are no object identifiers",

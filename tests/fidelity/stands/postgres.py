@@ -101,6 +101,7 @@ class Stand:
         "boolean": ("boolean", "bigint"),
         "raw": ("text",),
     }
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V10": "dates that do not exist are refused by the server itself",
         "V21": "a database in UTF-8 holds nothing else",

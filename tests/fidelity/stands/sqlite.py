@@ -88,6 +88,7 @@ class Stand:
         "raw": ("TEXT",),
     }
     extras = _EXTRAS
+    fixed: ClassVar[tuple[object, ...]] = ()
     absent: ClassVar[Mapping[str, str]] = {
         "V06": "there are no object identifiers; numbers beyond 32 bits are in V05",
         "V15": "there are no intervals",
