@@ -231,6 +231,25 @@ def test_a_reading_is_one_snapshot(system: Connector, admin) -> None:
     assert {value for one in batches for value in one.column("v").to_pylist()} == {"old"}
 
 
+def test_a_look_up_is_one_snapshot_however_many_keys_it_has(system: Connector, admin) -> None:
+    admin.execute("CREATE TABLE t (id varchar(9) PRIMARY KEY, v int)")
+    admin.execute("INSERT INTO t SELECT concat('k', seq), 0 FROM seq_1_to_2000")
+    found = system.lookup(described(system), ["v"], pa.record_batch({"id": [f"k{at}" for at in range(1, 2001)]}))
+    seen = next(found).column("v").to_pylist()
+    admin.execute("UPDATE t SET v = 1")
+    seen += [row["v"] for row in rows(found)]
+    assert seen == [0] * 2000
+
+
+def test_nothing_is_one_empty_batch(system: Connector, admin) -> None:
+    admin.execute("CREATE TABLE t (id int PRIMARY KEY, d date, a text, n decimal(5,2))")
+    dataset = described(system)
+    for found in (system.read(dataset, dataset.names), system.read_after(dataset, dataset.names)):
+        (batch,) = found
+        assert (batch.num_rows, batch.schema.types) == (0, [one.type.arrow() for one in dataset.fields])
+    assert not rows(system.lookup(dataset, ["a"], pa.record_batch({"id": pa.array([1, 900], pa.int64())})))
+
+
 def test_a_reading_left_early_leaves_nothing_behind(system: Connector, admin) -> None:
     admin.execute("CREATE TABLE t (id int PRIMARY KEY, v varchar(999))")
     admin.execute("INSERT INTO t SELECT seq, repeat('x', 900) FROM seq_1_to_20000")
