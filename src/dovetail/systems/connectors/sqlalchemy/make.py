@@ -20,18 +20,31 @@ def make(session: Session, dataset: Dataset, schema: str | None) -> None:
             names = inspector.get_table_names(schema=schema)
             return "" if dataset.name in names else "a table of that name, spelled otherwise, is there"
         table = _created(session, dataset, schema)
-        columns = sa.inspect(session.connection).get_columns(dataset.name, schema=schema)
-        kept = {column["name"]: logical(column["type"]) for column in columns}
-        for field in dataset.fields:
-            if kept[field.name].arrow() != field.type.arrow():
-                session.connection.execute(sa.schema.DropTable(table))
-                session.connection.commit()
-                return f"this dialect has no type for {field.type} (it would be {kept[field.name]})"
-        return ""
+        words = _otherwise(session, dataset, schema)
+        if words:
+            session.connection.execute(sa.schema.DropTable(table))
+            session.connection.commit()
+        return words
 
     words = session.call(work)
     if words:
         raise Refused(words, where=dataset.name)
+
+
+def _otherwise(session: Session, dataset: Dataset, schema: str | None) -> str:
+    """What is not as it was asked for."""
+    try:
+        columns = sa.inspect(session.connection).get_columns(dataset.name, schema=schema)
+    except Exception as error:  # noqa: BLE001 - some dialects fail in many ways at names that they cannot read back
+        session.connection.rollback()
+        return f"the table cannot be described under this name ({type(error).__name__})"
+    kept = {column["name"]: logical(column["type"]) for column in columns}
+    for field in dataset.fields:
+        if field.name not in kept:
+            return "the database keeps another name for a field"
+        if kept[field.name].arrow() != field.type.arrow():
+            return f"this dialect has no type for {field.type} (it would be {kept[field.name]})"
+    return ""
 
 
 def _created(session: Session, dataset: Dataset, schema: str | None) -> sa.Table:
@@ -51,7 +64,7 @@ def _created(session: Session, dataset: Dataset, schema: str | None) -> sa.Table
 def _table(dataset: Dataset, schema: str | None, dialect: sa.Dialect, in_key: set[str]) -> sa.Table:
     columns: list[sa.schema.SchemaItem] = [
         sa.Column(
-            sa.quoted_name(field.name, quote=True),
+            field.name,
             made(field, dialect, in_key=field.name in in_key),
             primary_key=field.name in dataset.key,
             nullable=field.nullable and field.name not in dataset.key,
@@ -60,4 +73,4 @@ def _table(dataset: Dataset, schema: str | None, dialect: sa.Dialect, in_key: se
         for field in dataset.fields
     ]
     columns += [sa.UniqueConstraint(*unique) for unique in dataset.uniques]
-    return sa.Table(sa.quoted_name(dataset.name, quote=True), sa.MetaData(), *columns, schema=schema)
+    return sa.Table(dataset.name, sa.MetaData(), *columns, schema=schema)

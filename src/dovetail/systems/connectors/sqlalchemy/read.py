@@ -29,6 +29,7 @@ _SLICE_ROWS = 1_024
 _PARAMETERS = 400
 """Parameters of one look-up at most; some databases take 999 in all."""
 
+_NO, _YES = sa.literal_column("0"), sa.literal_column("1")
 _ENDS: dict[Kind, tuple[object, object]] = {
     Kind.DATE: (dt.date.min, dt.date.max),
     Kind.TIME: (dt.time.min, dt.time.max),
@@ -54,10 +55,10 @@ class Place:
 
 
 def place(dataset: Dataset, schema: str | None) -> Place:
-    """The place of a dataset."""
-    columns: list[sa.ColumnClause[object]] = [sa.column(sa.quoted_name(name, quote=True)) for name in dataset.names]
-    where = None if schema is None else sa.quoted_name(schema, quote=True)
-    return Place(dataset, sa.table(sa.quoted_name(dataset.name, quote=True), *columns, schema=where))
+    """The place of a dataset. Names are quoted as SQLAlchemy finds it needful: some databases keep plain names in
+    capitals, and it is told them in small letters."""
+    columns: list[sa.ColumnClause[object]] = [sa.column(name) for name in dataset.names]
+    return Place(dataset, sa.table(dataset.name, *columns, schema=schema))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Reader:
         for part in dataset.key:
             column = chosen.place.column(part)
             if known(dataset, part).nullable:
-                tree = tree.order_by(sa.case((column.is_(None), 0), else_=1))
+                tree = tree.order_by(sa.case((column.is_(None), _NO), else_=_YES))
             tree = tree.order_by(column)
         yield from self._batches(session, chosen, tree)
 
@@ -189,10 +190,10 @@ class Chosen:
             if ends is not None:
                 kind = given(field.type)
                 is_held = column.between(sa.bindparam(f"least{at}", ends[0], kind), sa.bindparam(f"most{at}", ends[1], kind))
-                marks.append(sa.case((column.is_(None), 0), (is_held, 0), else_=1).label(f"m{at}"))
+                marks.append(sa.case((column.is_(None), _NO), (is_held, _NO), else_=_YES).label(f"m{at}"))
                 column = sa.case((is_held, column))
             elif _is_text(field):
-                column = sa.cast(column, sa.UnicodeText())
+                column = sa.cast(column, sa.Unicode())
             elif _is_single(field):
                 marks.append(sa.cast(column, sa.Double()).label(f"m{at}"))
             values.append(column.label(f"v{at}"))
