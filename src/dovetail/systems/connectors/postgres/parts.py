@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 from sqlglot import exp
 
 from dovetail.errors import SchemaDrift
@@ -12,12 +9,11 @@ from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.postgres.declared import cast
 from dovetail.systems.connectors.postgres.session import Session
+from dovetail.systems.sql.parts import ALL, ends, named_parts
 from dovetail.systems.sql.quote import column
 
-ALL = ":"
-"""The part that is the whole."""
+__all__ = ["ALL", "belongs", "bounds", "named_parts"]
 
-_NAME = re.compile(r"(-?\d*):(-?\d*)")
 _UUID_DIGITS = 8
 _UUID_STARTS = 16**_UUID_DIGITS
 
@@ -37,40 +33,23 @@ def bounds(session: Session, dataset: Dataset, place: exp.Table) -> tuple[int, i
     return None if low is None else (int(low), int(high))
 
 
-def named_parts(found: tuple[int, int] | None, parts: int) -> Sequence[str]:
-    """Names `first:end`, an open end meaning everything beyond; together they hold every row once.
-
-    >>> named_parts((1, 100), 3), named_parts(None, 3)
-    ([':35', '35:69', '69:'], [':'])
-    """
-    if found is None or parts < 2:
-        return [ALL]
-    low, high = found
-    width = max(1, -(-(high - low + 1) // parts))
-    starts = list(range(low, high + 1, width))
-    return [
-        f"{start if at else ''}:{starts[at + 1] if at + 1 < len(starts) else ''}" for at, start in enumerate(starts)
-    ]
-
-
 def belongs(dataset: Dataset, place: exp.Table, partition: str) -> exp.Condition | None:
     """The test that a row belongs to a part; `None` where all do. A key that is null belongs to the first."""
-    named = _NAME.fullmatch(partition)
-    if named is None or (partition != ALL and not dataset.key):
-        raise SchemaDrift(f"no part is named {partition!r}", where=dataset.name)
+    first, end = ends(partition, where=dataset.name)
     if partition == ALL:
         return None
-    first, end = named.groups()
+    if not dataset.key:
+        raise SchemaDrift(f"no part is named {partition!r}", where=dataset.name)
     key = dataset.field(dataset.key[0])
     is_uuid = key is not None and key.type.kind is Kind.UUID
     held = column(dataset.key[0], place)
     tests: list[exp.Expression] = []
-    if first:
-        tests.append(exp.GTE(this=held.copy(), expression=_bound(int(first), is_uuid=is_uuid)))
-    if end:
-        tests.append(exp.LT(this=held.copy(), expression=_bound(int(end), is_uuid=is_uuid)))
+    if first is not None:
+        tests.append(exp.GTE(this=held.copy(), expression=_bound(first, is_uuid=is_uuid)))
+    if end is not None:
+        tests.append(exp.LT(this=held.copy(), expression=_bound(end, is_uuid=is_uuid)))
     test = exp.and_(*tests, copy=False)
-    return test if first else exp.or_(test, exp.Is(this=held.copy(), expression=exp.null()), copy=False)
+    return test if first is not None else exp.or_(test, exp.Is(this=held.copy(), expression=exp.null()), copy=False)
 
 
 def _bound(number: int, *, is_uuid: bool) -> exp.Expression:
