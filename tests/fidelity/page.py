@@ -1,16 +1,20 @@
-"""Plays the whole matrix and writes `docs/reference/fidelity.md` and `fidelity.json`: `python -m tests.fidelity.page`."""
+"""Plays the whole matrix and writes `docs/reference/fidelity.md` and `fidelity.json`: `python -m tests.fidelity.page`.
+
+With `--keep` pairs that came out well in an earlier call are not played again."""
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests.fidelity.hostile import VALUES
 from tests.fidelity.pair import judge, rest
 from tests.fidelity.pairs import connectors, every_pair, missing_server
+from tests.fidelity.scenes import play
 from tests.fidelity.stand import stand_of
 from tests.fidelity.table import Result, document, lines, page, result
 
@@ -19,6 +23,7 @@ from dovetail.testing.servers import mariadb, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+PARTS = ("values", "tables", "rest")
 
 
 def servers(stack: ExitStack) -> dict[str, str]:
@@ -44,41 +49,59 @@ def values(addresses: Mapping[str, str]) -> int:
     return len(names)
 
 
-def played(source: str, target: str, addresses: Mapping[str, str], *, two_way: bool) -> Result:
-    """One pair, judged one-way or brought to rest."""
+def played(source: str, target: str, addresses: Mapping[str, str], part: str) -> Result:
+    """One pair: its values, its whole tables, or its passes to and fro."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stands = [stand_of(one, folder / side, addresses) for side, one in (("a", source), ("b", target))]
         try:
-            if not two_way:
-                return result(judge(*stands, folder / "project"))
+            if part != "rest":
+                return result((judge if part == "values" else play)(*stands, folder / "project"))
             wrong = rest(*stands, folder / "project")
             return Result(source, target, rests=not wrong, faults=wrong)
         except Exception as error:  # noqa: BLE001 - one pair that breaks is a fault of its own
-            return Result(source, target, faults=[f"{type(error).__name__}: {error}"], rests=False if two_way else None)
+            words = [f"{part}: {type(error).__name__}: {error}"]
+            return Result(source, target, faults=words, rests=False if part == "rest" else None)
         finally:
             for stand in stands:
                 stand.close()
 
 
-def results(addresses: Mapping[str, str]) -> Iterator[Result]:
-    """Every pair, one-way and then two-way."""
-    for two_way in (False, True):
+def results(addresses: Mapping[str, str], known: Sequence[Result]) -> Iterator[Result]:
+    """Every pair, part by part, but for what is known and came out well."""
+    kept = {(one.source, one.target, part) for one in known for part in PARTS if is_known(one, part)}
+    for part in PARTS:
         for source, target in every_pair():
             if missing_server(source, addresses) or missing_server(target, addresses):
                 continue
-            one = played(source, target, addresses, two_way=two_way)
-            sys.stderr.write(f"{source} to {target}{' and back' if two_way else ''}: {one.silent} {one.faults}\n"[:400])
+            if (source, target, part) in kept:
+                continue
+            one = played(source, target, addresses, part)
+            sys.stderr.write(f"{part}, {source} to {target}: {one.silent} {one.faults}\n"[:400])
             yield one
+
+
+def is_known(one: Result, part: str) -> bool:
+    """Whether that part of a pair was played before."""
+    return one.rests is True if part == "rest" else ("V17" if part == "values" else "V33") in one.counts
+
+
+def before() -> list[Result]:
+    """What an earlier call found and came out well, where `--keep` asks for it."""
+    path = REFERENCE / "fidelity.json"
+    if "--keep" not in sys.argv or not path.exists():
+        return []
+    pairs = [Result.of(one) for one in json.loads(path.read_text(encoding="utf-8"))["pairs"]]
+    return [one for one in pairs if not one.silent and not one.faults]
 
 
 def main() -> None:
     """Play everything, and write what came of it after every pair."""
-    found = []
+    found = before()
     with ExitStack() as stack:
         addresses = servers(stack)
         many = values(addresses)
-        for one in results(addresses):
+        for one in results(addresses, tuple(found)):
             found.append(one)
             (REFERENCE / "fidelity.md").write_text(page(found, values=many), encoding="utf-8")
             (REFERENCE / "fidelity.json").write_text(document(found), encoding="utf-8")
