@@ -26,7 +26,8 @@ class Keys:
         found = self._hashes(rows)
         if len(np.unique(found)) < len(found):
             return True
-        return any(bool((run[np.minimum(np.searchsorted(run, found), len(run) - 1)] == found).any()) for run in self._runs)
+        places = ((run, np.minimum(np.searchsorted(run, found), len(run) - 1)) for run in self._runs)
+        return any(bool((run[at] == found).any()) for run, at in places)
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Count these rows in."""

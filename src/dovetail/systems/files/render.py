@@ -16,7 +16,8 @@ from dovetail.systems.files.carry import TRUTH, Spelling, carry
 from dovetail.systems.files.plain import plain
 
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
-_ALIKE = (Kind.BOOLEAN, Kind.INTEGER, Kind.TEXT, Kind.OPAQUE, Kind.JSON, Kind.UUID, Kind.DATE, Kind.TIME, Kind.TIMESTAMP)
+_TEXTS = (Kind.TEXT, Kind.OPAQUE, Kind.JSON, Kind.UUID)
+_ALIKE = (*_TEXTS, Kind.BOOLEAN, Kind.INTEGER, Kind.DATE, Kind.TIME, Kind.TIMESTAMP)
 """Kinds whose values Arrow writes as we do."""
 _ZONE, _NOTHING = (pa.scalar(text, pa.string()) for text in ("Z", ""))
 

@@ -1,5 +1,5 @@
-"""One member's folder of CSV files as a program uses it that knows nothing of Dovetail: it takes a file away by renaming
-it, changes it, and drops a whole new one where none stands."""
+"""One member's folder of CSV files as a program uses it that knows nothing of Dovetail: it takes a file away by a
+renaming, changes it, and drops a whole new one where none stands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _PAUSE_S = 0.001
 
 
 class Taken(sqlite3.OperationalError):
-    """A file is not there, or another one stands where one was to be dropped: as a locked database, nothing was done."""
+    """A file is not there, or another one stands where one was to be dropped. As with a locked database, nothing was
+    done."""
 
 
 @dataclass(frozen=True, slots=True)
