@@ -8,77 +8,24 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
+from halfway import SLOWLY, WAIT_S, Trial
 from many import Many
 from world import World
 
-from dovetail.failpoints import Point
-from dovetail.testing.oracle import counts, judge
-from dovetail.testing.program import Ended, Running
+from dovetail.testing.oracle import counts
 from dovetail.testing.proxy import Break, How, Proxy
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROWS = 24_000
-SLOWLY = f"{Point.APPLY_AFTER}=delay(0.15)@*"
-"""Every chunk lasts a little longer, so that a fault finds it in the middle."""
-
-WAIT_S = 90
 RECORD = b'INSERT INTO "public"."dovetail_ledger"'
 COPY_IN, COPY_OUT = b"FROM STDIN", b"TO STDOUT"
 POSITIONS = [1, 10, 100, 1_000, 3_000, 6_000, *range(10_000, 150_000, 10_000)]
 """Bytes after which a connection breaks, counted from the beginning of a COPY: twenty of them."""
-
-
-class Trial:
-    """One load in which something goes wrong once."""
-
-    def __init__(self, scene: Many) -> None:
-        self.scene = scene
-        scene.reset()
-        self.begun = counts(scene)
-
-    def during(self, harm: Callable[[], None], *, orders: str = SLOWLY, after_rows: int = 1) -> tuple[Ended, float]:
-        """Begin a load, do the harm when so many rows stand there, and wait for the end.
-
-        `harm` returns when the fault is over; then the seconds are counted until more rows stand there."""
-        running = self.scene.program.start("migrate", orders=orders)
-        self._wait_for(running, after_rows)
-        harm()
-        seconds = self.recovered(running, self.there())
-        return running.wait(WAIT_S), seconds
-
-    def again(self) -> tuple[Ended, float]:
-        """The load once more, after a run that could not go on."""
-        there = self.there()
-        self.begun = counts(self.scene)
-        running = self.scene.program.start("migrate")
-        seconds = self.recovered(running, there)
-        return running.wait(WAIT_S), seconds
-
-    def recovered(self, running: Running, there: int) -> float:
-        began = time.monotonic()
-        self._wait_for(running, there + 1)
-        return time.monotonic() - began
-
-    def _wait_for(self, running: Running, rows: int) -> None:
-        while running.is_alive and self.there() < rows:
-            time.sleep(0.01)
-
-    def there(self) -> int:
-        """About how many rows stand in the target: its highest keys, which are found quickly."""
-        question = " + ".join(f"coalesce((SELECT max(no) FROM {table}), 0)" for table in "fpci")
-        return int(self.scene.world.sql("right", f"SELECT {question}")[0][0])
-
-    def judge(self, last: Ended) -> str:
-        assert last.is_done, (last.code, last.errors, last.words[-500:])
-        verdict = judge(self.scene, last, self.begun)
-        assert verdict.is_clean, verdict
-        return f"{verdict.rows:,} rows: 0 lost, 0 doubled"
 
 
 @pytest.fixture
