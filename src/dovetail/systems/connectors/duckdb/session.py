@@ -3,7 +3,9 @@ Dovetail's words."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import os
 import threading
 import time
@@ -29,6 +31,8 @@ from dovetail.errors import (
 from dovetail.model.catalog import Dataset, DatasetKind
 from dovetail.systems.sql.dialect import DUCKDB
 from dovetail.systems.sql.quote import table
+
+atexit.register(gc.unfreeze)  # DuckDB's driver complains aloud about whatever of it is left at the very end
 
 _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
