@@ -237,10 +237,11 @@ def test_a_file_that_changes_while_it_is_fetched(spot: Spot, monkeypatch: pytest
         fetch(self, name, path)
         if left[0]:
             left[0] -= 1
-            spot.put("a.csv", spot.get("a.csv") + b"1%d\n" % left[0])
+            is_marked = spot.path.startswith("s3")  # there the same size is no matter, since content has a mark
+            spot.put("a.csv", b"id\n%d\n" % (left[0] if is_marked else 10 ** (left[0] + 1)))
 
     monkeypatch.setattr(peer, "fetch", disturbed)
-    assert ids(system) == [1, 10], "the second try had it whole"
+    assert ids(system) == [0 if spot.path.startswith("s3") else 10], "the second try had it whole"
     left[0] = 10
     spot.put("a.csv", b"id\n5\n")
     with pytest.raises(Unreachable, match="changed whenever it was fetched") as caught:

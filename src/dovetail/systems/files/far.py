@@ -82,6 +82,10 @@ class Peer(Protocol):
         """What holds when files are written there: a line of the doctor's."""
         ...
 
+    def twin(self) -> Peer:
+        """The same folder, for another thread: what takes long here does not hold that one up."""
+        ...
+
     def close(self) -> None:
         """Give back the connection."""
         ...
@@ -104,6 +108,7 @@ class Far:
         self._copies: dict[str, list[_Copy]] = {}
         self._seen: dict[Entry, float] = {}
         self._lease: Lease | None = None
+        self._keeper: Peer | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
         self._is_tried = False
@@ -198,7 +203,8 @@ class Far:
     def locked(self, name: str, timeout_s: float) -> Iterator[None]:
         """Hold a lock file, renewed while the block lasts."""
         self._try()
-        lease = Lease(self._peer, name, self._lease_s)
+        self._keeper = self._keeper or self._peer.twin()
+        lease = Lease(self._keeper, name, self._lease_s)
         with held(lease, timeout_s):
             self._lease = lease
             try:
@@ -209,6 +215,8 @@ class Far:
     def promises(self) -> Sequence[tuple[str, str, str]]:
         """What holds there."""
         reading = "a file is fetched whole; its size and its mark must be the same before and after"
+        if self._peer.coarse_s:
+            reading += " (marks are whole seconds: a change within one that keeps the size is seen the next time)"
         try:
             refusal = self._peer.refusal()
         except AccessDenied:
@@ -220,8 +228,10 @@ class Far:
         return [("reading", "ok", reading), ("writing", verdict, f"{refusal}; {rest}")]
 
     def close(self) -> None:
-        """Give back the connection and remove the copies."""
+        """Give back the connections and remove the copies."""
         self._peer.close()
+        if self._keeper is not None:
+            self._keeper.close()
         self._copies.clear()
         if self._folder is not None:
             with faults(self.words):

@@ -30,6 +30,10 @@ class Store:
         self.coarse_s = 0.0
         self._system: Any = None
 
+    def twin(self) -> Store:
+        """The same: it may be used by several threads."""
+        return self
+
     def entries(self, within: str) -> Sequence[Entry]:
         """The objects right under the prefix."""
         found: list[Entry] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import stat
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,12 @@ class Server:
         self.coarse_s = _SECOND_S
         self._client: Any = None
         self._session: Any = None
+        self._lock = threading.RLock()
+        self._address = address
+
+    def twin(self) -> Server:
+        """Another connection to the same folder."""
+        return Server(self._address, self._access, self._timeout_s)
 
     def entries(self, within: str) -> Sequence[Entry]:
         """The ordinary files of the folder, or of one in it."""
@@ -204,7 +211,13 @@ class Server:
 
     @contextmanager
     def _faults(self, where: str) -> Iterator[None]:
-        """Errors of the driver leave as Dovetail's; after one of the connection the next verb connects again."""
+        """One verb at a time, since a connection is not for several threads. Errors of the driver leave as Dovetail's;
+        after one of the connection the next verb connects again."""
+        with self._lock, self._translated(where):
+            yield
+
+    @contextmanager
+    def _translated(self, where: str) -> Iterator[None]:
         try:
             yield
         except paramiko.AuthenticationException as error:
