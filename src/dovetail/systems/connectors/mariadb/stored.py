@@ -112,9 +112,11 @@ class Facts:
 
     def may_move(self, event: str) -> bool:
         """Whether a write may change fields of its rows that it does not name."""
-        if any(column.is_generated or (event == "UPDATE" and "on update" in column.extra) for column in self.columns.values()):
-            return event != "DELETE"
-        return event != "DELETE" and self.may_rewrite(event)
+        if event == "DELETE":
+            return False
+        columns = self.columns.values()
+        is_stamped = event == "UPDATE" and any("on update" in column.extra for column in columns)
+        return is_stamped or any(column.is_generated for column in columns) or self.may_rewrite(event)
 
     @cached_property
     def _keys(self) -> frozenset[frozenset[str]]:
