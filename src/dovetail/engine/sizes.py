@@ -24,7 +24,7 @@ def bounded(table: pa.Table) -> pa.Table:
 
 
 def _has_length(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_binary(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 
 def _marked(table: pa.Table, name: str, larger: pa.ChunkedArray) -> pa.Table:
