@@ -14,7 +14,6 @@ from dovetail.systems.connectors.sqlalchemy import Connector
 from dovetail.testing.conformance import Conformance
 from dovetail.testing.conformance.trial import Outcome, examine
 
-
 CHOICE = (
     "described_as_created",
     "a_taken_key_is_never_overwritten",

@@ -90,7 +90,9 @@ def test_the_example_keeps_the_promises_of_reading(site: Path, tmp_path: Path) -
 def test_the_kit_notices_a_mistake(site: Path, tmp_path: Path) -> None:
     (tmp_path / "test_notes.py").write_text(blocks()["test_notes.py"])
     module = site / "dovetail_notes.py"
-    module.write_text(module.read_text().replace("raise SchemaDrift(", "raise KeyError(").replace(", where=dataset.name)", ")"))
+    module.write_text(
+        module.read_text().replace("raise SchemaDrift(", "raise KeyError(").replace(", where=dataset.name)", ")")
+    )
     done = run(site, tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_notes.py")
     assert "test_what_is_gone_is_drift" in done.stdout
     assert "1 failed, 6 passed" in done.stdout
@@ -118,7 +120,11 @@ def test_its_settings_are_checked(site: Path, project: Path) -> None:
 def test_an_error_that_it_lets_through_ends_in_words(site: Path, project: Path) -> None:
     module = site / "dovetail_notes.py"
     text = module.read_text()
-    module.write_text(text.replace("        try:\n            rows", "        raise OSError('milk')\n        try:\n            rows", 1))
+    module.write_text(
+        text.replace(
+            "        try:\n            rows", "        raise OSError('milk')\n        try:\n            rows", 1
+        )
+    )
     told = dovetail(site, project, "plan", ends=4)
     assert "DV-371 the connector 'notes' let an error of its own through: OSError in read" in told
     assert "milk" not in told

@@ -81,8 +81,8 @@ def _side(name: str, written: str, url: str, target: Path) -> tuple[str, str, st
         raise UnknownName(f"no connector speaks {scheme}://", where=name, hint=nearest(connector, registry.names()))
     if not _is_path(registry.settings_class(connector)):
         return name, connector, written, _catalog(connector, {"url": url})
-    path = Path(rest.removeprefix("/") if sign else url)
-    return name, connector, Path(_relative(path, target)), _catalog(connector, {"path": str(path)})
+    place = Path(rest.removeprefix("/") if sign else url)
+    return name, connector, Path(_relative(place, target)), _catalog(connector, {"path": str(place)})
 
 
 def _kept(path: Path) -> str:

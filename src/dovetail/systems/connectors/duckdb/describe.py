@@ -55,11 +55,11 @@ def describe(session: Session) -> Catalog:
         if str(name).startswith(OURS):
             continue
         computed = _computed(generated[str(name)])
-        fields = tuple(_field(*entry, computed=computed) for entry in columns[str(name)])
+        fields = tuple(_field(entry, computed=computed) for entry in columns[str(name)])
         made = Dataset(str(name), DatasetKind.TABLE, fields, rows=_whole(rows), comment=str(comment))
         datasets.append(_constrained(made, found[str(name)], [sql for (sql,) in indexes[str(name)]]))
     for name, comment in session.rows(_VIEWS, [session.schema]):
-        fields = tuple(_field(*entry, computed=None) for entry in columns[str(name)])
+        fields = tuple(_field(entry, computed=None) for entry in columns[str(name)])
         if fields:
             datasets.append(Dataset(str(name), DatasetKind.VIEW, fields, comment=str(comment)))
     datasets.sort(key=lambda dataset: dataset.name)
@@ -73,9 +73,7 @@ def describe(session: Session) -> Catalog:
 def shape(session: Session, view: exp.Table) -> tuple[Field, ...]:
     """The fields of a query."""
     found = session.types_of(view)
-    return tuple(
-        Field(name, logical(native), computed=True, labels=labels(native)) for name, native in found.items()
-    )
+    return tuple(Field(name, logical(native), computed=True, labels=labels(native)) for name, native in found.items())
 
 
 def draws(default: str | None) -> bool:
@@ -87,7 +85,8 @@ def draws(default: str | None) -> bool:
     return default is not None and _DRAWING.match(default) is not None
 
 
-def _field(name: str, native: str, nullable: bool, default: str | None, comment: str, *, computed: Any) -> Field:  # noqa: FBT001 - a row
+def _field(row: Sequence[Any], *, computed: set[str] | None) -> Field:
+    name, native, nullable, default, comment = row
     is_computed = computed is None or name in computed or not is_known(native)
     return Field(
         name,

@@ -80,21 +80,24 @@ def doubles(place: exp.Table, dataset: Dataset, unique: Sequence[str], names: Se
         *[exp.EQ(this=column(name, place), expression=written(known(dataset, name), _given(at))) for name, at in parts],
         copy=False,
     )
-    tests: list[exp.Expression] = [here]
+    tests: list[exp.Expression | exp.Condition] = [here]
     if all(part in names for part in dataset.key) and set(unique) != set(dataset.key):
         own = exp.and_(*matching_at(dataset, place, dataset.key, names), copy=False)
         tests.append(exp.Not(this=exp.Paren(this=own)))
     one = exp.Select(expressions=[exp.Literal.number(1)]).from_(place.copy()).where(*tests)
-    filled = exp.and_(
-        *[exp.Not(this=exp.Is(this=_given(at), expression=exp.Null())) for _, at in parts], copy=False
-    )
+    filled = exp.and_(*[exp.Not(this=exp.Is(this=_given(at), expression=exp.Null())) for _, at in parts], copy=False)
     window = exp.Window(
         this=exp.Anonymous(this="row_number", expressions=[]),
         partition_by=[written(known(dataset, name), _given(at)) for name, at in parts],
         order=exp.Order(expressions=[_at()]),
     )
-    ranked = exp.Select(expressions=[_at(), exp.Alias(this=window, alias=identifier("place")),
-                                     exp.Alias(this=exp.Exists(this=one), alias=identifier("taken"))])
+    ranked = exp.Select(
+        expressions=[
+            _at(),
+            exp.Alias(this=window, alias=identifier("place")),
+            exp.Alias(this=exp.Exists(this=one), alias=identifier("taken")),
+        ]
+    )
     inner = ranked.from_(table(GIVEN)).where(filled)
     outer = exp.Select(expressions=[exp.column(AT), exp.column("taken")]).from_(inner.subquery("dovetail_doubles"))
     return outer.where(exp.Or(this=exp.column("taken"), expression=exp.column("place") > 1))

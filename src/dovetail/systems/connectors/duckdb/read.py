@@ -162,9 +162,9 @@ def _term(dataset: Dataset, source: exp.Table, part: str) -> exp.Expression:
     return exp.Anonymous(this="encode", expressions=[value]) if is_text else exp.Paren(this=value)
 
 
-def _beyond(dataset: Dataset, source: exp.Table, key: Sequence[str]) -> exp.Expression:
+def _beyond(dataset: Dataset, source: exp.Table, key: Sequence[str]) -> exp.Condition:
     """That a row's key is greater than that of the one row of `GIVEN`, part after part."""
-    alternatives: list[exp.Expression] = []
+    alternatives: list[exp.Condition] = []
     before: list[exp.Expression] = []
     for at, part in enumerate(key):
         held = _term(dataset, source, part)

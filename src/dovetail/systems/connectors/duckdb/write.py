@@ -196,8 +196,8 @@ class Writer:
             tree = phrase.doubles(self.session.source(dataset), dataset, group, names)
             with self.session.given(**{GIVEN: whole.take(pa.array(left))}):
                 found = self.session.rows(tree)
-            for at, _ in found:
-                attempt.refuse(int(str(at)), code, group[0], ", ".join(group))
+            for taken, _ in found:
+                attempt.refuse(int(str(taken)), code, group[0], ", ".join(group))
 
     def _search(self, attempt: Attempt, whole: pa.RecordBatch, sql: str, todo: Sequence[int]) -> None:
         """Refuse the rows that DuckDB refuses alone, found by halves; nothing of them stays written."""
@@ -243,9 +243,7 @@ class Writer:
 
     # ------------------------------------------------------------------------------------------------ what is there
 
-    def _standing(
-        self, dataset: Dataset, rows: pa.RecordBatch, compared: Sequence[str]
-    ) -> dict[int, tuple[int, bool]]:
+    def _standing(self, dataset: Dataset, rows: pa.RecordBatch, compared: Sequence[str]) -> dict[int, tuple[int, bool]]:
         """By position, how many rows have the key, and whether the fields compared are the same."""
         tree = phrase.standing(self.session.source(dataset), dataset, dataset.key, compared)
         with self.session.given(**{GIVEN: given(dataset, rows, [*dataset.key, *compared])}):
@@ -283,4 +281,3 @@ def _code(reason: duckdb.Error, dataset: Dataset) -> tuple[str, str, str]:
     if "nique" in words or "UNIQUE" in words:
         return refusal.DOUBLE, "", ""
     return refusal.OTHER, "", type(reason).__name__
-

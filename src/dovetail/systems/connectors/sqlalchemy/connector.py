@@ -212,9 +212,7 @@ class _Transaction:
     def lock(self, dataset: Dataset, keys: pa.RecordBatch) -> None:
         """Where rows cannot be locked while they are read, the level of the transaction keeps them as they are."""
         with translated(dataset.name):
-            for _ in self.writer.reader.lookup(
-                self.session, dataset, list(dataset.key), keys, is_locking=self.locks
-            ):
+            for _ in self.writer.reader.lookup(self.session, dataset, list(dataset.key), keys, is_locking=self.locks):
                 pass
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:

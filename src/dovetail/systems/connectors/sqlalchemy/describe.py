@@ -65,7 +65,9 @@ def _datasets(inspector: Inspector, schema: str | None) -> Iterator[Dataset]:
         key = tuple((keys.get(at) or {}).get("constrained_columns") or ())
         made = Dataset(at[1], DatasetKind.TABLE, tuple(_field(part, key) for part in parts), key=key)
         groups = _groups(uniques.get(at) or (), indexes.get(at) or (), key)
-        pointing = tuple(_reference(one) for one in references.get(at) or () if one["referred_schema"] in (None, schema))
+        pointing = tuple(
+            _reference(one) for one in references.get(at) or () if one["referred_schema"] in (None, schema)
+        )
         yield replace(made, uniques=groups, references=pointing, comment=_comment(comments, at))
     for at, parts in _asked(lambda: inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY_VIEW)).items():
         fields = tuple(replace(_field(part, ()), computed=True) for part in parts)

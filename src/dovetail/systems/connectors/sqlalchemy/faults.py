@@ -19,7 +19,15 @@ from dovetail.errors import (
 
 _STATE = re.compile(r"[0-9A-Z]{5}")
 _PATIENCE = ("deadlock", "lock wait", "is locked", "timeout", "timed out", "could not serialize", "lock not available")
-_DENIED = ("denied", "not authorized", "login failed", "authentication failed", "insufficient privilege", "readonly", "read-only")
+_DENIED = (
+    "denied",
+    "not authorized",
+    "login failed",
+    "authentication failed",
+    "insufficient privilege",
+    "readonly",
+    "read-only",
+)
 _FULL = ("disk full", "no space left", "is full", "disk is full")
 _ROW = (
     exc.IntegrityError,

@@ -15,6 +15,8 @@ Native = sa.types.TypeEngine[Any]
 KEY_LENGTH = 190
 """Signs of a text, or bytes, that every dialect takes into a key."""
 
+_ZONED = ("WITH TIME ZONE", "OFFSET")
+
 
 def logical(native: Native) -> Type:
     """The logical type of a column, from the generic class of its type; what has none is opaque.
@@ -26,30 +28,31 @@ def logical(native: Native) -> Type:
     match native:
         case sa.Boolean():
             return Type(Kind.BOOLEAN, native=words)
-        case sa.Integer() if getattr(native, "display_width", None) == 1:
-            return Type(Kind.BOOLEAN, native=words)  # how a dialect without booleans keeps them
-        case sa.Integer():
-            return _integer(native, words)
         case sa.Float():
             return Type(Kind.FLOAT, native=words)
         case sa.Numeric():
             return _decimal(native, words)
+        case sa.Integer() if getattr(native, "display_width", None) == 1:
+            return Type(Kind.BOOLEAN, native=words)  # how a dialect without booleans keeps them
+        case sa.Integer():
+            return _integer(native, words)
         case sa.Enum():
             return Type(Kind.TEXT, native=words)
         case sa.JSON():
             return Type(Kind.JSON, native=words)
         case sa.String():
             return Type(Kind.TEXT, length=native.length, native=words)
-        case sa.LargeBinary() | sa.BINARY() | sa.VARBINARY():
-            return Type(Kind.BYTES, length=native.length, native=words)
         case sa.DateTime():
-            return Type(Kind.INSTANT if native.timezone else Kind.TIMESTAMP, native=words)
+            is_zoned = native.timezone or any(sign in words.upper() for sign in _ZONED)
+            return Type(Kind.INSTANT if is_zoned else Kind.TIMESTAMP, native=words)
         case sa.Date():
             return Type(Kind.DATE, native=words)
         case sa.Time() if not native.timezone:
             return Type(Kind.TIME, native=words)
         case sa.Uuid():
             return Type(Kind.UUID, native=words)
+    if _python(native) is bytes:
+        return Type(Kind.BYTES, length=getattr(native, "length", None), native=words)
     return Type(Kind.OPAQUE, native=words)
 
 
@@ -136,6 +139,13 @@ def _decimal(native: sa.Numeric[Any], words: str) -> Type:
     if not 0 < precision <= DECIMAL_PRECISION_MAX or not 0 <= (scale or 0) <= precision:
         return Type(Kind.OPAQUE, native=words)
     return Type(Kind.DECIMAL, precision=precision, scale=scale or 0, native=words)
+
+
+def _python(native: Native) -> type | None:
+    try:
+        return native.python_type
+    except NotImplementedError:
+        return None
 
 
 def _words(native: Native) -> str:

@@ -50,18 +50,19 @@ def _otherwise(session: Session, dataset: Dataset, schema: str | None) -> str:
 def _created(session: Session, dataset: Dataset, schema: str | None) -> sa.Table:
     """Make the table; where the database does not take short types for its keys, with the same types as elsewhere."""
     in_key = {name for group in (dataset.key, *dataset.uniques) for name in group}
-    table = _table(dataset, schema, session.engine.dialect, in_key)
+    made_table = table(dataset, schema, session.engine.dialect, in_key)
     try:
-        session.connection.execute(sa.schema.CreateTable(table))
+        session.connection.execute(sa.schema.CreateTable(made_table))
     except exc.DBAPIError:
         session.connection.rollback()
-        table = _table(dataset, schema, session.engine.dialect, set())
-        session.connection.execute(sa.schema.CreateTable(table))
+        made_table = table(dataset, schema, session.engine.dialect, set())
+        session.connection.execute(sa.schema.CreateTable(made_table))
     session.connection.commit()
-    return table
+    return made_table
 
 
-def _table(dataset: Dataset, schema: str | None, dialect: sa.Dialect, in_key: set[str]) -> sa.Table:
+def table(dataset: Dataset, schema: str | None, dialect: sa.Dialect, in_key: set[str]) -> sa.Table:
+    """The table as SQLAlchemy has it; fields of `in_key` are of types that every database indexes."""
     columns: list[sa.schema.SchemaItem] = [
         sa.Column(
             field.name,

@@ -45,6 +45,11 @@ class Ours:
             sa.Column("content", sa.LargeBinary, nullable=False),
         )
 
+    @property
+    def tables(self) -> tuple[sa.Table, sa.Table]:
+        """Fence and ledger."""
+        return self._fence, self._ledger
+
     def make(self, session: Session) -> None:
         """Both tables, where they are missing; in a transaction of their own."""
         session.call(lambda: self._tables.create_all(session.connection, checkfirst=True))
@@ -69,7 +74,7 @@ class Ours:
 
     def raise_epoch(self, session: Session, partition: str) -> int:
         """The next epoch, the first being 1; waits for a transaction that holds the fence."""
-        fence, name = self._fence, _name(partition)
+        fence, name = self._fence, named(partition)
         mine = fence.c.part_name == name
         raised = sa.update(fence).values(epoch=fence.c.epoch + 1).where(mine)
         session.execute(raised)
@@ -86,7 +91,7 @@ class Ours:
     def check(self, session: Session, partition: str, epoch: int, *, locks: bool) -> None:
         """Lock the partition's row until the transaction ends; raise where its epoch is another one."""
         fence = self._fence
-        mine = fence.c.part_name == _name(partition)
+        mine = fence.c.part_name == named(partition)
         if not locks:
             session.execute(sa.update(fence).values(epoch=fence.c.epoch).where(mine))
         query = sa.select(fence.c.epoch).where(mine)
@@ -97,7 +102,7 @@ class Ours:
     def record(self, session: Session, entries: Sequence[LedgerEntry]) -> None:
         """Put entries into the ledger."""
         rows = [
-            {"part_name": _name(one.partition), "chunk": one.chunk, "piece": at, "run_name": one.run, "content": piece}
+            {"part_name": named(one.partition), "chunk": one.chunk, "piece": at, "run_name": one.run, "content": piece}
             for one in entries
             for at, piece in enumerate(_pieces(one.content))
         ]
@@ -108,7 +113,7 @@ class Ours:
         """The entries of a partition, by chunk."""
         ledger = self._ledger
         query = sa.select(ledger.c.chunk, ledger.c.run_name, ledger.c.content)
-        query = query.where(ledger.c.part_name == _name(partition)).order_by(ledger.c.chunk, ledger.c.piece)
+        query = query.where(ledger.c.part_name == named(partition)).order_by(ledger.c.chunk, ledger.c.piece)
         found: dict[int, tuple[str, bytes]] = {}
         for chunk, run, content in session.execute(query).rows:
             found[int(chunk)] = run, found.get(int(chunk), (run, b""))[1] + bytes(content)
@@ -117,19 +122,19 @@ class Ours:
     def last(self, session: Session, partition: str) -> int:
         """The number of the last entry of a partition; 0 where there is none."""
         ledger = self._ledger
-        query = sa.select(sa.func.max(ledger.c.chunk)).where(ledger.c.part_name == _name(partition))
+        query = sa.select(sa.func.max(ledger.c.chunk)).where(ledger.c.part_name == named(partition))
         return int(session.execute(query).rows[0][0] or 0)
 
     def forget(self, session: Session, partition: str, chunk: int) -> None:
         """Remove the entries up to and with `chunk`."""
         ledger = self._ledger
-        session.execute(sa.delete(ledger).where(ledger.c.part_name == _name(partition), ledger.c.chunk <= chunk))
+        session.execute(sa.delete(ledger).where(ledger.c.part_name == named(partition), ledger.c.chunk <= chunk))
 
 
-def _name(partition: str) -> str:
+def named(partition: str) -> str:
     """The partition's name in our tables.
 
-    >>> _name("shop")[:5], _name("shop") == _name("SHOP"), len(_name("x" * 999))
+    >>> named("shop")[:5], named("shop") == named("SHOP"), len(named("x" * 999))
     ('shop ', False, 153)
     """
     return f"{partition[:_NAME_LENGTH]} {hashlib.sha256(partition.encode()).hexdigest()[:32]}"

@@ -98,8 +98,8 @@ class Query:
     def _whole(self) -> sa.Executable:
         """The query inside another, where nothing that writes can stand; what it does is never committed either."""
         inner = self.sql.strip().rstrip(";")
-        text = sa.text(f"SELECT * FROM ({inner}\n) dovetail_query".replace("\\", "\\\\").replace(":", "\\:"))  # noqa: S608 - the operator's own SQL
-        return text.execution_options(no_parameters=True)
+        whole = f"SELECT * FROM ({inner}\n) dovetail_query"  # noqa: S608 - the operator's own SQL
+        return sa.text(whole.replace(":", "\\:"))
 
 
 def _seen(values: Sequence[object]) -> Type:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -29,7 +30,8 @@ _SLICE_ROWS = 1_024
 _PARAMETERS = 400
 """Parameters of one look-up at most; some databases take 999 in all."""
 
-_NO, _YES = sa.literal_column("0"), sa.literal_column("1")
+_NO: sa.ColumnElement[int] = sa.literal_column("0")
+_YES: sa.ColumnElement[int] = sa.literal_column("1")
 _ENDS: dict[Kind, tuple[object, object]] = {
     Kind.DATE: (dt.date.min, dt.date.max),
     Kind.TIME: (dt.time.min, dt.time.max),
@@ -74,7 +76,13 @@ class Reader:
         yield from self._batches(session, chosen, chosen.select())
 
     def lookup(
-        self, session: Session, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch, *, is_locking: bool = False
+        self,
+        session: Session,
+        dataset: Dataset,
+        fields: Sequence[str],
+        keys: pa.RecordBatch,
+        *,
+        is_locking: bool = False,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of those keys: the database finds those that it takes for equal, and only the same remain."""
         parts = list(keys.schema.names)
@@ -107,7 +115,7 @@ class Reader:
             values = [column[0] for column in bound.columns]
             if bound.unfit or None in values:
                 raise Refused("a key with an empty or unfit part marks no place", where=dataset.name)
-            tree = tree.where(_beyond(chosen.place, values))
+            tree = tree.where(beyond(chosen.place, values))
         for part in dataset.key:
             column = chosen.place.column(part)
             if known(dataset, part).nullable:
@@ -115,7 +123,7 @@ class Reader:
             tree = tree.order_by(column)
         yield from self._batches(session, chosen, tree)
 
-    def _batches(self, session: Session, chosen: Chosen, tree: sa.Select[tuple[object, ...]]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, session: Session, chosen: Chosen, tree: sa.Select[Any]) -> Iterator[pa.RecordBatch]:
         slices: list[pa.RecordBatch] = []
         rows = size = 0
         is_empty = True
@@ -180,7 +188,7 @@ class Chosen:
     place: Place
     fields: tuple[str, ...]
 
-    def select(self) -> sa.Select[tuple[object, ...]]:
+    def select(self) -> sa.Select[Any]:
         """All rows: the fields, then the marks of values that Python's types do not hold."""
         values: list[sa.ColumnElement[object]] = []
         marks: list[sa.ColumnElement[object]] = []
@@ -189,7 +197,9 @@ class Chosen:
             ends = _ENDS.get(field.type.kind)
             if ends is not None:
                 kind = given(field.type)
-                is_held = column.between(sa.bindparam(f"least{at}", ends[0], kind), sa.bindparam(f"most{at}", ends[1], kind))
+                is_held = column.between(
+                    sa.bindparam(f"least{at}", ends[0], kind), sa.bindparam(f"most{at}", ends[1], kind)
+                )
                 marks.append(sa.case((column.is_(None), _NO), (is_held, _NO), else_=_YES).label(f"m{at}"))
                 column = sa.case((is_held, column))
             elif _is_text(field):
@@ -197,7 +207,9 @@ class Chosen:
             elif _is_single(field):
                 marks.append(sa.cast(column, sa.Double()).label(f"m{at}"))
             values.append(column.label(f"v{at}"))
-        return sa.select(*values, *marks).select_from(self.place.table)
+        asked: Any = sa.select(*values, *marks)
+        found: sa.Select[Any] = asked.select_from(self.place.table)
+        return found
 
     def carried(self, rows: Rows) -> pa.RecordBatch:
         """The rows of that statement as a batch."""
@@ -224,13 +236,18 @@ def among(of: Place, parts: Sequence[str], rows: Sequence[tuple[object, ...]]) -
     if len(parts) == 1:
         return of.column(parts[0]).in_([sa.bindparam(None, row[0], kinds[0]) for row in rows])
     tests = [
-        sa.and_(*(of.column(part) == sa.bindparam(None, value, kind) for part, value, kind in zip(parts, row, kinds, strict=True)))
+        sa.and_(
+            *(
+                of.column(part) == sa.bindparam(None, value, kind)
+                for part, value, kind in zip(parts, row, kinds, strict=True)
+            )
+        )
         for row in rows
     ]
     return sa.or_(*tests)
 
 
-def _beyond(of: Place, values: Sequence[object]) -> sa.ColumnElement[bool]:
+def beyond(of: Place, values: Sequence[object]) -> sa.ColumnElement[bool]:
     """That a row's key comes after those values, part after part; few databases compare whole rows."""
     alternatives = []
     equal: list[sa.ColumnElement[bool]] = []
@@ -242,7 +259,7 @@ def _beyond(of: Place, values: Sequence[object]) -> sa.ColumnElement[bool]:
 
 
 def _is_text(field: Field) -> bool:
-    """Whether the database is asked for its own text of the values; a column without any type gives them as they are."""
+    """Whether the database is asked for its own text of the values; a column without a type gives them as they are."""
     return field.type.kind in (Kind.JSON, Kind.OPAQUE) and field.type.native != "NULL"
 
 

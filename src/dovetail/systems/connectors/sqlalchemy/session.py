@@ -1,4 +1,4 @@
-"""Connections to one database, each with a thread of its own, so that no driver can make a call outlive its deadline."""
+"""Connections to one database, each with a thread of its own: no driver can make a call outlive its deadline."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Session:
             return None
         try:
             return self.call(self.connection.begin_nested)
-        except (exc.DBAPIError, NotImplementedError) as error:
+        except exc.StatementError as error:
             if getattr(error, "connection_invalidated", False):
                 raise
             self.has_savepoints = False
@@ -261,7 +261,7 @@ def translated(where: str) -> Iterator[None]:
 def _done(result: sa.CursorResult[Any]) -> Done:
     rows = [tuple(row) for row in result.fetchall()] if result.returns_rows else []
     drawn = None
-    if result.context is not None and result.context.isinsert and not result.returns_rows:
+    if result.context.isinsert and not result.returns_rows:
         with contextlib.suppress(Exception):
             drawn = result.lastrowid
     return Done(rows, int(result.rowcount), drawn)

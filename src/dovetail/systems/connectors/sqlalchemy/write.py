@@ -213,9 +213,7 @@ class Writer:
 
     def _many(self, statement: sa.Executable, bound: Bound) -> Callable[[Sequence[int]], int]:
         def run(some: Sequence[int]) -> int:
-            rows = [
-                {f"p{number}": values[at] for number, values in enumerate(bound.columns)} or {} for at in some
-            ]
+            rows = [{f"p{number}": values[at] for number, values in enumerate(bound.columns)} or {} for at in some]
             return self.session.many(statement, rows)
 
         return run
