@@ -138,7 +138,8 @@ class Proxy:
             ).start()
 
     def _carry(self, pair: _Pair, source: socket.socket, target: socket.socket, *, to_server: bool) -> None:
-        source.settimeout(None)
+        with contextlib.suppress(OSError):  # it may have been ended already
+            source.settimeout(None)
         while self._is_open:
             try:
                 piece = source.recv(_PIECE_BYTES)

@@ -28,7 +28,7 @@ GRACE_S = 2.5
 _NEEDS = (SupportsCreate,)
 _FAR = ("network", "setting:timeout_s")
 _MANY, _FEW = 20_000, 400
-_PLACES = 10
+_PLACES = 8
 _LATE_S = 0.6
 
 

@@ -17,7 +17,6 @@ from dovetail.systems.protocol import (
     SupportsCreate,
     SupportsLookup,
     SupportsOrder,
-    SupportsTransaction,
 )
 from dovetail.testing.conformance.bench import Bench, Row, comparable, listed, plain
 from dovetail.testing.conformance.capturing import captured, told
@@ -150,7 +149,7 @@ def _promise(name: str, kind: Type, values: Sequence[object]) -> Promise:
         f"Rows whose keys are hostile {name.replace('_', ' ')} are found, read on from, noticed, updated and deleted "
         "by them; or they are refused."
     )
-    return Promise(f"hostile_keys_{name}", words, check, (SupportsCreate,), (SupportsTransaction,))
+    return Promise(f"hostile_keys_{name}", words, check, (SupportsCreate,))
 
 
 _KEYS = {name: (kind, values) for name, (kind, values) in VALUES.items() if name not in _NO_KEYS}

@@ -63,7 +63,7 @@ def refused(bench: Bench, names: Sequence[str], *, are_fields: bool) -> set[str]
     return found
 
 
-@promise(needs=(SupportsCreate,), uses=(SupportsTransaction,))
+@promise(needs=(SupportsCreate,))
 def odd_names_are_names(bench: Bench) -> None:
     """Names with quotes, dots, blanks, per cent signs, other scripts, reserved words, and long ones, of fields as of
     datasets, are only names; or they are refused when they are to be made."""
