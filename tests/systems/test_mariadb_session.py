@@ -264,6 +264,27 @@ def test_a_missing_server_is_said_with_what_gets_it(tmp_path: Path, monkeypatch:
         debian.fetch("mariadb-server-core")
 
 
+@pytest.mark.parametrize(("account", "done"), [(0, "install"), (1000, "fetch")])
+def test_a_missing_server_is_got_and_told_of(monkeypatch: pytest.MonkeyPatch, account: int, done: str) -> None:
+    asked: list[tuple[str, ...]] = []
+    told: list[str] = []
+    found = mariadb.programs()
+
+    def programs() -> mariadb.Programs:
+        if not asked:
+            raise MissingDriver("not there")
+        return found
+
+    monkeypatch.setattr(mariadb, "programs", programs)
+    monkeypatch.setattr(mariadb.os, "geteuid", lambda: account)
+    monkeypatch.setattr(debian, done, lambda *packages: asked.append(packages))
+    assert mariadb.get(told.append) is found
+    assert asked == [mariadb.PACKAGES]
+    assert len(told) == 1
+    assert mariadb.get(told.append) is found
+    assert len(told) == 1, "nothing is said where nothing is done"
+
+
 def test_unpacked_packages_are_used_where_nothing_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mariadb.shutil, "which", lambda *_, **__: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

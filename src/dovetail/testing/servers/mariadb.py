@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -300,14 +300,17 @@ def programs() -> Programs:
     return Programs(base, base / "sbin" / "mariadbd", base / "bin" / "mariadb-install-db", environment)
 
 
-def get() -> Programs:
-    """The server, got from Debian's packages where it is not installed yet: installed as root, else unpacked."""
+def get(tell: Callable[[str], object] = print) -> Programs:
+    """The server, got from Debian's packages where it is not installed yet: installed as root, else unpacked; what is
+    done is told."""
     try:
         return programs()
     except MissingDriver:
         if os.geteuid() == 0:
+            tell("MariaDB's server is not there: installing it from Debian's packages (once; a minute at most)")
             debian.install(*PACKAGES)
         else:
+            tell(f"MariaDB's server is not there: unpacking Debian's packages into {debian.folder(*PACKAGES)} (once)")
             debian.fetch(*PACKAGES)
     return programs()
 
