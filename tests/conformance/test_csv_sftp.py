@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.systems.far_places import SftpServer
 
 from dovetail.systems.connectors.csv import Connector
 from dovetail.testing.conformance import Conformance
-from tests.systems.far_places import SftpServer
 
 pytestmark = pytest.mark.slow
 

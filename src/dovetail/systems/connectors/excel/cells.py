@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from xml.etree import ElementTree as ET
 
 from openpyxl.utils import get_column_letter, range_boundaries
@@ -19,6 +20,7 @@ DIGITS = 15
 
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]+)")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*ref=\"([A-Z0-9:]+)\"")
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _BLOCK_BYTES = 2**20
 _LONGEST_TAG = 200
 
@@ -51,6 +53,17 @@ def rows(package: Package, sheet: Sheet) -> Iterator[tuple[int, dict[int, Cell]]
                 element.clear()
 
 
+def has_formulas(package: Package, sheet: Sheet) -> bool:
+    """Whether any cell of the sheet has a formula."""
+    with opened(package.path) as parts, parts.open(sheet.part) as stream:
+        rest = b""
+        while block := stream.read(_BLOCK_BYTES):
+            rest = rest[-_LONGEST_TAG:] + block
+            if _FORMULA.search(rest):
+                return True
+    return False
+
+
 def place(column: int, row: int) -> str:
     """The name of a cell.
 
@@ -60,16 +73,21 @@ def place(column: int, row: int) -> str:
     return f"{get_column_letter(column)}{row}"
 
 
+@cache
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
 def column_of(name: str) -> int:
     """The column of a cell's name.
 
     >>> column_of("AB3")
     28
     """
-    number = 0
-    for letter in name.rstrip("0123456789"):
-        number = number * 26 + ord(letter) - 64
-    return number
+    return _column(name.rstrip("0123456789"))
 
 
 def number_text(raw: str) -> str:
@@ -78,6 +96,8 @@ def number_text(raw: str) -> str:
     >>> [number_text(one) for one in ("1", "1.5E3", "0.1", "-0", "1E-7", "30.000000000000004")]
     ['1', '1500', '0.1', '0', '0.0000001', '30.000000000000004']
     """
+    if len(raw) <= DIGITS and raw.isascii() and raw.isdigit() and (raw[0] != "0" or raw == "0"):
+        return raw
     number = Decimal(repr(float(raw)))
     return f"{number.normalize() if number else abs(number.to_integral()):f}"
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from dovetail.errors import SchemaDrift
 from dovetail.model.catalog import Dataset, Field
 from dovetail.systems.connectors.excel import make, package, write
+from dovetail.systems.connectors.excel.cells import has_formulas, rows
 from dovetail.systems.connectors.excel.package import Package, Sheet
 from dovetail.systems.connectors.excel.read import batches
 from dovetail.systems.connectors.excel.shape import NOTHING, DeclaredSheet, detect
@@ -43,6 +44,10 @@ class Workbooks:
     def look(self, name: str, path: Path, pinned: Pinned | None) -> Pinned:
         """As it is pinned where its sheet still has the same fields, else as its cells say."""
         sign = sign_of(path)
+        if pinned is not None and "header_row" in pinned.style:
+            still = self._kept(name, path, pinned)
+            if still is not None:
+                return still
         seen = self._seen.get(name)
         if seen is None or seen[0] != sign:
             found, sheet = self._sheet(name, path)
@@ -57,6 +62,21 @@ class Workbooks:
         key = fresh.dataset.key or pinned.dataset.key
         kept = replace(pinned.dataset, fields=fields, key=key, comment=fresh.dataset.comment)
         return replace(pinned, dataset=kept, style=fresh.style)
+
+    def _kept(self, name: str, path: Path, pinned: Pinned) -> Pinned | None:
+        """What is pinned, where a glance at the sheet shows that it still is so: the same names in the same row, and no
+        formulas."""
+        book, sheet = self._sheet(name, path)
+        declared = self.declared.get(name, NOTHING)
+        header_row = declared.header_row or _header_row(pinned)
+        if header_row is None or has_formulas(book, sheet) or any(one.computed for one in pinned.dataset.fields):
+            return None
+        first = next((row for row in rows(book, sheet) if row[0] >= header_row), None)
+        if first is None or first[0] != header_row:
+            return None
+        if [cell.text for _, cell in sorted(first[1].items())] != list(pinned.dataset.names):
+            return None
+        return replace(pinned, dataset=replace(pinned.dataset, key=declared.key or pinned.dataset.key))
 
     def rows(self, path: Path, found: Pinned, fields: Sequence[Field]) -> Iterator[pa.RecordBatch]:
         """Every row with content, once, in the order of the sheet."""

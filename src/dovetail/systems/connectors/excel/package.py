@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as ET
 
@@ -117,6 +118,7 @@ def relations(parts: zipfile.ZipFile, part: str, folder: str) -> Iterator[tuple[
         yield one.attrib["Type"].rpartition("/")[2], place.removeprefix("/"), one.attrib["Id"]
 
 
+@cache
 def local(tag: str) -> str:
     """A name without its namespace, of which there are two in use."""
     return tag.rpartition("}")[2]

@@ -11,10 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from dovetail.errors import Full, SystemFault
 from dovetail.model.catalog import Dataset
-from dovetail.systems.connectors.excel.cells import rows
 from dovetail.systems.connectors.excel.package import Package, Sheet, opened, relations
 from dovetail.systems.connectors.excel.patch import Changes, patched, uncomputed
-from dovetail.systems.connectors.excel.read import filled
 from dovetail.systems.connectors.excel.shape import head
 from dovetail.systems.connectors.excel.values import SHOWN, contents
 from dovetail.systems.files.amend import Edit
@@ -124,8 +122,11 @@ def _known(package: Package, shows: str) -> int:
 
 def _changes(package: Package, sheet: Sheet, dataset: Dataset, edit: Edit, *, header_row: int | None) -> Changes:
     names, after = head(package, sheet, header_row)
-    numbers = [number for number, _ in filled(after, names.columns)]
-    last = max((number for number, _ in rows(package, sheet)), default=names.row)
+    numbers: list[int] = []
+    last, named = names.row, set(names.columns.values())
+    for last, row in after:
+        if not named.isdisjoint(row):
+            numbers.append(last)
     if last + len(edit.added) > ROWS_MAX:
         raise Full(f"a sheet has {ROWS_MAX:,} rows", where=f"{package.path.name} {sheet.title}")
     fresh = {
