@@ -241,6 +241,20 @@ def test_a_look_up_is_one_snapshot_however_many_keys_it_has(system: Connector, a
     assert seen == [0] * 2000
 
 
+def test_long_keys_are_looked_up_within_a_packet(system: Connector, admin, mariadb_server) -> None:
+    admin.execute("CREATE TABLE t (id varbinary(3000) PRIMARY KEY, n int)")
+    admin.execute("INSERT INTO t SELECT rpad(seq, 3000, '.'), seq FROM seq_1_to_700")
+    dataset = described(system)
+    keys = pa.record_batch({"id": [str(at).encode().ljust(3000, b".") for at in range(1, 701)]})
+    mariadb_server.run("SET GLOBAL max_allowed_packet = 1048576")
+    try:
+        system.close()
+        found = rows(system.lookup(dataset, ["n"], keys))
+    finally:
+        mariadb_server.run("SET GLOBAL max_allowed_packet = 67108864")
+    assert sorted(row["n"] for row in found) == list(range(1, 701))
+
+
 def test_nothing_is_one_empty_batch(system: Connector, admin) -> None:
     admin.execute("CREATE TABLE t (id int PRIMARY KEY, d date, a text, n decimal(5,2))")
     dataset = described(system)

@@ -21,7 +21,7 @@ from dovetail.systems.connectors.mariadb.describe import describe
 from dovetail.systems.connectors.mariadb.draw import create, reserve
 from dovetail.systems.connectors.mariadb.guarded import shown
 from dovetail.systems.connectors.mariadb.pool import Sessions
-from dovetail.systems.connectors.mariadb.read import LOOKUP_KEYS, Reader
+from dovetail.systems.connectors.mariadb.read import Reader, portions
 from dovetail.systems.connectors.mariadb.write import Writer
 from dovetail.systems.sql import ledger
 
@@ -104,7 +104,7 @@ class Connector:
 
     def lookup(self, dataset: Dataset, fields: Sequence[str], keys: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """The rows of those keys, in one snapshot; keys are compared byte by byte, whatever their collation."""
-        is_one = dataset.kind is DatasetKind.TABLE and keys.num_rows <= LOOKUP_KEYS  # one statement sees one snapshot
+        is_one = dataset.kind is DatasetKind.TABLE and len(portions(keys)) == 1  # one statement sees one snapshot
         with self._sessions.lend(dataset.name) as session, nullcontext() if is_one else session.reading():
             yield from self._reader.lookup(session, dataset, fields, keys)
 

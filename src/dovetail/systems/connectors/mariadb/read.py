@@ -30,6 +30,9 @@ BATCH_BYTES = 8 * 2**20
 LOOKUP_KEYS = 900
 """Keys of a look-up in one statement: of more, the server would make a table first."""
 
+LOOKUP_BYTES = 200_000
+"""Bytes of the keys in one statement at most, unless one alone has more: their digits must fit into a packet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -112,8 +115,8 @@ class Reader:
             for batch in self._rows(session, dataset, tree, described):
                 yield batch.filter(pc.is_in(batch.column(part), keys.column(part).cast(batch.column(part).type)))
             return
-        for at in range(0, keys.num_rows, LOOKUP_KEYS):
-            test = by_keys(dataset, place, keys.slice(at, LOOKUP_KEYS))
+        for portion in portions(keys):
+            test = by_keys(dataset, place, portion)
             if test is not None:
                 yield from self._rows(session, dataset, tree.where(test), described)
 
@@ -160,6 +163,18 @@ class Reader:
         except pymysql.Error as error:
             refusal = queries.refused(error, dataset.name) if dataset.kind is DatasetKind.QUERY else None
             raise refusal or error from error
+
+
+def portions(keys: pa.RecordBatch) -> list[pa.RecordBatch]:
+    """The keys of one statement each."""
+    if keys.num_rows > LOOKUP_KEYS:
+        parts = [keys.slice(at, LOOKUP_KEYS) for at in range(0, keys.num_rows, LOOKUP_KEYS)]
+    elif keys.nbytes > LOOKUP_BYTES and keys.num_rows > 1:
+        half = keys.num_rows // 2
+        parts = [keys.slice(0, half), keys.slice(half)]
+    else:
+        return [keys]
+    return [portion for part in parts for portion in portions(part)]
 
 
 def _described(dataset: Dataset, fields: Sequence[str], *, digest: bool = False) -> list[Field]:
