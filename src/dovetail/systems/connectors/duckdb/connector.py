@@ -24,6 +24,11 @@ from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import DUCKDB
 from dovetail.systems.sql.quote import table
 
+_SPELLED = (
+    "SELECT 1 FROM duckdb_tables() WHERE schema_name = ? AND lower(table_name) = lower(?) AND table_name <> ? "
+    "AND database_name = current_database()"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Connector:
@@ -121,6 +126,8 @@ class Connector:
         tree = statements.create(table(dataset.name, self.schema), dataset, dialect=DUCKDB)
         before = draw.sequences(self.schema, dataset, tree)
         with self._file.writing(dataset.name) as session, Journal(session).transaction():
+            if session.rows(_SPELLED, [self.schema, dataset.name, dataset.name]):
+                raise Refused("a dataset of that name, in other case, is there already", where=dataset.name)
             for sql in (*before, DUCKDB.sql(tree)):
                 session.rows(sql)
 
