@@ -146,6 +146,13 @@ def test_what_the_system_fills_itself(catalog: Catalog) -> None:
     assert all(field.computed for name in ("cheap", "sums") for field in fields(catalog, name).values())
 
 
+def test_what_the_system_makes_otherwise_is_said(mariadb_url: str, admin: Any) -> None:
+    columns = "a double, b double(8,2), c decimal(50,3), d inet6, e varchar(9) CHARACTER SET sjis, f json, g decimal(9,2)"
+    admin.execute(f"CREATE TABLE t ({columns})")
+    found = fields(Connector(url=mariadb_url).describe(), "t")
+    assert {name for name, field in found.items() if field.rewrites} == {"b", "c", "d", "e"}
+
+
 @pytest.mark.parametrize(
     ("query", "key", "code"),
     [

@@ -52,6 +52,13 @@ _KINDS = {
     "uuid": Kind.UUID,
     "json": Kind.JSON,
 }
+_DECIMALS = ("decimal", "numeric", "fixed")
+_JSON = "names are put into another order, of a doubled name the last value is kept, numbers and blanks are respelled"
+_REWRITES = {
+    "json": _JSON,
+    "inet4": "addresses are respelled",
+    "inet6": "addresses are respelled",
+}
 _SIZED = ("char", "varchar", "binary", "varbinary")
 _DRAWING = re.compile(r"\(*(?:nextval|uuid|uuid_short|uuid_v4|uuid_v7|sys_guid|uuid_to_bin)\s*\(", re.IGNORECASE)
 
@@ -88,6 +95,22 @@ class Declared:
         found = _SIZES.search(self.text) if self.base not in ("enum", "set") else None
         return tuple(int(size) for size in found.groups() if size is not None) if found else ()
 
+    @property
+    def rewrites(self) -> str:
+        """What becomes of values of another type that are written here, in words; empty where nothing does.
+
+        >>> Declared("json").rewrites[:18], Declared("longtext", is_json=True).rewrites, Declared("double").rewrites
+        ('names are put into', '', '')
+        """
+        base, sizes = self.base, self.sizes
+        if base in ("float", "double") and len(sizes) > 1:
+            return "digits beyond the decimal places are rounded"
+        if base in _DECIMALS and sizes and sizes[0] > DECIMAL_PRECISION_MAX:
+            return "digits beyond the decimal places are rounded, missing ones are filled up"
+        if self.charset and self.charset not in {*EXACT_CHARSETS, "ascii"}:
+            return "letters may be replaced by others of the column's character set"
+        return _REWRITES.get(base, "")
+
 
 def declared(native: str) -> Declared:
     """The parts of the text that `Declared.native` made.
@@ -112,7 +135,7 @@ def logical(stored: Declared, *, truth: bool = True) -> Type:
         return _bits(sizes[0] if sizes else 1, native)
     if base == "year":
         return Type(Kind.INTEGER, minimum=0, maximum=_YEAR_MAX, native=native)
-    if base in ("decimal", "numeric", "fixed"):
+    if base in _DECIMALS:
         precision, scale = (*sizes, 0)[:2] if sizes else (10, 0)
         if precision > DECIMAL_PRECISION_MAX:
             return Type(Kind.OPAQUE, native=native)

@@ -116,6 +116,7 @@ def _field(relation: str, column: tuple[Any, ...], facts: _Facts, *, is_table: b
         drawn="auto_increment" in extra or draws(default),
         comment=comment,
         labels=labels(stored),
+        rewrites="" if is_generated or not is_table else stored.rewrites,
     )
 
 
