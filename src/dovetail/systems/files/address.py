@@ -94,9 +94,8 @@ def _far(address: str, endings: tuple[str, ...], access: Mapping[str, str], time
         peers = import_module(f"dovetail.systems.files.{module}")
     except ImportError as error:
         missing = error.name or "its driver"
-        raise MissingDriver(
-            f"{scheme}:// needs {missing}, which is not installed", where=scheme, hint=f"pip install 'dovetail[{scheme}]'"
-        ) from error
+        words, hint = f"{scheme}:// needs {missing}, which is not installed", f"pip install 'dovetail[{scheme}]'"
+        raise MissingDriver(words, where=scheme, hint=hint) from error
     home, only = address.rstrip("/"), ""
     if PurePosixPath(home).suffix.lower() in endings:
         home, _, only = home.rpartition("/")

@@ -1,4 +1,4 @@
-"""A lock where the operating system has none: a file that its holder renews, and that others may take when it is not."""
+"""A lock where the system has none: a file that its holder renews, and that others may take when it is not."""
 
 from __future__ import annotations
 

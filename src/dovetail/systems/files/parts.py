@@ -68,7 +68,8 @@ class Parts:
         words = f"{len(pins)} {'file' if len(pins) == 1 else 'files'} {self.declared.parts}; {whole.dataset.comment}"
         fields = whole.dataset.fields
         if self.declared.file_field is not None:
-            fields = (*fields, Field(self.declared.file_field, Type(Kind.TEXT, native="text"), nullable=False, computed=True))
+            kind = Type(Kind.TEXT, native="text")
+            fields = (*fields, Field(self.declared.file_field, kind, nullable=False, computed=True))
         dataset = replace(whole.dataset, name=self.name, fields=fields, rows=count, comment=words)
         return replace(whole, dataset=dataset)
 

@@ -161,7 +161,8 @@ class Store:
     def _opened(self) -> Any:
         if self._system is None:
             access = self._access
-            config = {"connect_timeout": self._timeout_s, "read_timeout": self._timeout_s, "retries": {"max_attempts": 2}}
+            config: dict[str, object] = dict.fromkeys(("connect_timeout", "read_timeout"), self._timeout_s)
+            config["retries"] = {"max_attempts": 2}
             self._system = s3fs.S3FileSystem(
                 key=access.get("key"),
                 secret=access.get("secret"),

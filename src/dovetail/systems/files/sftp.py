@@ -1,4 +1,4 @@
-"""A folder of an SFTP server, through paramiko: files are replaced by its atomic renaming; the server's key is checked."""
+"""A folder of an SFTP server, through paramiko: files are replaced by its atomic renaming."""
 
 from __future__ import annotations
 

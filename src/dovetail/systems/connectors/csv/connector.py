@@ -61,9 +61,9 @@ class Connector(FileVerbs):
     booleans: tuple[str, str] = TRUTH
     """The texts for true and false, such as `[t, f]`; a field of these alone is boolean."""
     formulas: str = "keep"
-    """What becomes of a text that a spreadsheet would take for a formula, since it begins with `=`, `+`, `-`, `@`, a tab
-    or a carriage return: `keep` writes it as it is; `escape` writes an apostrophe before it, and takes it away when it
-    reads. Numbers are never touched."""
+    """What becomes of a text that a spreadsheet would take for a formula, since it begins with `=`, `+`, `-`, `@`, a
+    tab or a carriage return: `keep` writes it as it is; `escape` writes an apostrophe before it, and takes it away when
+    it reads. Numbers are never touched."""
     sample_rows: int | None = None
     """Types are detected from so many first rows; without, from all."""
     settle_s: float = 0.0
@@ -71,10 +71,10 @@ class Connector(FileVerbs):
     ready: str = ""
     """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
-    `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
-    after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes there and
-    the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
+    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP:
+    `user`, `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both:
+    `lease_s`, after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes
+    there and the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
     batch_rows: int = 64_000
     """Rows in one batch at most."""
     timeout_s: float = 60.0
@@ -101,9 +101,9 @@ class Connector(FileVerbs):
         wish = Wish(self.encoding, self.delimiter, self.quote, self.escape, self.header)
         truth = (self.booleans[0], self.booleans[1])
         is_null = self.quoted_empty == "null"
-        habits = Habits(
-            self.decimal, tuple(self.nulls), is_null, self.sample_rows, truth=truth, is_guarded=self.formulas == "escape"
-        )
+        is_guarded = self.formulas == "escape"
+        nulls = tuple(self.nulls)
+        habits = Habits(self.decimal, nulls, is_null, self.sample_rows, truth=truth, is_guarded=is_guarded)
         patterns = tuple(one.parts for one in self.datasets.values() if one.parts)
         whence = Whence(self.path, self.access, self.timeout_s, self.ready, self.settle_s, patterns)
         store = Store(whence.folder(ENDINGS), "csv", self.timeout_s)

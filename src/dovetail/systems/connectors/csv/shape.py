@@ -46,9 +46,9 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
     given = {name: declared_type(words, f"{where}: {name}") for name, words in declared.types.items()}
     open_names = [name for name in dialect.names if name not in given]
     sign = habits.decimal or "."
-    found, rows = _see(
-        path, dialect, habits, {name: Sight(sign, has_ungrouped=habits.decimal is not None, truth=habits.truth) for name in open_names}
-    )
+    is_sure = habits.decimal is not None
+    sights = {name: Sight(sign, has_ungrouped=is_sure, truth=habits.truth) for name in open_names}
+    found, rows = _see(path, dialect, habits, sights)
     if habits.decimal is None and not any(one.type.kind is Kind.DECIMAL for one in found.values()):
         texts_only = {name: Sight(",") for name, one in found.items() if one.type.kind is Kind.TEXT}
         again, _ = _see(path, dialect, habits, texts_only, is_counting=False)

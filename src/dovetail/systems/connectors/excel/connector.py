@@ -25,10 +25,11 @@ class Connector(FileVerbs):
     """Reads and writes the sheets of a workbook, or of the workbooks of a folder; each sheet is a dataset.
 
     The row of the names is the one declared, or the first of texts that are all different with two thirds at least of
-    the cells that any of the first rows has. A column without a name between others is called `column_C`. A field has the type that all cells of its column have; a column of texts stays one, whatever they
-    look like. Days are those of the workbook's own calendar (1900 or 1904). Of a formula the value is read that Excel
-    computed last. Errors such as `#N/A`, cells merged into others, durations, formulas never computed, and numbers of
-    more than 15 digits are held with their cell.
+    the cells that any of the first rows has. A column without a name between others is called `column_C`. A field has
+    the type that all cells of its column have; a column of texts stays one, whatever they look like. Days are those of
+    the workbook's own calendar (1900 or 1904). Of a formula the value is read that Excel computed last. Errors such as
+    `#N/A`, cells merged into others, durations, formulas never computed, and numbers of more than 15 digits are held
+    with their cell.
 
     On writing, only the cells that change are written; all other parts of the workbook stay as they are. A column
     with formulas is computed and never written; a text is always written as text, never as a formula. A deleted row is

@@ -98,7 +98,8 @@ class Records:
                 last, is_first = end, False
             blank = (layout.filler * layout.size)[: layout.size]
             for at in edit.added:
-                record = _put(_marked(blank, layout), layout, {name: cut[at] for name, cut in cuts.items()}, is_new=True)
+                given = {name: cut[at] for name, cut in cuts.items()}
+                record = _put(blank, layout, given, is_new=True)
                 ending = "" if last == writing.end else writing.end
                 file.write((ending + record + writing.end).encode(writing.encoding, writing.errors))
                 last = writing.end
@@ -191,7 +192,8 @@ def _batch(part: Sequence[tuple[int, str]], fields: Sequence[Field], layout: Lay
     names = [one.name for one in fields]
     if reasons:
         names.append(UNREADABLE)
-        told = [f"{'; '.join(reasons[at])} ({where}:{part[at][0]})" if at in reasons else None for at in range(len(part))]
+        whole = {at: f"{'; '.join(words)} ({where}:{part[at][0]})" for at, words in reasons.items()}
+        told = [whole.get(at) for at in range(len(part))]
         arrays.append(pa.array(told, pa.string()))
     if not arrays:
         return pa.RecordBatch.from_struct_array(pa.array([{}] * len(part), pa.struct([])))

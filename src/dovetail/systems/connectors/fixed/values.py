@@ -15,15 +15,16 @@ from dovetail.systems.files.plain import plain
 from dovetail.systems.files.render import render
 
 _TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "HH": 2, "MI": 2, "SS": 2}
-_SHAPES = {Kind.DATE: "{YYYY}-{MM}-{DD}", Kind.TIME: "{HH}:{MI}:{SS}", Kind.TIMESTAMP: "{YYYY}-{MM}-{DD} {HH}:{MI}:{SS}"}
+_DAY, _CLOCK = "{YYYY}-{MM}-{DD}", "{HH}:{MI}:{SS}"
+_SHAPES = {Kind.DATE: _DAY, Kind.TIME: _CLOCK, Kind.TIMESTAMP: f"{_DAY} {_CLOCK}"}
 _DIGITS = re.compile(r"[0-9]+")
 
 
 def read(cuts: Sequence[str], span: Span, kind: Type) -> Carried:
     """The values of a field in the carrier of its type; `cuts` are its characters, record by record."""
-    odd = [at for at, cut in enumerate(cuts) if not _is_text(cut)]
-    texts = [None if at in odd else _text(cut, span, kind) for at, cut in enumerate(cuts)] if odd else None
-    found = carry(pa.array(texts or [_text(cut, span, kind) for cut in cuts], pa.string()), Spelling(kind, is_strict=False))
+    odd = {at for at, cut in enumerate(cuts) if not _is_text(cut)}
+    texts = [None if at in odd else _text(cut, span, kind) for at, cut in enumerate(cuts)]
+    found = carry(pa.array(texts, pa.string()), Spelling(kind, is_strict=False))
     if not odd:
         return found
     words = "not text in the file's encoding" + (f", or {found.words}" if found.words else "")
@@ -112,7 +113,12 @@ def _placed(text: str | None, span: Span, kind: Type) -> str | None:
 @cache
 def _pattern(form: str) -> re.Pattern[str]:
     parts = re.split("(YYYY|MM|DD|HH|MI|SS)", form)
-    return re.compile("".join(f"(?P<{one}>[0-9]{{{_TOKENS[one]}}})" if one in _TOKENS else re.escape(one) for one in parts))
+    return re.compile("".join(_digits(one) if one in _TOKENS else re.escape(one) for one in parts))
+
+
+def _digits(token: str) -> str:
+    """The pattern of the digits that stand for a token."""
+    return f"(?P<{token}>[0-9]{{{_TOKENS[token]}}})"
 
 
 def _spelled(text: str, form: str, kind: Kind) -> str:
@@ -123,8 +129,8 @@ def _spelled(text: str, form: str, kind: Kind) -> str:
 
 def _formed(text: str, form: str, kind: Kind) -> str | None:
     shape = re.escape(_SHAPES[kind])
-    for token, width in _TOKENS.items():
-        shape = shape.replace(re.escape(f"{{{token}}}"), f"(?P<{token}>[0-9]{{{width}}})")
+    for token in _TOKENS:
+        shape = shape.replace(re.escape(f"{{{token}}}"), _digits(token))
     found = re.fullmatch(shape, text)
     if found is None:
         return None

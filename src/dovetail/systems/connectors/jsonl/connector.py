@@ -46,10 +46,10 @@ class Connector(FileVerbs):
     ready: str = ""
     """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
-    `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
-    after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes there and
-    the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
+    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP:
+    `user`, `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both:
+    `lease_s`, after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes
+    there and the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
     batch_rows: int = 64_000
     """Rows in one batch at most."""
     timeout_s: float = 60.0

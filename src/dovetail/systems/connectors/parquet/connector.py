@@ -34,17 +34,17 @@ class Connector(FileVerbs):
     """The folder, or the file. A relative path counts from the project's folder. Also `s3://bucket/folder` and
     `sftp://host/folder`."""
     datasets: Mapping[str, Declared] = field(default_factory=dict)
-    """What is declared about a dataset: `key`, the fields that identify a row; `parts` (a pattern of many files that are
-    one dataset), `file_field`, `write`."""
+    """What is declared about a dataset: `key`, the fields that identify a row; `parts` (a pattern of many files that
+    are one dataset), `file_field`, `write`."""
     settle_s: float = 0.0
     """A file is read once it has not changed for so many seconds; for writers that do not rename what is whole."""
     ready: str = ""
     """The ending of marks, such as `.done`: a file counts once one of its name and this ending stands beside it."""
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP: `user`,
-    `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both: `lease_s`,
-    after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes there and
-    the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
+    """How a folder of another machine is reached. For S3: `endpoint`, `region`, `key`, `secret`, `token`; for SFTP:
+    `user`, `password` or `key_file` and `passphrase`, and the server's key: `host_key` or `known_hosts`. For both:
+    `lease_s`, after which a lock that is not renewed counts no more, and `sole_writer: "yes"` where nobody else writes
+    there and the place cannot keep writers apart. Write secrets as `${secret:NAME}`."""
     batch_rows: int = 64_000
     """Rows in one batch at most."""
     timeout_s: float = 60.0
