@@ -32,7 +32,13 @@ class Joined(Live):
     """A running sync over such systems; `place` makes an empty database of a kind."""
 
     def __init__(
-        self, folder: Path, place: Callable[[str], str], members: dict[str, Member], mappings: dict[str, str], *, has_feeds: bool
+        self,
+        folder: Path,
+        place: Callable[[str], str],
+        members: dict[str, Member],
+        mappings: dict[str, str],
+        *,
+        has_feeds: bool,
     ) -> None:
         lite = {name: one.ddl if one.kind == "sqlite" else "" for name, one in members.items()}
         super().__init__(folder, has_feeds=has_feeds, systems=lite, mappings=mappings)
@@ -63,7 +69,9 @@ class Joined(Live):
             return super().sql(system, statement, *parameters)
         if url.startswith("postgresql:"):
             with psycopg.connect(url, autocommit=True) as connection:
-                cursor = connection.execute(statement.replace("?", "%s") if parameters else statement, parameters or None)
+                cursor = connection.execute(
+                    statement.replace("?", "%s") if parameters else statement, parameters or None
+                )
                 return cursor.fetchall() if cursor.description else []
         told = parse(url).parameters()
         with closing(pymysql.connect(**told, autocommit=True, client_flag=CLIENT.MULTI_STATEMENTS)) as connection:

@@ -29,7 +29,8 @@ deletes: {{{deletes}}}
 guard: {{rows: 100000, share: 100%}}
 """
 _TABLE = {
-    "mariadb": "CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, k varchar(20) COLLATE utf8mb4_bin UNIQUE, name text, qty int)",
+    "mariadb": "CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, k varchar(20) COLLATE utf8mb4_bin UNIQUE, "
+    "name text, qty int)",
     "postgres": "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, k text UNIQUE, name text, qty int)",
     "sqlite": "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, k TEXT UNIQUE, name TEXT, qty INTEGER)",
 }
@@ -73,7 +74,8 @@ def _joined(make: Make, kinds: list[str], way: str) -> Joined:
     names = [f"{kind[:5]}{at}" for at, kind in enumerate(kinds)]
     settings = {"capture_by": way} if way in ("triggers", "binlog") else {}
     members = {
-        name: Member(kind, _TABLE[kind], settings if kind == "mariadb" else {}) for name, kind in zip(names, kinds, strict=True)
+        name: Member(kind, _TABLE[kind], settings if kind == "mariadb" else {})
+        for name, kind in zip(names, kinds, strict=True)
     }
     return make(members, {"thing": _mapping(names)}, has_feeds=way != "digests")
 
@@ -140,7 +142,9 @@ def test_an_echo_is_known_again(make: Make) -> None:
 # --------------------------------------------------------------------------------------------- MariaDB's own incidents
 
 
-def _beside(make: Make, there: str, here: str, *, policy: str = "{prefer: there}", way: str = "binlog", prologue: str = "") -> Joined:
+def _beside(
+    make: Make, there: str, here: str, *, policy: str = "{prefer: there}", way: str = "binlog", prologue: str = ""
+) -> Joined:
     """PostgreSQL with a column `v` of one type, MariaDB with one of another; both may be edited."""
     mapping = f"""
     members: {{there: {{dataset: t}}, here: {{dataset: t}}}}
@@ -154,7 +158,9 @@ def _beside(make: Make, there: str, here: str, *, policy: str = "{prefer: there}
     """
     members = {
         "there": Member("postgres", f"CREATE TABLE t (k int PRIMARY KEY, v {there}, w text)"),
-        "here": Member("mariadb", f"CREATE TABLE t (k int PRIMARY KEY, v {here}, w text){prologue}", {"capture_by": way}),
+        "here": Member(
+            "mariadb", f"CREATE TABLE t (k int PRIMARY KEY, v {here}, w text){prologue}", {"capture_by": way}
+        ),
     }
     return make(members, {"thing": mapping})
 
@@ -175,8 +181,12 @@ _COARSER = [
 ]
 
 
-@pytest.mark.parametrize(("there", "here", "typed", "kept"), _COARSER, ids=lambda one: one if isinstance(one, str) else "")
-def test_what_mariadb_cannot_hold_is_not_lost_elsewhere(make: Make, there: str, here: str, typed: str, kept: object) -> None:
+@pytest.mark.parametrize(
+    ("there", "here", "typed", "kept"), _COARSER, ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_what_mariadb_cannot_hold_is_not_lost_elsewhere(
+    make: Make, there: str, here: str, typed: str, kept: object
+) -> None:
     """A value is rounded, cut or refused in MariaDB; whoever typed it keeps it, and other fields go on both ways."""
     live = _beside(make, there, here)
     live.sql("there", f"INSERT INTO t VALUES (1, {typed}, 'a')")
@@ -200,11 +210,13 @@ def test_keys_that_only_mariadb_calls_equal_overwrite_nothing(make: Make) -> Non
     """The first is written; the others are in quarantine, and arrive once there is room for them."""
     mapping = _mapping(["there", "here"])
     for collation in ("utf8mb4_general_ci",):
-        table = f"CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, k varchar(20) COLLATE {collation} UNIQUE, name text, qty int)"
+        table = _TABLE["mariadb"].replace("utf8mb4_bin", collation)
         live = make(
             {"there": Member("postgres", _TABLE["postgres"]), "here": Member("mariadb", table)}, {"thing": mapping}
         )
-        live.sql("there", "INSERT INTO t (k, name, qty) VALUES ('abc', 'one', 1), ('ABC', 'two', 2), ('abc ', 'three', 3)")
+        live.sql(
+            "there", "INSERT INTO t (k, name, qty) VALUES ('abc', 'one', 1), ('ABC', 'two', 2), ('abc ', 'three', 3)"
+        )
         live.rest()
         (written,) = _rows(live, "here")
         assert written in _rows(live, "there")
@@ -235,7 +247,10 @@ def test_a_label_that_is_added_during_the_run_is_taken(make: Make) -> None:
     live = _beside(make, "text", "enum('a','b')")
     live.sql("there", "INSERT INTO t VALUES (1, 'a', ''), (2, 'c', ''), (3, 'B', '')")
     live.rest()
-    assert live.sql("here", "SELECT k, v FROM t") == [(1, "a")] or live.sql("here", "SELECT k, v FROM t") == [(1, "a"), (3, "b")]
+    assert live.sql("here", "SELECT k, v FROM t") == [(1, "a")] or live.sql("here", "SELECT k, v FROM t") == [
+        (1, "a"),
+        (3, "b"),
+    ]
     assert _held(live, "there") == ["a", "c", "B"]
     live.sql("here", "ALTER TABLE t MODIFY v enum('a','b','c') COLLATE utf8mb4_bin")
     live.sql("there", "UPDATE t SET w = 'again'")
@@ -277,9 +292,10 @@ def test_a_stamp_that_every_write_moves_comes_to_rest(make: Make, way: str) -> N
         live.sql(side, f"UPDATE t SET w = 'by {side}'")
         live.rest()
         assert [row[0] for row in live.sql("here", "SELECT w FROM t")] == [f"by {side}"] * 2
-        moved = [stamp.replace(tzinfo=dt.UTC) for (stamp,) in live.sql("here", "SET time_zone = '+00:00'; SELECT v FROM t ORDER BY k")] or [
-            stamp.replace(tzinfo=dt.UTC) for stamp in _held(live, "here")
-        ]
+        moved = [
+            stamp.replace(tzinfo=dt.UTC)
+            for (stamp,) in live.sql("here", "SET time_zone = '+00:00'; SELECT v FROM t ORDER BY k")
+        ] or [stamp.replace(tzinfo=dt.UTC) for stamp in _held(live, "here")]
         assert _held(live, "there") == moved
 
 
@@ -329,9 +345,14 @@ def test_a_trigger_that_rewrites_values_comes_to_rest(make: Make, rewriting: str
 
 def test_two_collations_and_two_paddings_come_to_rest(make: Make) -> None:
     """Between two MariaDBs: one folds case and ignores trailing blanks, the other does not."""
-    folding = _TABLE["mariadb"].replace("COLLATE utf8mb4_bin", "COLLATE utf8mb4_general_ci").replace("name text", "name char(20)")
+    folding = (
+        _TABLE["mariadb"]
+        .replace("COLLATE utf8mb4_bin", "COLLATE utf8mb4_general_ci")
+        .replace("name text", "name char(20)")
+    )
     live = make(
-        {"one": Member("mariadb", _TABLE["mariadb"]), "two": Member("mariadb", folding)}, {"thing": _mapping(["one", "two"])}
+        {"one": Member("mariadb", _TABLE["mariadb"]), "two": Member("mariadb", folding)},
+        {"thing": _mapping(["one", "two"])},
     )
     live.sql("one", "INSERT INTO t (k, name, qty) VALUES ('a', 'Ada  ', 1), ('b', 'Bob', 2), ('B', 'Eve', 3)")
     live.rest()

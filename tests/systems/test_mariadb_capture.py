@@ -227,7 +227,8 @@ _WRITES: list[tuple[str, list[str], list[int]]] = [
     ("undone", ["BEGIN", "UPDATE item SET v = 5 WHERE id = 1", "ROLLBACK"], []),
     ("in two phases", ["XA START 'x'", "UPDATE item SET v = 5 WHERE id = 1", "XA END 'x'", "XA PREPARE 'x'",
                        "XA COMMIT 'x'"], [1]),
-    ("in one phase", ["XA START 'y'", "UPDATE item SET v = 5 WHERE id = 1", "XA END 'y'", "XA COMMIT 'y' ONE PHASE"], [1]),
+    ("in one phase", ["XA START 'y'", "UPDATE item SET v = 5 WHERE id = 1", "XA END 'y'",
+                      "XA COMMIT 'y' ONE PHASE"], [1]),
     ("spelled otherwise", ["UPDATE item SET code = 'A' WHERE id = 1"], [1]),
 ]  # fmt: skip
 
@@ -251,7 +252,9 @@ def test_every_way_to_write_is_told(place: Place) -> None:
         place.told()
         place.run(*statements)
         found, whole = place.told()
-        is_told = found.get("item", set()) == set(keys) or (place.way == "binlog" and name == "in two phases" and "item" in whole)
+        is_told = found.get("item", set()) == set(keys) or (
+            place.way == "binlog" and name == "in two phases" and "item" in whole
+        )
         assert is_told, (name, found, whole)
 
 
@@ -269,7 +272,8 @@ def test_what_foreign_keys_change_is_told(place: Place) -> None:
     place.run(
         "CREATE TABLE top (id int PRIMARY KEY, v int)",
         "CREATE TABLE mid (id int PRIMARY KEY, top int REFERENCES top (id) ON DELETE CASCADE ON UPDATE CASCADE)",
-        "CREATE TABLE low (nr int, mid int REFERENCES mid (id) ON DELETE CASCADE ON UPDATE CASCADE, PRIMARY KEY (nr, mid))",
+        "CREATE TABLE low (nr int, mid int REFERENCES mid (id) ON DELETE CASCADE ON UPDATE CASCADE, "
+        "PRIMARY KEY (nr, mid))",
         "CREATE TABLE note (id int PRIMARY KEY, top int REFERENCES top (id) ON DELETE SET NULL)",
         "INSERT INTO top VALUES (1, 0), (2, 0), (3, 0)",
         "INSERT INTO mid VALUES (10, 1), (20, 2), (30, 3)",
@@ -374,14 +378,21 @@ def test_keys_are_told_as_reading_gives_them(place: Place) -> None:
 
 @pytest.mark.parametrize(
     "harm",
-    ["DROP TABLE {queue}", "ALTER TABLE {queue} DROP COLUMN parts", "DROP TABLE {of}", "RENAME TABLE {queue} TO elsewhere"],
+    [
+        "DROP TABLE {queue}",
+        "ALTER TABLE {queue} DROP COLUMN parts",
+        "DROP TABLE {of}",
+        "RENAME TABLE {queue} TO elsewhere",
+    ],
 )
 def test_the_application_writes_on_where_the_queue_is_gone(queued: Place, harm: str) -> None:
     queued.run("CREATE TABLE item (id int PRIMARY KEY, v int)")
     queued.capture("item")
     base = memories.names(FEED)
     queued.run(harm.replace("{queue}", base.queue).replace("{of}", base.covered))
-    queued.run("INSERT INTO item VALUES (1, 1)", "UPDATE item SET v = 2", "DELETE FROM item", "INSERT INTO item VALUES (2, 2)")
+    queued.run(
+        "INSERT INTO item VALUES (1, 1)", "UPDATE item SET v = 2", "DELETE FROM item", "INSERT INTO item VALUES (2, 2)"
+    )
     queued.system.close()
     with pytest.raises((FeedLost, SystemFault)):
         queued.noticed()
@@ -396,7 +407,9 @@ def test_triggers_that_are_gone_are_missed(queued: Place) -> None:
     """As when a tool copies a table and puts the copy in its place."""
     queued.run("CREATE TABLE item (id int PRIMARY KEY, v int)")
     queued.capture("item")
-    queued.run("CREATE TABLE copy LIKE item", "RENAME TABLE item TO old, copy TO item", "INSERT INTO item VALUES (1, 1)")
+    queued.run(
+        "CREATE TABLE copy LIKE item", "RENAME TABLE item TO old, copy TO item", "INSERT INTO item VALUES (1, 1)"
+    )
     queued.system.close()
     with pytest.raises(FeedLost):
         queued.noticed()
@@ -470,10 +483,14 @@ def test_a_statement_in_the_log_counts_for_all_rows(logged: Place) -> None:
 
 @pytest.mark.parametrize("image", ["MINIMAL", "NOBLOB"])
 def test_rows_that_are_logged_in_part_are_told(logged: Place, image: str) -> None:
-    logged.run("CREATE TABLE item (t text, id int PRIMARY KEY, v int)", "INSERT INTO item VALUES ('a', 1, 1), ('b', 2, 2)")
+    logged.run(
+        "CREATE TABLE item (t text, id int PRIMARY KEY, v int)", "INSERT INTO item VALUES ('a', 1, 1), ('b', 2, 2)"
+    )
     logged.capture("item")
     logged.run(f"SET SESSION binlog_row_image = {image}", "UPDATE item SET v = 9 WHERE id = 1")
-    logged.run("UPDATE item SET id = 7 WHERE id = 2", "INSERT INTO item (id) VALUES (8)", "DELETE FROM item WHERE id = 1")
+    logged.run(
+        "UPDATE item SET id = 7 WHERE id = 2", "INSERT INTO item (id) VALUES (8)", "DELETE FROM item WHERE id = 1"
+    )
     assert logged.told() == ({"item": {1, 2, 7, 8}}, set())
 
 
@@ -484,7 +501,9 @@ def test_a_pressed_log_is_read(logged: Place, mariadb_server: Server) -> None:
     try:
         again = logged.connect()
         logged.run("INSERT INTO item VALUES (1, repeat('x', 5000))", "UPDATE item SET v = repeat('y', 5000)", on=again)
-        logged.run("TRUNCATE TABLE item /* " + "long " * 200 + "*/", "INSERT INTO item VALUES (2, repeat('z', 9))", on=again)
+        logged.run(
+            "TRUNCATE TABLE item /* " + "long " * 200 + "*/", "INSERT INTO item VALUES (2, repeat('z', 9))", on=again
+        )
     finally:
         mariadb_server.run("SET GLOBAL log_bin_compress = 0")
     keys, whole = logged.told()
@@ -593,7 +612,10 @@ def test_an_account_that_sees_no_truncation_says_so(mariadb_server: Server, mari
     mariadb_server.run("GRANT SUPER ON *.* TO 'blind'@'127.0.0.1'")
     blind = Connector(url=mariadb_server.url(name, user="blind", password="blind"), capture_by="triggers")
     (told,) = blind.visibility([admin.dataset("item")])
-    assert (told.way, told.missed) == ("triggers", "TRUNCATE, unless the account may see it: GRANT PROCESS ON *.* TO 'blind'@'127.0.0.1';")
+    assert (told.way, told.missed) == (
+        "triggers",
+        "TRUNCATE, unless the account may see it: GRANT PROCESS ON *.* TO 'blind'@'127.0.0.1';",
+    )
     blind.close()
     admin.close()
     mariadb_server.run("DROP USER 'blind'@'127.0.0.1'")

@@ -20,13 +20,14 @@ class Connection:
 
     def __init__(self, where: str, patience_s: float) -> None:
         told = parse(where).parameters()
+        patience = f"innodb_lock_wait_timeout = {int(patience_s)}, lock_wait_timeout = {int(patience_s)}"
         self._driver = pymysql.connect(
             **told,
             autocommit=True,
             charset="utf8mb4",
             connect_timeout=_CONNECT_S,
             read_timeout=int(4 * patience_s),
-            init_command=f"SET SESSION innodb_lock_wait_timeout = {int(patience_s)}, lock_wait_timeout = {int(patience_s)}",
+            init_command=f"SET SESSION {patience}",
         )
 
     @property

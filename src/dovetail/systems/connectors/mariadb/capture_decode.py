@@ -25,7 +25,9 @@ HEAD = Struct("<IBIIIH")
 
 _QUERY, _ROTATE, _FORMAT, _XID, _LOAD, _MAP, _INCIDENT, _HEARTBEAT = 2, 4, 15, 16, 18, 19, 26, 27
 _XA_PREPARE, _GTID = 38, 162
-_INSERTS, _UPDATES, _DELETES = (frozenset(kinds) for kinds in ((23, 30, 166, 169), (24, 31, 167, 170), (25, 32, 168, 171)))
+_INSERTS, _UPDATES, _DELETES = (
+    frozenset(kinds) for kinds in ((23, 30, 166, 169), (24, 31, 167, 170), (25, 32, 168, 171))
+)
 _ROWS = _INSERTS | _UPDATES | _DELETES
 _SECOND = frozenset({30, 31, 32, 169, 170, 171})
 _PRESSED_ROWS = frozenset(range(166, 172))
@@ -311,7 +313,10 @@ def _pairs(kind: int, event: bytes, wide: list[Width], readers: _Readers) -> Ite
             held, at = _held(content, at, present, wide, wanted)
             key = tuple(held.get(place) for place, _ in readers)
             if found:  # what an update leaves as it is may be left out behind it
-                key = tuple(was if place not in present else now for (place, _), was, now in zip(readers, found[0], key, strict=True))
+                key = tuple(
+                    was if place not in present else now
+                    for (place, _), was, now in zip(readers, found[0], key, strict=True)
+                )
             found.append(key)
         yield tuple(found)
 

@@ -19,9 +19,7 @@ Key = Sequence[bytes | None]
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-def batch(
-    parts: Sequence[Part], keys: Sequence[Key], versions: Sequence[str | None], *, truth: bool
-) -> pa.RecordBatch:
+def batch(parts: Sequence[Part], keys: Sequence[Key], versions: Sequence[str | None], *, truth: bool) -> pa.RecordBatch:
     """The keys in the carriers of their types, and the version of each; what cannot be carried is null, as when it is
     read. `truth` where `TINYINT(1)` is a truth value."""
     fields = [Field(part.name, logical(Declared(part.declared), truth=truth)) for part in parts]

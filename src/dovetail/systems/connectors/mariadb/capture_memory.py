@@ -1,7 +1,7 @@
 """The tables of a feed: the queue of what was noted, and what the feed covers and how far it was read.
 
-A number of the queue is drawn when a row is written, not when it is committed: a row that is committed late stands below
-others that were read long before. So a cursor names the very rows that were given, and exactly those are deleted.
+A number of the queue is drawn when a row is written, not when it is committed: a row that is committed late stands
+below others that were read long before. So a cursor names the very rows that were given, and exactly those are deleted.
 """
 
 from __future__ import annotations

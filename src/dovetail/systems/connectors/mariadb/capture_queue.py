@@ -87,7 +87,11 @@ class Queues:
         memories.make(session, of)
         if is_lost:
             memories.empty(session, of)
-        owed = set(tables) if is_lost or known is None or known.way != memories.TRIGGERS else self._owed(session, of, tables, known)
+        owed = (
+            set(tables)
+            if is_lost or known is None or known.way != memories.TRIGGERS
+            else self._owed(session, of, tables, known)
+        )
         for name in sorted(owed):
             memories.cover(session, of, name, tables[name].key, "")
         memories.uncover(session, of, set(known.datasets if known else ()) - set(tables))
@@ -110,9 +114,7 @@ class Queues:
         moved = set(memories.digests(known, tables, noting(session, of, tables)))
         return {name for name in tables if name not in known.datasets or name in moved}
 
-    def _arm(
-        self, session: Session, of: Names, wanted: Mapping[str, triggers.Trigger], on: set[str]
-    ) -> None:
+    def _arm(self, session: Session, of: Names, wanted: Mapping[str, triggers.Trigger], on: set[str]) -> None:
         """Make the triggers that are missing, and those of tables that are not noted as they were; then drop the
         others."""
         standing = triggers.standing(session, of.base)
@@ -182,7 +184,9 @@ class Queues:
             self._readings.pop(name, None)
 
 
-def gathered(reading: Reading, given: Sequence[Noted], *, truth: bool) -> tuple[dict[str, pa.RecordBatch], dict[str, str]]:
+def gathered(
+    reading: Reading, given: Sequence[Noted], *, truth: bool
+) -> tuple[dict[str, pa.RecordBatch], dict[str, str]]:
     """Keys and whole tables by dataset."""
     names, whole = reading.by_place, {}
     keys: dict[str, tuple[list[Sequence[bytes | None]], list[str | None]]] = {}

@@ -24,7 +24,8 @@ WHERE t.table_schema = ?1
 _COLUMNS = """
 SELECT table_name, column_name, lower(data_type), lower(column_type), column_type, lower(character_set_name),
        ordinal_position
-FROM information_schema.columns WHERE table_schema = ?1 AND table_name IN ({names}) ORDER BY table_name, ordinal_position
+FROM information_schema.columns WHERE table_schema = ?1 AND table_name IN ({names})
+ORDER BY table_name, ordinal_position
 """
 _KEYS = """
 SELECT table_name, column_name FROM information_schema.statistics
@@ -77,8 +78,8 @@ class Table:
     columns: int
     primary: tuple[str, ...]
     digest: str
-    """All on which the telling of its changes depends: its columns, its key, and where it may be seen, its number, which
-    changes when it is truncated."""
+    """All on which the telling of its changes depends: its columns, its key, and where it may be seen, its number,
+    which changes when it is truncated."""
     number: str = ""
     paths: tuple[tuple[Link, ...], ...] = ()
     """How other tables' rows take rows of this one with them: from the table itself to each forebear."""

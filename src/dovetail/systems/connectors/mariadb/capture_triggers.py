@@ -41,15 +41,13 @@ FROM information_schema.triggers WHERE trigger_schema = ?1 AND left(trigger_name
 """
 _NOTE = "INSERT INTO {queue} (place, version, parts) VALUES ({place}, {own}, {parts});"
 _WHOLE = "INSERT INTO {queue} (place, version, reason) VALUES ({place}, {own}, '{reason}');"
-_GUARD = (
-    "DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN "
-    "DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; {whole} END;"
-)
+_GUARD = "DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; {whole} END;"
 _BELOW = (
     "BEGIN DECLARE is_over int DEFAULT 0; DECLARE noted mediumtext CHARACTER SET ascii; "
     "DECLARE below CURSOR FOR SELECT {parts} FROM {joined} WHERE {tests} FOR UPDATE; "
     "DECLARE CONTINUE HANDLER FOR NOT FOUND SET is_over = 1; "
-    "OPEN below; every: LOOP FETCH below INTO noted; IF is_over THEN LEAVE every; END IF; {note} END LOOP; CLOSE below; "
+    "OPEN below; every: LOOP FETCH below INTO noted; IF is_over THEN LEAVE every; END IF; {note} END LOOP; "
+    "CLOSE below; "
     "END;"
 )
 
@@ -111,8 +109,12 @@ def _below(queue: str, of: Table, place: int) -> Iterator[tuple[str, str, str]]:
             continue
         is_ring = top.parent in {link.child for link in path}
         changed = " OR ".join(_differs(quoted(parent)) for _, parent in top.fields)
-        old = _whole(queue, place, CARRIED) if is_ring or not is_keyed(of) else _rows_below(queue, of, place, path, "OLD")
-        new = _whole(queue, place, CARRIED) if is_ring or not is_keyed(of) else _rows_below(queue, of, place, path, "NEW")
+        old = (
+            _whole(queue, place, CARRIED) if is_ring or not is_keyed(of) else _rows_below(queue, of, place, path, "OLD")
+        )
+        new = (
+            _whole(queue, place, CARRIED) if is_ring or not is_keyed(of) else _rows_below(queue, of, place, path, "NEW")
+        )
         if top.on_delete:
             yield top.parent, "BEFORE DELETE", old
         if top.on_update:

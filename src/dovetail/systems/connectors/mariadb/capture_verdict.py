@@ -31,11 +31,15 @@ _READS_LOG = ("REPLICATION SLAVE", "REPLICATION MASTER")
 _SHOWS_LOG = ("BINLOG MONITOR", "REPLICATION CLIENT")
 _MAKES = ("CREATE", "DROP", "SELECT", "INSERT", "UPDATE", "DELETE")
 _QUEUED = (
-    "one more row is written for each row that changes, in the application's transaction; "
+    "one more row is written for each row that changes, in the application's transaction, into a queue that grows "
+    "while no sync reads it; "
     "the account {account} must stay, for its rights are the triggers'"
 )
 _QUEUED_BY_STATEMENT = "; with binlog_format = STATEMENT each such write is warned of (1592)"
-_KEPT = "the log of the whole server is sent to us; the server keeps it as long as expire_logs_days or binlog_expire_logs_seconds say"
+_KEPT = (
+    "the log of the whole server is sent to us; the server keeps it as long as expire_logs_days or "
+    "binlog_expire_logs_seconds say"
+)
 _TRUNCATED = "TRUNCATE, unless the account may see it: GRANT PROCESS ON *.* TO {account};"
 _ROLLED_BACK = "rows of a table without transactions ({engine}) that a transaction wrote which is rolled back"
 _ELSEWHERE = "rows that a foreign key changes from a table of another database"
@@ -85,7 +89,10 @@ class Account:
         if not self.has_log:
             return "the server writes no binary log", "start the server with log_bin"
         if self.log_format != "ROW":
-            return f"binlog_format is {self.log_format}", "SET GLOBAL binlog_format = ROW; and let the applications connect anew"
+            return (
+                f"binlog_format is {self.log_format}",
+                "SET GLOBAL binlog_format = ROW; and let the applications connect anew",
+            )
         if not (any(map(self.may, _READS_LOG)) and any(map(self.may, _SHOWS_LOG))):
             return "the account may not read the log", f"GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO {self.name};"
         return "", ""
@@ -125,7 +132,10 @@ class Verdict:
         if way == TRIGGERS:
             return self.account.no_trigger(table, self.database)
         if self.account.row_image == "MINIMAL" and table.key != table.primary:
-            return "binlog_row_image is MINIMAL, and the key is not the primary key", "SET GLOBAL binlog_row_image = FULL;"
+            return (
+                "binlog_row_image is MINIMAL, and the key is not the primary key",
+                "SET GLOBAL binlog_row_image = FULL;",
+            )
         if table.parts and not all(part.is_known() for part in table.parts):
             return "a part of its key is of a type that the log is not read for", ""
         return "", ""
@@ -144,7 +154,9 @@ class Verdict:
         table = self.tables.get(dataset.name)
         way = self.ways([dataset])
         if way and table is not None:
-            return Visibility(dataset.name, way, self._missed(table, way), self._cost(table, way), self._better(table, way))
+            return Visibility(
+                dataset.name, way, self._missed(table, way), self._cost(table, way), self._better(table, way)
+            )
         seen = "digests" if dataset.key else "reading"
         if dataset.kind is not DatasetKind.TABLE:
             words = "the tables that a query watches are noted" if dataset.kind is DatasetKind.QUERY else "it is a view"
@@ -195,7 +207,9 @@ def account(session: Session) -> Account:
         roles = [str(role) for (role,) in session.rows(_ROLES)]
         holders |= {spelled for role in roles for spelled in (role, f"'{role}'@''", f"'{role}'")}
     rights = frozenset(
-        (str(right), str(table)) for holder, right, table in session.rows(_GRANTED, [session.schema]) if holder in holders
+        (str(right), str(table))
+        for holder, right, table in session.rows(_GRANTED, [session.schema])
+        if holder in holders
     )
     return Account(
         f"'{name}'@'{host}'", session.is_maria, bool(has_log), str(log_format), bool(is_trusting), str(image),

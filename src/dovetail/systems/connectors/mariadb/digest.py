@@ -1,7 +1,8 @@
 """Digests of rows, computed by the server over the exact bytes of their values, so that the rows need not travel.
 
-Every text goes in as a digest of its own, whatever its collation calls equal; so a row's bytes stay few, and no sign in
-a text can be taken for the end of it. What cannot be computed gives a number that never comes again, and the row is read.
+Every text goes in as a digest of its own, whatever its collation calls equal; so a row's bytes stay few, and no sign
+in a text can be taken for the end of it. What cannot be computed gives a number that never comes again, and the row is
+read.
 """
 
 from __future__ import annotations
