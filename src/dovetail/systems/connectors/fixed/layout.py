@@ -39,8 +39,8 @@ class Span:
     `start` counts from 1; either `width` or `to` (its last character) says where it ends. `type` is as elsewhere, such
     as `decimal(9, 2)`; without it the field is text. `decimals` digits after a decimal sign that is not written are
     meant with it. `pad` fills what a value leaves free (a blank; `0` is usual for numbers), `align` is `left` or
-    `right` (numbers: right). `sign` of a negative number is `leading` or `trailing`. `form` spells dates and times, such
-    as `YYYYMMDD` or `HHMISS`. A field of nothing but blanks, or one of `nulls`, is null."""
+    `right` (numbers: right). `sign` of a negative number is `leading` or `trailing`. `form` spells dates and times,
+    such as `YYYYMMDD` or `HHMISS`. A field of nothing but blanks, or one of `nulls`, is null."""
 
     start: int
     width: int | None = None
