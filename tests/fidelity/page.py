@@ -9,11 +9,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 from tests.fidelity.hostile import VALUES
 from tests.fidelity.pair import judge, rest
-from tests.fidelity.pairs import connectors, every_pair, missing_server
+from tests.fidelity.pairs import connectors, every_pair, missing_server, ring
 from tests.fidelity.scenes import play
 from tests.fidelity.stand import stand_of
 from tests.fidelity.table import Result, document, lines, page, result
@@ -68,14 +69,15 @@ def played(source: str, target: str, addresses: Mapping[str, str], part: str) ->
 
 
 def results(addresses: Mapping[str, str], known: Sequence[Result]) -> Iterator[Result]:
-    """Every pair, part by part, but for what is known and came out well."""
-    kept = {(one.source, one.target, part) for one in known for part in PARTS if is_known(one, part)}
-    for part in PARTS:
-        for source, target in every_pair():
+    """Every pair, part by part, but for what is known and came out well; the ring comes first."""
+    done = {(one.source, one.target, part) for one in known for part in PARTS if is_known(one, part)}
+    for pairs, part in product((ring(), every_pair()), PARTS):
+        for source, target in pairs:
             if missing_server(source, addresses) or missing_server(target, addresses):
                 continue
-            if (source, target, part) in kept:
+            if (source, target, part) in done:
                 continue
+            done.add((source, target, part))
             one = played(source, target, addresses, part)
             sys.stderr.write(f"{part}, {source} to {target}: {one.silent} {one.faults}\n"[:400])
             yield one

@@ -254,7 +254,7 @@ def received(shared: str, given: Type) -> Expression:
     the negative zero, whose sign would be lost.
 
     >>> from dovetail.model.type import Kind
-    >>> print(received("s", Type(Kind.INTEGER)).text[:83])
+    >>> print(received("s", Type(Kind.INTEGER)).text[:82])
     CASE WHEN CAST(CAST(s AS BIGINT) AS DOUBLE) = s AND CAST(s AS TEXT) <> '-0.0' THEN
     """
     template = "CASE WHEN CAST(e AS DOUBLE) = w AND CAST(w AS TEXT) <> '-0.0' THEN e ELSE unmapped(w) END"
