@@ -76,6 +76,9 @@ def test_the_guard_is_exact_for_every_type(system: Connector, admin: Admin, name
     read = {one[0].as_py(): one[1] for batch_ in system.read(dataset, ["id", "v"]) for one in zip(*batch_.columns, strict=True)}
     assert read[1].as_py() == batch(dataset, v=[held]).column(0)[0].as_py()
     for other in others:
+        if other is not None:  # not even where the field could not hold it
+            nothing = change(system, dataset, UPDATE, batch(dataset, id=[2], n=[1]), batch(dataset, id=[2], v=[other]))
+            assert nothing.missed == (0,), f"null was taken for {other!r}"
         answer = change(system, dataset, UPDATE, batch(dataset, id=[1], n=[1]), batch(dataset, id=[1], v=[other]))
         assert answer.missed == (0,), f"{held!r} was taken for {other!r}"
         answer = change(system, dataset, DELETE, batch(dataset, id=[1]), batch(dataset, id=[1], v=[other]))
