@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mssql, oracle
 
 from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.type import Kind, Type
-from dovetail.systems.connectors.sqlalchemy import make, ours, read, write
+from dovetail.systems.connectors.sqlalchemy import make, ours, phrase, read
 
 Compare = Callable[[Path, str], None]
 
@@ -57,10 +57,10 @@ def statements(dialect: sa.Dialect) -> Iterator[tuple[str, sa.ClauseElement]]:
     yield "look up", plain.where(read.among(line, ["no", "place"], [(1, "a"), (2, "b")]))
     yield "look up by one part, and lock", plain.where(read.among(line, ["no"], [(1,), (2,)])).with_for_update()
     yield "go on after a key", plain.where(read.beyond(line, [1, "a"])).order_by(*(line.column(p) for p in LINE.key))
-    yield "create", write.insertion(line, ["no", "place", "price", "seen"])
-    yield "create, the key drawn", write.insertion(line, ["price"]).returning(line.column("no"))
-    yield "update", write.amendment(line, ["price", "is_open"])
-    yield "delete", write.removal(line)
+    yield "create", phrase.insertion(line, ["no", "place", "price", "seen"])
+    yield "create, the key drawn", phrase.insertion(line, ["price"]).returning(line.column("no"))
+    yield "update", phrase.amendment(line, ["price", "is_open"])
+    yield "delete", phrase.removal(line)
     yield "make a table", sa.schema.CreateTable(make.table(LINE, "sales", dialect, set(LINE.key)))
     for own in ours.Ours("sales").tables:
         yield f"make {own.name}", sa.schema.CreateTable(own)

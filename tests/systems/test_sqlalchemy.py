@@ -137,6 +137,19 @@ def test_unique_values_change_places(connector: Connector, file: Path) -> None:
     assert {row["id"]: row["code"] for row in rows(connector, "id", "code")} == {1: "b", 2: "a", 3: None}
 
 
+def test_a_delete_takes_no_other_rows_with_it(connector: Connector, file: Path) -> None:
+    with sqlite3.connect(file) as other:
+        other.execute(
+            "CREATE TABLE pet (id INTEGER PRIMARY KEY, owner INTEGER REFERENCES person (id) ON DELETE CASCADE)"
+        )
+        other.execute("INSERT INTO pet VALUES (1, 2)")
+    dataset = person(connector)
+    with connector.transaction() as transaction:
+        receipt = transaction.apply(dataset, Change(Verb.DELETE, pa.RecordBatch.from_pydict({"id": [1, 2]})))
+    assert [(one.position, one.code) for one in receipt.rejects] == [(1, "DV-443")]
+    assert sorted(row["id"] for row in rows(connector, "id")) == [2, 3]
+
+
 def test_a_locked_file_is_waited_for_and_given_up(connector: Connector, file: Path) -> None:
     dataset = person(connector)
     connector.raise_epoch("p")

@@ -22,7 +22,7 @@ BATCH_BYTES = 32 * 2**20
 GIVEN = "dovetail_given"
 """The name under which rows that we bring stand in a statement."""
 
-AT = "at"
+AT = "line"
 """The column of `GIVEN` that counts its rows, from 0; the others are called `c0`, `c1` and so on."""
 
 _SLICE_ROWS = 2_048

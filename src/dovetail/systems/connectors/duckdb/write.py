@@ -14,7 +14,7 @@ from dovetail.model.change import Change, Receipt, Reject, Verb
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.duckdb import draw, phrase
 from dovetail.systems.connectors.duckdb.journal import Journal, RowsRefused
-from dovetail.systems.connectors.duckdb.read import GIVEN, Reader, check, given
+from dovetail.systems.connectors.duckdb.read import AT, GIVEN, Reader, check, given
 from dovetail.systems.connectors.duckdb.session import Session
 from dovetail.systems.connectors.duckdb.untangle import Updates
 from dovetail.systems.sql import refusal
@@ -239,7 +239,7 @@ class Writer:
             found = self.session.answer(tree)
         for row in found.to_pylist():
             wrong = next(int(key[1:]) for key, value in row.items() if key[0] == "t" and value)
-            attempt.refuse(int(row["at"]), refusal.UNFIT, names[wrong])
+            attempt.refuse(int(row[AT]), refusal.UNFIT, names[wrong])
 
     # ------------------------------------------------------------------------------------------------ what is there
 

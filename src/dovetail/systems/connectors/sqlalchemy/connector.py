@@ -17,10 +17,11 @@ from dovetail.systems.connectors.sqlalchemy.address import checked
 from dovetail.systems.connectors.sqlalchemy.describe import describe
 from dovetail.systems.connectors.sqlalchemy.make import make
 from dovetail.systems.connectors.sqlalchemy.ours import Ours
+from dovetail.systems.connectors.sqlalchemy.phrase import amendment, insertion, removal
 from dovetail.systems.connectors.sqlalchemy.query import Query
 from dovetail.systems.connectors.sqlalchemy.read import Reader, place
 from dovetail.systems.connectors.sqlalchemy.session import Session, Sessions, translated
-from dovetail.systems.connectors.sqlalchemy.write import Writer, amendment, insertion, removal
+from dovetail.systems.connectors.sqlalchemy.write import Writer
 from dovetail.systems.protocol import Transaction
 from dovetail.systems.sql.fields import known
 from dovetail.systems.sql.ledger import FENCE, LEDGER

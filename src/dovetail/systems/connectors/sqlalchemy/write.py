@@ -14,9 +14,11 @@ from dovetail.model.catalog import Dataset
 from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
 from dovetail.systems.connectors.sqlalchemy.bind import Bound, bind
 from dovetail.systems.connectors.sqlalchemy.carry import carry
+from dovetail.systems.connectors.sqlalchemy.dependants import Child, children, pointing, remove
 from dovetail.systems.connectors.sqlalchemy.describe import key_of
 from dovetail.systems.connectors.sqlalchemy.faults import is_of_row
 from dovetail.systems.connectors.sqlalchemy.kinds import given
+from dovetail.systems.connectors.sqlalchemy.phrase import amendment, insertion, parameters, removal
 from dovetail.systems.connectors.sqlalchemy.read import Place, Reader, place
 from dovetail.systems.connectors.sqlalchemy.session import Session
 from dovetail.systems.connectors.sqlalchemy.untangle import Updates
@@ -140,13 +142,13 @@ class Writer:
         for at in attempt.todo():
             filled = [place for place, values in enumerate(bound.columns) if values[at] is not None]
             told = [names[place] for place in filled]
-            statement = sa.insert(where.table).values(_parameters(where, told))
+            statement = sa.insert(where.table).values(parameters(where, told))
             if self.session.engine.dialect.insert_returning:
                 statement = statement.returning(*(where.column(part) for part in dataset.key))
-            parameters = {f"p{number}": bound.columns[place][at] for number, place in enumerate(filled)}
+            values = {f"p{number}": bound.columns[place][at] for number, place in enumerate(filled)}
             try:
                 with self.session.savepoint():
-                    done = self.session.execute(statement, parameters)
+                    done = self.session.execute(statement, values)
             except exc.SQLAlchemyError as error:
                 if not is_of_row(error):
                     raise
@@ -190,6 +192,14 @@ class Writer:
         where = place(dataset, self.reader.schema)
         statement = amendment(where, names) if names else removal(where)
         rows = _Rows(statement, bound, self._many(statement, bound))
+        if verb is Verb.DELETE and (found := children(self.session, self.reader.schema, dataset.name)):
+            remove(
+                attempt,
+                found,
+                lambda at: self._is_pointed_at(found, where, bound, at),
+                lambda some: self._write(attempt, rows, verb, only=some),
+            )
+            return
         self._write(attempt, rows, verb)
         if any(words.code == refusal.DOUBLE for words in attempt.rejects.values()):
 
@@ -201,6 +211,13 @@ class Writer:
 
             keys = bound.columns[len(names) :]
             attempt.rejects = untangle(attempt.rejects, Updates(self.session, where, names, keys, again))
+
+    def _is_pointed_at(self, found: Sequence[Child], where: Place, bound: Bound, at: int) -> bool:
+        key = {
+            part: sa.bindparam(None, values[at], given(known(where.dataset, part).type))
+            for part, values in zip(where.dataset.key, bound.columns, strict=True)
+        }
+        return pointing(self.session, self.reader.schema, found, key, where.dataset.name)
 
     # ------------------------------------------------------------------------------------------------------ running
 
@@ -344,36 +361,6 @@ class _Rows:
     statement: sa.Executable
     bound: Bound
     run: Callable[[Sequence[int]], int] = field(repr=False)
-
-
-def amendment(where: Place, names: Sequence[str]) -> sa.Update:
-    """New values (p0 and so on) for the row whose key follows them."""
-    tests = _same_key(where, len(names))
-    return sa.update(where.table).values(_parameters(where, names)).where(*tests)
-
-
-def removal(where: Place) -> sa.Delete:
-    """The row of a key less."""
-    return sa.delete(where.table).where(*_same_key(where, 0))
-
-
-def insertion(where: Place, names: Sequence[str]) -> sa.Insert:
-    """One new row."""
-    return sa.insert(where.table).values(_parameters(where, names))
-
-
-def _same_key(where: Place, first: int) -> list[sa.ColumnElement[bool]]:
-    return [
-        where.column(part) == sa.bindparam(f"p{first + at}", type_=given(known(where.dataset, part).type))
-        for at, part in enumerate(where.dataset.key)
-    ]
-
-
-def _parameters(where: Place, names: Sequence[str]) -> dict[sa.ColumnElement[object], sa.BindParameter[object]]:
-    return {
-        where.column(name): sa.bindparam(f"p{at}", type_=given(known(where.dataset, name).type))
-        for at, name in enumerate(names)
-    }
 
 
 def _keys(attempt: Attempt, drawn: Mapping[int, Row]) -> pa.RecordBatch:
