@@ -79,7 +79,24 @@ def commits_at_once(system):
     return spoil(system, take=take)
 
 
+def only_once(system):
+    """Pours nothing any more once a pouring was left."""
+    left = []
+
+    def pour(true, fields, **asked):
+        if left:
+            return
+        try:
+            yield from true.pour(fields, **asked)
+        except GeneratorExit:
+            left.append(True)
+            raise
+
+    return passing("pour", pour)(system)
+
+
 SPOILED = {
+    "cannot be left early": (only_once, "a_pouring_may_be_left_early"),
     "takes rows for good": (commits_at_once, "what_was_taken_is_undone_with_its_transaction"),
     "pours a row too few": (
         passing("pour", lambda true, f, *, after, rows, every: true.pour(f, after=after, rows=rows - 1, every=every)),

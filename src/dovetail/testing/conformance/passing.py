@@ -160,6 +160,21 @@ def rows_are_taken_all_or_none(bench: Bench) -> None:
 
 
 @promise(needs=_NEEDS)
+def a_pouring_may_be_left_early(bench: Bench) -> None:
+    """A pouring that is closed before its end leaves the passage as it was: it is looked at and poured as before."""
+    way = _way(bench)
+    with way.passage() as passage:
+        before = passage.look(after=None, rows=_ROWS)
+        pouring = iter(passage.pour(way.target.names, after=None, rows=_ROWS, every=True))
+        next(pouring)
+        getattr(pouring, "close", lambda: None)()
+        expect(passage.look(after=None, rows=_ROWS).equals(before), "left early, it looks otherwise")
+        taken = way.take(passage, None, _ROWS, every=True)
+    expect(taken == _ROWS and len(bench.rows(way.target)) == _ROWS, f"left early, then {taken} rows are poured")
+    expect(len(bench.rows(way.source)) == _ROWS, "left early, the system cannot be read")
+
+
+@promise(needs=_NEEDS)
 def what_was_taken_is_undone_with_its_transaction(bench: Bench) -> None:
     """Rows that were taken are gone when their transaction ends with an exception."""
     way, system = _way(bench), bench.system
