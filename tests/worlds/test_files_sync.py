@@ -3,6 +3,9 @@ away: nothing is lost, nothing doubled, also where the command is killed again a
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 import trio
 
@@ -34,6 +37,31 @@ def judged(made, told, words):
         ended.seconds,
     )
     return ended
+
+
+def test_a_row_that_is_deleted_everywhere_and_typed_again_has_its_old_key(tmp_path):
+    """A file's key is the natural key; a database would never give the same one twice."""
+    made = trio.trial(tmp_path / "trio", "", ("lite", "file"))
+    place = tmp_path / "trio" / "drop" / "goods.csv"
+
+    def drop(*codes: str) -> None:
+        (tmp_path / "fresh").write_text("code,title,words,maker\n" + "".join(f"{code},t,w,m\n" for code in codes))
+        (tmp_path / "fresh").replace(place)
+
+    def settled() -> None:
+        ended = made.program.run("sync", "--once", "--allow", "1000")
+        assert ended.code == 0, (ended.errors, ended.words)
+
+    drop("A", "B")
+    settled()
+    drop("B")
+    with closing(sqlite3.connect(tmp_path / "trio" / "lite.db")) as lite, lite:
+        lite.execute("DELETE FROM item WHERE sku = 'A'")
+        lite.execute("INSERT INTO item (sku, descr, remark, maker) VALUES ('A', 'again', 'w', 'm')")
+    settled()
+    assert "A,again,w,m" in place.read_text()
+    settled()
+    assert made.program.run("verify").code == 0
 
 
 def test_three_systems_of_three_kinds_while_people_type_in_all(tmp_path, postgres_url, told):
