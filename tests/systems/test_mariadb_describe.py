@@ -14,6 +14,7 @@ from dovetail.model.type import Kind
 from dovetail.systems.connectors.mariadb import Connector
 from dovetail.systems.connectors.mariadb.address import parse
 from dovetail.systems.connectors.mariadb.declared import declared
+from dovetail.testing.servers.mariadb import Server
 
 TABLE = """
 CREATE TABLE `Order` (
@@ -147,10 +148,24 @@ def test_what_the_system_fills_itself(catalog: Catalog) -> None:
 
 
 def test_what_the_system_makes_otherwise_is_said(mariadb_url: str, admin: Any) -> None:
-    columns = "a double, b double(8,2), c decimal(50,3), d inet6, e varchar(9) CHARACTER SET sjis, f json, g decimal(9,2)"
-    admin.execute(f"CREATE TABLE t ({columns})")
+    columns = "a double, b double(8,2), c decimal(50,3), d inet6, e varchar(9) CHARACTER SET sjis, f json"
+    admin.execute(f"CREATE TABLE t ({columns}, g decimal(9,2))")
     found = fields(Connector(url=mariadb_url).describe(), "t")
     assert {name for name, field in found.items() if field.rewrites} == {"b", "c", "d", "e"}
+
+
+def test_an_account_with_rights_to_one_table_sees_the_same_of_it(
+    mariadb_url: str, mariadb_server: Server, admin: Any
+) -> None:
+    columns = "id int AUTO_INCREMENT PRIMARY KEY, `a ``doc` json, b text COLLATE utf8mb4_bin"
+    admin.execute(f"CREATE TABLE `odd ``t` ({columns})")
+    admin.execute("CREATE OR REPLACE USER reader@127.0.0.1 IDENTIFIED BY 'reader'")
+    admin.execute("GRANT SELECT ON `odd ``t` TO reader@127.0.0.1")
+    url = mariadb_server.url(mariadb_url.rpartition("/")[2], user="reader", password="reader")
+    try:
+        assert Connector(url=url).describe() == Connector(url=mariadb_url).describe()
+    finally:
+        admin.execute("DROP USER reader@127.0.0.1")
 
 
 @pytest.mark.parametrize(

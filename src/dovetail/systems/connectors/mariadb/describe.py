@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pymysql
 
 from dovetail.errors import DeclarationError, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind, Field, Reference
 from dovetail.systems.connectors.mariadb.declared import Declared, draws, labels, logical
 from dovetail.systems.connectors.mariadb.query import shape
 from dovetail.systems.connectors.mariadb.session import Session
+from dovetail.systems.sql.dialect import MARIADB
 from dovetail.systems.sql.ledger import OURS
+from dovetail.systems.sql.quote import table
 
 _RELATIONS = """
 SELECT table_name, table_type, table_rows, table_comment FROM information_schema.tables
@@ -38,6 +44,10 @@ WHERE table_schema = ?1 AND referenced_table_schema = ?1 AND referenced_table_na
 ORDER BY table_name, constraint_name, ordinal_position
 """
 _PRIMARY = "PRIMARY"
+_DOCUMENT = "longtext", "utf8mb4_bin"
+"""As what MariaDB stores a column that was declared JSON."""
+
+_CHECKED = re.compile(r"CHECK \(json_valid\(`((?:[^`]|``)+)`\)\)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -70,6 +80,7 @@ def _facts(session: Session) -> _Facts:
         facts.columns[relation].append(tuple(column))
     if session.is_maria:
         facts.documents = {(name, _named(clause)) for name, clause in session.rows(_DOCUMENTS, schema)}
+        facts.documents |= set(_hidden(session, facts))
     for relation, rule, name in session.rows(_RULES, schema):
         facts.rules[relation][rule].append(name)
     for relation, rule, *pair in session.rows(_REFERENCES, schema):
@@ -80,6 +91,16 @@ def _facts(session: Session) -> _Facts:
 def _named(clause: str) -> str:
     """The column in a check such as json_valid(`a`)."""
     return clause.removeprefix("json_valid(").removesuffix(")").strip("`").replace("``", "`")
+
+
+def _hidden(session: Session, facts: _Facts) -> Iterator[tuple[str, str]]:
+    """Documents whose check the catalog keeps from an account that has rights to single tables only."""
+    for relation, columns in facts.columns.items():
+        if any(column[1:3] == _DOCUMENT and (relation, column[0]) not in facts.documents for column in columns):
+            place = MARIADB.sql(table(relation, session.schema))
+            with contextlib.suppress(pymysql.Error):  # a view, or a right that is missing
+                ((_, made, *_),) = session.rows(f"SHOW CREATE TABLE {place}")
+                yield from ((relation, name.replace("``", "`")) for name in _CHECKED.findall(made))
 
 
 def _dataset(row: tuple[Any, ...], facts: _Facts, known: Collection[str], *, truth: bool) -> Dataset:
