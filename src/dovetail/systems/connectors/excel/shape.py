@@ -158,4 +158,4 @@ def _named(row: Row, where: str) -> Head:
 
 def _no_names(where: str, words: str) -> SystemFault:
     hint = "declare it: `datasets: {SHEET: {header_row: 3}}`"
-    return SystemFault(words, where=where, hint=hint, code="DV-353")
+    return SystemFault(f"the names of the fields are not known: {words}", where=where, hint=hint, code="DV-353")

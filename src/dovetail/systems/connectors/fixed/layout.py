@@ -207,4 +207,5 @@ def _is_one(pair: bytes, encoding: str) -> bool:
 
 
 def _wrong(words: str, where: str) -> DeclarationError:
-    return DeclarationError(words, where=where, hint="docs/reference/connectors.md has an example", code="DV-355")
+    hint = "docs/reference/connectors.md says what a layout holds"
+    return DeclarationError(f"the layout cannot be meant: {words}", where=where, hint=hint, code="DV-355")
