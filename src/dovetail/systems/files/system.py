@@ -18,6 +18,7 @@ from dovetail.systems.files.grow import Bed, Grows
 from dovetail.systems.files.known import known
 from dovetail.systems.files.manifest import Pinned
 from dovetail.systems.files.parts import Parts, await_settled
+from dovetail.systems.files.place import Disk
 from dovetail.systems.files.plain import among, plain
 from dovetail.systems.files.quiet import found_again, is_old
 from dovetail.systems.files.steady import steady
@@ -44,7 +45,7 @@ class Files:
 
     def ripen(self) -> None:
         """Put files to which a load added rows in their places."""
-        if self.store.manifest().growing:
+        if isinstance(self.store.folder.place, Disk) and self.store.manifest().growing:
             with self.store.writing() as work:
                 for name in list(work.manifest.growing):
                     self._ripen(work, name)
