@@ -103,8 +103,9 @@ def words(counts: Mapping[str, int]) -> str:
 
 
 def document(results: Sequence[Result]) -> str:
-    """Everything as JSON."""
-    return json.dumps({"groups": dict(GROUPS), "pairs": [one.document() for one in merged(results)]}, indent=1) + "\n"
+    """Everything as JSON, a line a pair."""
+    pairs = ",\n".join(json.dumps(one.document(), ensure_ascii=False) for one in merged(results))
+    return f'{{"groups": {json.dumps(dict(GROUPS), indent=1)},\n"pairs": [\n{pairs}\n]}}\n'
 
 
 def page(results: Sequence[Result], *, values: int) -> str:
