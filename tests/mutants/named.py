@@ -972,7 +972,7 @@ SPEAKING = [
     Named(
         "keys are compared byte by byte",
         "systems/sql/statements.py",
-        "    if dialect is not None:\n",
+        "    if key.text:\n",
         "    if False:\n",
         (SQL,),
     ),
