@@ -35,10 +35,10 @@ HELD = {
 
 def trial(
     folder: Path, url: str, members: tuple[str, ...], *, rows: int = 120, deeds: Mapping[str, float] = DEEDS,
-    rate: float = 40, born: type[Program] = Nursery, **how: object
+    rate: float = 25, born: type[Program] = Nursery, **how: object
 ) -> Trial:  # fmt: skip
-    """A trial over those members; `file` is one of them. Among three, people type no name again that was deleted: a file
-    cannot tell a row that was typed again from one that was edited, and the judge would take it for another row."""
+    """A trial over those members; `file` is one of them. People type no name again that was deleted: a file cannot tell a
+    row that was typed again from one that was edited, and the judge would take it for another row."""
     (folder / "mappings").mkdir(parents=True)
     (folder / "drop").mkdir()
     (folder / "drop" / "goods.csv").write_text(",".join(NAMES) + "\n")
@@ -66,7 +66,7 @@ def trial(
         "maker": Field(wins=members),
     }
     tables = {one: HELD[one] for one in members}
-    kind = Kind("article", "article", "code", fields, tables, rows=rows, deeds=deeds, is_natural=len(members) == 2)
+    kind = Kind("article", "article", "code", fields, tables, rows=rows, deeds=deeds)
     program = born(folder, variables={"URL": url}, timeout_s=120)
     made = Trial(program, places, [kind], folder, ways=ALLOWED, rate=rate, **how)  # type: ignore[arg-type]
     OPEN.append(made)
