@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import s3fs
-from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError
 
 from dovetail.errors import AccessDenied, Full, Overdue, Throttled, Unreachable
 from dovetail.systems.files.place import Entry
