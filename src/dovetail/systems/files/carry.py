@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dovetail.model.type import DECIMAL_PRECISION_MAX, FREE_DECIMAL_SCALE, Kind, Type
+from dovetail.systems.files.form import all_usual
 
 _DAY_SHAPE = r"\d{4}-\d\d-\d\d"
 _CLOCK_SHAPE = r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?"
@@ -59,7 +60,8 @@ _GUARDED = r"^'('*[=+\-@\t\r])"
 class Spelling:
     """How the values of one field are written: its type, the texts that mean null, the decimal sign, whether only the
     usual spelling counts (`is_strict`), so that nothing such as 007 loses its zeros, the texts for true and false, and
-    whether a text that a spreadsheet would take for a formula has an apostrophe before it (`is_guarded`)."""
+    whether a text that a spreadsheet would take for a formula has an apostrophe before it (`is_guarded`), and the
+    form of dates and times, such as DD.MM.YYYY, where it is not the usual one."""
 
     type: Type
     nulls: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class Spelling:
     is_strict: bool = True
     truth: tuple[str, str] = TRUTH
     is_guarded: bool = False
+    form: str = ""
 
     @property
     def shape(self) -> str | None:
@@ -105,6 +108,8 @@ def carry(raw: pa.Array, spelling: Spelling) -> Carried:
     texts = without_nulls(texts, spelling)
     if spelling.decimal != "." and spelling.type.kind in (Kind.DECIMAL, Kind.FLOAT):
         texts = pc.replace_substring(_only(texts, pc.invert(pc.match_substring(texts, "."))), spelling.decimal, ".")
+    if spelling.form:
+        texts = all_usual(texts, spelling.form, spelling.type.kind)
     fits = pc.match_substring_regex(texts, pattern)
     if pc.all(fits, min_count=0).as_py() is not False and texts.null_count == raw.null_count:
         try:
@@ -183,7 +188,8 @@ def _each(raw: pa.Array, texts: pa.Array, spelling: Spelling) -> Carried:
         if is_given and not value.is_valid:
             failed.append(at)
         values.append(value)
-    return Carried(pa.array(values, carrier), tuple(failed), _WORDS[spelling.type.kind])
+    words = f"not written as {spelling.form}" if spelling.form else _WORDS[spelling.type.kind]
+    return Carried(pa.array(values, carrier), tuple(failed), words)
 
 
 def _short(texts: pa.Array, spelling: Spelling) -> Carried:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from dovetail.model.plain import plain as plainly
 from dovetail.model.type import Kind
 from dovetail.systems.files.carry import TRUTH, Spelling, carry
+from dovetail.systems.files.form import all_formed, formed
 from dovetail.systems.files.plain import plain
 
 _FORMULA = re.compile(r"^'*[=+\-@\t\r]")
@@ -27,6 +28,8 @@ def texts(column: pa.Array, spelling: Spelling) -> pa.Array:
     found = _at_once(column, spelling)
     if found is None:
         return pa.array(render(column, spelling), pa.string())
+    if spelling.form:
+        return all_formed(found, spelling.form, spelling.type.kind)
     return _guarded(found) if spelling.is_guarded and spelling.shape is None else found
 
 
@@ -37,6 +40,8 @@ def render(column: pa.Array, spelling: Spelling) -> list[str | None]:
     except (OverflowError, ValueError):
         values = [_far(column[at]) for at in range(len(column))]
     texts = [None if value is None else _text(value, spelling) for value in values]
+    if spelling.form:
+        texts = [None if text is None else formed(text, spelling.form, spelling.type.kind) for text in texts]
     if spelling.decimal != "." and spelling.type.kind in (Kind.DECIMAL, Kind.FLOAT):
         texts = [None if text is None else text.replace(".", spelling.decimal) for text in texts]
     if spelling.is_guarded and spelling.shape is None:

@@ -11,8 +11,9 @@ from dovetail.model.type import Kind
 from dovetail.systems.connectors.csv.dialect import Dialect
 from dovetail.systems.connectors.csv.read import texts
 from dovetail.systems.files.carry import TRUTH, Spelling
-from dovetail.systems.files.declared import Declared, check_names, declared_type
+from dovetail.systems.files.declared import Declared, check_names
 from dovetail.systems.files.detect import Sight
+from dovetail.systems.files.form import declared_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
     where = path.name
     check_names(declared.key, dialect.names, where)
     check_names(tuple(declared.types), dialect.names, where)
-    given = {name: declared_type(words, f"{where}: {name}") for name, words in declared.types.items()}
+    given = {name: declared_form(words, f"{where}: {name}") for name, words in declared.types.items()}
     open_names = [name for name in dialect.names if name not in given]
     sign = habits.decimal or "."
     is_sure = habits.decimal is not None
@@ -55,7 +56,7 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
         by_comma = {name: one for name, one in again.items() if one.type.kind is Kind.DECIMAL}
         found, sign = {**found, **by_comma}, "," if by_comma else "."
     spellings = {
-        name: Spelling(given[name], decimal=sign, is_strict=False) if name in given else found[name]
+        name: Spelling(given[name][0], decimal=sign, is_strict=False, form=given[name][1]) if name in given else found[name]
         for name in dialect.names
     }
     return _dataset(path, dialect, spellings, declared=declared, rows=rows, sign=sign), spellings
@@ -99,4 +100,5 @@ def _dataset(
 
 
 def _words(spelling: Spelling) -> str:
-    return f"null is also written {', '.join(spelling.nulls)}" if spelling.nulls else ""
+    nulls = [f"null is also written {', '.join(spelling.nulls)}"] if spelling.nulls else []
+    return "; ".join([*nulls, *([f"written as {spelling.form}"] if spelling.form else [])])

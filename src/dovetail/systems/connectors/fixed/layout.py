@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise, product
@@ -13,12 +12,12 @@ from dovetail.errors import DeclarationError
 from dovetail.model.catalog import Dataset, DatasetKind, Field
 from dovetail.model.type import DECIMAL_PRECISION_MAX, Kind, Type
 from dovetail.systems.files.declared import check_names, declared_type
+from dovetail.systems.files.form import FORM, has_form
 
 ENDS: Mapping[str, str] = {"lf": "\n", "crlf": "\r\n", "nel": "\x85", "none": ""}
 """What may stand between records."""
 
 _NUMBERS = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT)
-_FORM = re.compile(r"YYYY|MM|DD|HH|MI|SS")
 _WIDTHS = {
     Kind.BOOLEAN: 5,
     Kind.INTEGER: 20,
@@ -145,7 +144,7 @@ def check(name: str, layout: Layout) -> None:
             raise _wrong("`pad` is one character, `align` left or right, `sign` leading or trailing", where)
         if one.decimals is not None and (kind is not Kind.DECIMAL or not 0 <= one.decimals <= DECIMAL_PRECISION_MAX):
             raise _wrong("`decimals` (from 0) is for fields of the type `decimal`", where)
-        if one.form is not None and (kind not in (Kind.DATE, Kind.TIME, Kind.TIMESTAMP) or not _FORM.search(one.form)):
+        if one.form is not None and not (has_form(kind) and FORM.search(one.form)):
             raise _wrong("`form` is for dates and times, such as YYYYMMDD", where)
         if one.end > layout.size:
             raise _wrong(f"the field ends after the record, which has {layout.size} characters", where)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 import pyarrow as pa
 
-from dovetail.model.type import Kind, Type
+from dovetail.model.type import Type
 from dovetail.systems.connectors.fixed.layout import Span, is_number
 from dovetail.systems.files.carry import Carried, Spelling, carry
+from dovetail.systems.files.form import formed, usual
 from dovetail.systems.files.plain import plain
 from dovetail.systems.files.render import render
 
-_TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "HH": 2, "MI": 2, "SS": 2}
-_DAY, _CLOCK = "{YYYY}-{MM}-{DD}", "{HH}:{MI}:{SS}"
-_SHAPES = {Kind.DATE: _DAY, Kind.TIME: _CLOCK, Kind.TIMESTAMP: f"{_DAY} {_CLOCK}"}
 _DIGITS = re.compile(r"[0-9]+")
 
 
@@ -61,7 +58,7 @@ def _text(cut: str, span: Span, kind: Type) -> str | None:
     if is_number(kind.kind):
         return _number(cut, span, at_right=at_right)
     bare = cut.lstrip(span.pad) if at_right else cut.rstrip(span.pad)
-    return _spelled(bare, span.form, kind.kind) if span.form is not None else bare
+    return usual(bare, span.form, kind.kind) if span.form is not None else bare
 
 
 def _number(cut: str, span: Span, *, at_right: bool) -> str:
@@ -90,7 +87,7 @@ def _placed(text: str | None, span: Span, kind: Type) -> str | None:
         return None
     at_right = span.align == "right" or (span.align is None and is_number(kind.kind))
     if not is_number(kind.kind):
-        bare = _formed(text, span.form, kind.kind) if span.form is not None else text
+        bare = formed(text, span.form, kind.kind) if span.form is not None else text
         if bare is None or len(bare) > span.size or any(one in bare for one in "\r\n\x85"):
             return None
         return bare.rjust(span.size, span.pad) if at_right else bare.ljust(span.size, span.pad)
@@ -108,35 +105,6 @@ def _placed(text: str | None, span: Span, kind: Type) -> str | None:
         return number.rjust(span.size) if at_right else number.ljust(span.size)
     digits = digits.rjust(room, span.pad) if at_right else digits.ljust(room, span.pad)
     return f"{digits}{sign}" if span.sign == "trailing" else f"{sign}{digits}"
-
-
-@cache
-def _pattern(form: str) -> re.Pattern[str]:
-    parts = re.split("(YYYY|MM|DD|HH|MI|SS)", form)
-    return re.compile("".join(_digits(one) if one in _TOKENS else re.escape(one) for one in parts))
-
-
-def _digits(token: str) -> str:
-    """The pattern of the digits that stand for a token."""
-    return f"(?P<{token}>[0-9]{{{_TOKENS[token]}}})"
-
-
-def _spelled(text: str, form: str, kind: Kind) -> str:
-    found = _pattern(form).fullmatch(text)
-    parts = dict.fromkeys(_TOKENS, "00") | (found.groupdict() if found is not None else {})
-    return text if found is None else _SHAPES[kind].format(**parts)
-
-
-def _formed(text: str, form: str, kind: Kind) -> str | None:
-    shape = re.escape(_SHAPES[kind])
-    for token in _TOKENS:
-        shape = shape.replace(re.escape(f"{{{token}}}"), _digits(token))
-    found = re.fullmatch(shape, text)
-    if found is None:
-        return None
-    for token, value in found.groupdict().items():
-        form = form.replace(token, value)
-    return form
 
 
 def _is_text(cut: str) -> bool:
