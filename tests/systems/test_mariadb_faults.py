@@ -11,7 +11,7 @@ import pymysql
 import pytest
 from tests.systems.maria import Admin
 
-from dovetail.errors import AccessDenied, Fenced, Full, Overdue, Remedy, SchemaDrift, Unreachable
+from dovetail.errors import AccessDenied, Fenced, Full, Overdue, Remedy, SchemaDrift, SystemFault, Unreachable
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Verb
 from dovetail.systems.connectors.mariadb import Connector, fence, insert
@@ -277,6 +277,15 @@ def test_our_tables_are_made_outside_of_transactions(system: Connector, item: Da
         transaction.apply(item, creation(BIG + 1))
         transaction.fence("nobody's", 1)
     assert count(admin) == BIG
+
+
+def test_a_transaction_that_the_server_ended_is_told(system: Connector, item: Dataset) -> None:
+    epoch = system.raise_epoch("p")
+    with pytest.raises(SystemFault) as told, system.transaction() as transaction:  # noqa: PT012
+        transaction.fence("p", epoch)
+        transaction.session.run("CREATE TABLE other (id int)")  # a definition commits what stands open
+        transaction.apply(item, creation(BIG + 1))
+    assert told.value.code == "DV-347"
 
 
 def test_a_server_that_asks_for_another_file_is_given_none(system: Connector, item: Dataset, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pymysql
 
-from dovetail.errors import AccessDenied, Fenced, Overdue
+from dovetail.errors import AccessDenied, Fenced, Overdue, SystemFault
 from dovetail.model.catalog import Dataset
 from dovetail.model.change import Change, LedgerEntry, Receipt
 from dovetail.systems.connectors.mariadb import faults
@@ -80,6 +80,10 @@ def transaction(session: Session, reader: Reader) -> Iterator[Transaction]:
     try:
         with session.writing():
             yield Transaction(session, reader, names)
+            if not session.is_in_transaction:
+                words = "the server ended the transaction by itself; what it wrote may stand there without its ledger"
+                hint = "does a trigger or a proxy commit? the next run compares what stands there with what was meant"
+                raise SystemFault(words, code="DV-347", hint=hint)
     finally:
         with suppress(pymysql.Error, Overdue):
             if names and session.rest():
