@@ -140,6 +140,20 @@ def test_what_a_type_cannot_hold_is_refused(connector: Connector, file: Path) ->
     assert [(one.position, one.field, one.code) for one in receipt.rejects] == [(1, "real", "DV-445")]
 
 
+def test_no_day_becomes_infinite(connector: Connector, file: Path) -> None:
+    run(file, "CREATE TABLE t (id INTEGER PRIMARY KEY, day DATE, moment TIMESTAMP)")
+    dataset = described(connector)
+    days = pa.array([2**31 - 1, -(2**31) + 1, 0, None], pa.int32()).cast(pa.date32())
+    moments = pa.array([0, 0, 2**63 - 1, -(2**63) + 1], pa.int64()).cast(pa.timestamp("us"))
+    receipt = change(connector, dataset, Verb.CREATE, id=[1, 2, 3, 4], day=days, moment=moments)
+    assert [(one.position, one.field) for one in receipt.rejects] == [
+        (0, "day"),
+        (1, "day"),
+        (2, "moment"),
+        (3, "moment"),
+    ]
+
+
 def test_signs_of_zero_and_no_numbers_survive_in_a_packed_file(connector: Connector, file: Path) -> None:
     run(file, "CREATE TABLE t (id INTEGER PRIMARY KEY, x DOUBLE)")
     values = [-0.0, 0.0, float("nan"), float("-inf")] * 20_000

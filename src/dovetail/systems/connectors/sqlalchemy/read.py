@@ -274,4 +274,6 @@ def _joined(slices: list[pa.RecordBatch]) -> pa.RecordBatch:
         part if part.schema == schema else part.append_column(schema.names[-1], pa.nulls(part.num_rows, pa.string()))
         for part in slices
     ]
-    return whole[0] if len(whole) == 1 else pa.Table.from_batches(whole).combine_chunks().to_batches()[0]
+    if len(whole) == 1:
+        return whole[0]
+    return (pa.Table.from_batches(whole).combine_chunks().to_batches() or whole)[0]
