@@ -537,6 +537,22 @@ def test_the_log_goes_on_in_another_file(logged: Place, mariadb_server: Server) 
     logged.expect("item", [3])
 
 
+def test_whoever_asks_how_a_feed_stands_does_not_end_its_reader(logged: Place) -> None:
+    logged.run("CREATE TABLE item (id int PRIMARY KEY, v int)")
+    logged.capture("item")
+    reading = logged.system._capture._log._readings[FEED]
+    other = Connector(url=logged.url, timeout_s=20, capture_by="binlog")
+    for _ in range(2):
+        standing = other.feed(FEED)
+        assert standing is not None
+        assert not standing.lost
+    assert not other.capture(FEED, [logged.dataset("item")]).lost
+    other.close()
+    logged.run("INSERT INTO item VALUES (1, 1)")
+    logged.expect("item", [1])
+    assert logged.system._capture._log._readings[FEED] is reading
+
+
 @pytest.mark.parametrize("harm", ["RESET MASTER", "PURGE"])
 def test_a_log_that_is_gone_loses_the_feed(logged: Place, mariadb_server: Server, harm: str) -> None:
     """Purged, or begun anew: it may even reach the same place again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -76,11 +77,16 @@ class Log:
     def _here(self, session: Session, feed: str) -> tuple[Place, int]:
         """The place of the log's end, and when its file was begun."""
         place = visible(session)
-        stream = open_stream(self._address, session.timeout_s, feed, place, Decoder(session.schema, {}, "", {}))
+        stream = self._glance(session, feed, place)
         try:
             return place, _begun(stream, session.timeout_s)
         finally:
             stream.close()
+
+    def _glance(self, session: Session, feed: str, place: Place) -> Stream:
+        """A stream under a name of its own: the one that a running sync reads goes on."""
+        decoder = Decoder(session.schema, {}, "", {})
+        return open_stream(self._address, session.timeout_s, f"{feed} {secrets.token_hex(8)}", place, decoder)
 
     def _why(self, session: Session, feed: str, known: Memory) -> str:
         """Why the log cannot be read on from where it was; empty where it can."""
@@ -88,7 +94,7 @@ class Log:
             return "nothing says how far the log was read"
         place, begun = _placed(known.position)
         try:
-            stream = open_stream(self._address, session.timeout_s, feed, place, Decoder(session.schema, {}, "", {}))
+            stream = self._glance(session, feed, place)
             try:
                 return "" if _begun(stream, session.timeout_s) == begun else "the server's log was begun anew"
             finally:
