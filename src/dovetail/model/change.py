@@ -114,8 +114,8 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How a feed stands: the `way` in which it sees changes (`slot`, `binlog`, `triggers`), the datasets that it covers,
-    the bytes that it makes its system keep, and how many more that system keeps before it gives the feed up (`None`: no
+    """How a feed stands: the `way` in which it sees changes (`slot`, `binlog`, `triggers`), the datasets that it
+    covers, the bytes that it makes its system keep, and how many more that system keeps before it gives the feed up (`None`: no
     bound).
 
     `lost` says why changes may have been missed, and is empty while none can have been."""
@@ -131,7 +131,8 @@ class Feed:
 @dataclass(frozen=True, slots=True)
 class Visibility:
     """How changes and deletes of one dataset can be seen: the best `way` (`slot`, `binlog`, `triggers`, `digests`,
-    `reading`), the `missed` kinds of change (empty: none), what it costs the system in words, and why no better way is there."""
+    `reading`), the `missed` kinds of change (empty: none), what it costs the system in words, and why no better way is
+    there."""
 
     dataset: str
     way: str
