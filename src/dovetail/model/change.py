@@ -115,8 +115,8 @@ class Noticed:
 @dataclass(frozen=True, slots=True)
 class Feed:
     """How a feed stands: the `way` in which it sees changes (`slot`, `binlog`, `triggers`), the datasets that it
-    covers, the bytes that it makes its system keep, and how many more that system keeps before it gives the feed up (`None`: no
-    bound).
+    covers, the bytes that it makes its system keep, and how many more that system keeps before it gives the feed up
+    (`None`: no bound).
 
     `lost` says why changes may have been missed, and is empty while none can have been."""
 
