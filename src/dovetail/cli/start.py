@@ -14,8 +14,8 @@ from dovetail.cli.frame import DONE, FOUND, Frame, collecting, command
 @command("init", short_help="Draft a project from two systems: NAME=URL NAME=URL.")
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=URL NAME=URL")
 def init_command(frame: Frame, systems: tuple[str, ...]) -> int:
-    """Draft a project from the catalogs of two systems: each the URL of a database, or the path of a database file, of a
-    workbook, or of a folder of files. Nothing is overwritten."""
+    """Draft a project from the catalogs of two systems: each the URL of a database, or the path of a database file, of
+    a workbook, or of a folder of files. Nothing is overwritten."""
     from dovetail.steps.init import init
 
     collecting()
@@ -77,7 +77,12 @@ def doctor_command(frame: Frame) -> int:
     "--rows", default=None, type=click.IntRange(min=20), metavar="N", help="Products; the rest in proportion."
 )
 @click.option("--keep", default=None, metavar="DIR", help="Where to put it (default: a new temporary folder).")
-@click.option("--systems", default="sqlite", type=click.Choice(["sqlite", "postgres", "mariadb", "three"]), help="The databases to use; `three`: MariaDB, PostgreSQL and a CSV file.")
+@click.option(
+    "--systems",
+    default="sqlite",
+    type=click.Choice(["sqlite", "postgres", "mariadb", "three"]),
+    help="The databases to use; `three`: MariaDB, PostgreSQL and a CSV file.",
+)
 @click.option("--live", is_flag=True, help="People edit both systems while sync keeps them joined.")
 @click.option(
     "--seconds", default=20, show_default=True, type=click.IntRange(1, 3600), metavar="N", help="With --live: how long."
