@@ -190,7 +190,9 @@ class Session:
 
         A driver's own word for cancelling may wait for the server without letting anything else run."""
         with contextlib.suppress(Exception):
-            number = self.connection.connection.dbapi_connection.fileno()  # type: ignore[union-attr]
+            driver = self.connection.connection.dbapi_connection
+            lines = [part for part in getattr(driver, "__dict__", {}).values() if isinstance(part, socket.socket)]
+            number = lines[0].fileno() if lines else driver.fileno()  # type: ignore[union-attr]
             with socket.socket(fileno=os.dup(number)) as line:
                 line.shutdown(socket.SHUT_RDWR)
 
