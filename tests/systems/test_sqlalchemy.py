@@ -245,3 +245,26 @@ def test_types_are_known_by_their_generic_classes() -> None:
     }
     assert single(sa.Float())
     assert not single(sa.Double())
+
+
+def test_a_float_that_may_have_lost_digits_is_no_decimal() -> None:
+    from dovetail.model.catalog import Field
+    from dovetail.model.type import Type
+    from dovetail.systems.connectors.sqlalchemy.carry import carry
+
+    batch = carry([[0.1, 0.1 + 0.2]], [Field("x", Type(Kind.DECIMAL))], {})
+    assert [str(value) for value in batch.column("x").to_pylist()] == ["0.100000000000000000", "None"]
+    assert "may have lost digits" in batch.column(UNREADABLE)[1].as_py()
+
+
+def test_a_collation_makes_no_keys_equal(connector: Connector, file: Path) -> None:
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE word (id TEXT COLLATE NOCASE PRIMARY KEY, n INTEGER)")
+        other.execute("INSERT INTO word VALUES ('Ada', 1)")
+    dataset = connector.describe().dataset("word")
+    assert dataset is not None
+    assert list(connector.lookup(dataset, ["n"], pa.RecordBatch.from_pydict({"id": ["ada", "ADA"]}))) == []
+    batch = pa.RecordBatch.from_pydict({"id": ["ada"], "n": [2]})
+    with connector.transaction() as transaction:
+        assert transaction.apply(dataset, Change(Verb.UPDATE, batch)).missed == (0,)
+        assert [one.code for one in transaction.apply(dataset, Change(Verb.CREATE, batch)).rejects] == ["DV-448"]
