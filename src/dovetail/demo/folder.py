@@ -29,8 +29,8 @@ _MAILING = """\
 
 @dataclass(frozen=True)
 class Place:
-    """Where a demo lives: its folder, and its systems, each a SQLite file or the URL of a database; the third one, where
-    there is one, is a folder of CSV files."""
+    """Where a demo lives: its folder, and its systems, each a SQLite file or the URL of a database; the third one,
+    where there is one, is a folder of CSV files."""
 
     folder: Path
     shop: Path | str

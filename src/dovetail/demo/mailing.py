@@ -24,7 +24,8 @@ _OUTDATED = 4
 
 
 def expected_contacts(world: World) -> dict[Key, Row]:
-    """What the file must hold in the end: everybody whom the inventory knows, but for prospects and those who are held."""
+    """What the file must hold in the end: everybody whom the inventory knows, but for prospects and for those who are
+    held."""
     found: dict[Key, Row] = {}
     held = {_mail(row) for row in world.store["customer"] if row["id"] in world.held["customer"]}
     for key, partner in world.expected["partner"].items():
@@ -63,7 +64,8 @@ def read_contacts(folder: Path) -> list[Row]:
 
 
 def _exact(row: dict[str, str]) -> Row:
-    return {name: (dt.date.fromisoformat(row[name]) if name == "born" and row[name] else row[name] or None) for name in NAMES}
+    texts = {name: row[name] or None for name in NAMES}
+    return texts | {"born": dt.date.fromisoformat(texts["born"]) if texts["born"] else None}
 
 
 def _file(folder: Path) -> Path:

@@ -205,7 +205,8 @@ def _keyless(catalog: Catalog) -> list[str]:
     if not keyless:
         return []
     lines = (f"    #   {_yaml(one.name)}: {{key: [{_yaml(one.names[0])}]}}" for one in keyless)
-    return ["    # Which fields identify a row? Nothing can be written to a dataset without that.", "    # datasets:", *lines]
+    question = "    # Which fields identify a row? Nothing can be written to a dataset without that."
+    return [question, "    # datasets:", *lines]
 
 
 def _doubts(pair: FieldPair, *, translated: bool) -> list[str]:

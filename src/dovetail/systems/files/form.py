@@ -37,7 +37,8 @@ def declared_form(words: str, where: str) -> tuple[Type, str]:
         return declared_type(words, where), ""
     kind = declared_type(named, where)
     tokens = FORM.findall(form)
-    if not has_form(kind.kind) or len(set(tokens)) < len(tokens) or not set(FORM.findall(_USUAL[kind.kind])) >= {*tokens}:
+    known = FORM.findall(_USUAL.get(kind.kind, ""))
+    if len(set(tokens)) < len(tokens) or not set(known) >= set(tokens):
         hint = "such as date DD.MM.YYYY, or timestamp DD.MM.YYYY HH:MI:SS; each part once"
         raise DeclarationError(f"{words!r} is no form of a date or time", where=where, hint=hint, code="DV-334")
     return kind, form

@@ -40,8 +40,8 @@ class Connector(FileVerbs):
     """The folder, or the file. A relative path counts from the project's folder. Also `s3://bucket/folder` and
     `sftp://host/folder`."""
     datasets: Mapping[str, Declared] = field(default_factory=dict)
-    """What is declared about a dataset: `key` (its fields), `types` (by field, such as `decimal(12, 2)` or `date DD.MM.YYYY`), `parts`
-    (a pattern of many files that are one dataset), `file_field`, `write`."""
+    """What is declared about a dataset: `key` (its fields), `types` (by field, such as `decimal(12, 2)` or
+    `date DD.MM.YYYY`), `parts` (a pattern of many files that are one dataset), `file_field`, `write`."""
     encoding: str | None = None
     """The encoding of files that are neither UTF-8 nor marked as UTF-16, such as `cp1252`."""
     delimiter: str | None = None

@@ -56,7 +56,9 @@ def detect(path: Path, dialect: Dialect, habits: Habits, declared: Declared) -> 
         by_comma = {name: one for name, one in again.items() if one.type.kind is Kind.DECIMAL}
         found, sign = {**found, **by_comma}, "," if by_comma else "."
     spellings = {
-        name: Spelling(given[name][0], decimal=sign, is_strict=False, form=given[name][1]) if name in given else found[name]
+        name: found[name]
+        if name not in given
+        else Spelling(given[name][0], decimal=sign, is_strict=False, form=given[name][1])
         for name in dialect.names
     }
     return _dataset(path, dialect, spellings, declared=declared, rows=rows, sign=sign), spellings
