@@ -77,7 +77,7 @@ def test_three_systems_of_three_kinds_while_people_type_in_all(tmp_path, postgre
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("members", [("lite", "file"), ("shop", "lite", "file")], ids=["two", "three"])
 def test_two_hundred_kills(tmp_path, postgres_url, told, members):
-    made = trio.trial(tmp_path / "trio", postgres_url, members, rows=200)
+    made = trio.trial(tmp_path / "trio", postgres_url, members, rows=200, rate=10)
     made.begin()
-    strike(made, 200)
+    strike(made, 200, within_s=3.0)
     judged(made, told, " and ".join(members))
