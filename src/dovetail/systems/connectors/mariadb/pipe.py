@@ -50,7 +50,8 @@ def answers(connection: pymysql.Connection[Any], statements: Sequence[bytes]) ->
             has_next = False  # after an error nothing follows
             result.read()
             has_next = bool(result.has_next)
-            connection.server_status = result.server_status
+            if result.server_status is not None:  # an answer with rows does not tell it
+                connection.server_status = result.server_status
             yield Answer(result.affected_rows, result.insert_id or 0, result.warning_count, result.rows or ())
     except GeneratorExit:
         if has_next:
