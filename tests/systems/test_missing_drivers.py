@@ -46,7 +46,7 @@ for name, settings in cases:
 print(json.dumps(told))
 """
 
-HIDDEN = ["psycopg", "adbc_driver_postgresql", "pymysql", "pymysqlreplication", "sqlalchemy", "openpyxl"]
+HIDDEN = ["psycopg", "adbc_driver_postgresql", "pymysql", "sqlalchemy", "openpyxl"]
 HIDDEN += ["fsspec", "s3fs", "botocore", "paramiko"]
 CASES = {
     "postgres": ("postgres", {"url": "postgresql://u@localhost/x"}),
