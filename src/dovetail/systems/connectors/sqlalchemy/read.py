@@ -157,12 +157,14 @@ class Reader:
         """The rows that the database finds; a key that its columns cannot take is no row's key."""
         tree = chosen.select().where(among(chosen.place, parts, rows))
         tree = tree.with_for_update() if is_locking else tree
-        may_fail = any(isinstance(given(known(chosen.place.dataset, part).type), sa.types.NullType) for part in parts)
+        kinds = [given(known(chosen.place.dataset, part).type) for part in parts]
+        may_fail = any(isinstance(kind, (sa.types.NullType, sa.Double)) for kind in kinds)
         try:
             with session.savepoint() if may_fail else nullcontext():
                 return chosen.carried(session.execute(tree).rows)
         except exc.DBAPIError as error:
-            if not (may_fail and isinstance(error, exc.DataError)):
+            is_of_key = isinstance(error, exc.DataError) or any(isinstance(kind, sa.Double) for kind in kinds)
+            if not (may_fail and is_of_key and is_there(session, self.schema, chosen.place.dataset, chosen.fields)):
                 raise self._drift(session, chosen, error) from error
         if len(rows) == 1:
             return chosen.carried([])
