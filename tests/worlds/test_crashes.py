@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from further import Further
 from many import Many
 from sheet import Sheet
 from world import World
@@ -73,13 +74,14 @@ def test_every_declared_point_is_passed(world, place, tmp_path):
     scenes = [Many(world("sqlite", "postgres"), 2_000), Sheet(tmp_path / "sheet", 100)]
     other = World(tmp_path / "other", {"left": place("sqlite"), "right": place("mariadb")})
     scenes.append(Many(other, 2_000))
+    scenes += [Further(tmp_path / kind, kind) for kind in ("duckdb", "sqlalchemy")]
     for scene in scenes:
         scene.reset()
     run(scenes[0], orders=f"{Point.COMMITTED}={Action.KILL}@3")
     run(scenes[0])
     run(scenes[0], "plan")
-    run(scenes[1])
-    run(scenes[2])
+    for scene in scenes[1:]:
+        run(scene)
     assert [point for point in Point if point not in passed and not point.startswith("sqlite.")] == []
 
 
