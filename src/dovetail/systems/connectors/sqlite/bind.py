@@ -24,14 +24,13 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dovetail.errors import Refused, SchemaDrift
-from dovetail.model.carrier import recast
 from dovetail.model.catalog import Dataset, Field
 from dovetail.model.change import Reject
 from dovetail.model.type import Kind
 from dovetail.systems.connectors.sqlite.declared import Affinity, affinity
 from dovetail.systems.sql import refusal
 from dovetail.systems.sql.dialect import DOUBLE_DIGITS
+from dovetail.systems.sql.fields import conform, known
 
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t\n\v\f\r]*", re.ASCII)
 _YEARS = (-62_135_596_800, 253_402_300_799)
@@ -66,25 +65,6 @@ def bind(dataset: Dataset, rows: pa.RecordBatch, names: list[str]) -> Bound:
             words = refusal.reject(position, refusal.UNFIT, field=name, detail=detail)
             bound.rejects.setdefault(position, words)
     return bound
-
-
-def known(dataset: Dataset, name: str) -> Field:
-    """The field of that name; a name that the dataset does not have is drift."""
-    described = dataset.field(name)
-    if described is None:
-        raise SchemaDrift(f"{dataset.name} has no field {name!r}", where=f"{dataset.name}.{name}")
-    return described
-
-
-def conform(array: pa.Array, described: Field) -> pa.Array:
-    """The column in the carrier of its field's type."""
-    carrier = described.type.arrow()
-    if array.type == carrier:
-        return array
-    try:
-        return recast(array, carrier)
-    except pa.ArrowException as error:
-        raise Refused(f"values of type {array.type} do not fit {described.type}", where=described.name) from error
 
 
 def _values(array: pa.Array, described: Field) -> _Stored:

@@ -16,7 +16,6 @@ from dovetail.errors import DeclarationError, Fenced, Refused
 from dovetail.model.catalog import Catalog, Dataset, DatasetKind
 from dovetail.model.change import Change, Feed, LedgerEntry, Noticed, Receipt, Verb, Visibility
 from dovetail.systems.connectors.sqlite import phrase
-from dovetail.systems.connectors.sqlite.bind import known
 from dovetail.systems.connectors.sqlite.capture import WAYS, Capture
 from dovetail.systems.connectors.sqlite.capture_queue import own
 from dovetail.systems.connectors.sqlite.describe import describe, shape
@@ -29,6 +28,7 @@ from dovetail.systems.connectors.sqlite.write import Writer
 from dovetail.systems.protocol import Transaction
 from dovetail.systems.sql import ledger, statements
 from dovetail.systems.sql.dialect import SQLITE
+from dovetail.systems.sql.fields import known
 from dovetail.systems.sql.quote import table
 
 _SPELLED = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE AND name <> ?"

@@ -11,12 +11,13 @@ from sqlglot import exp
 from dovetail.errors import Refused
 from dovetail.model.catalog import Dataset
 from dovetail.model.type import Kind
-from dovetail.systems.connectors.sqlite.bind import bind, known
+from dovetail.systems.connectors.sqlite.bind import bind
 from dovetail.systems.connectors.sqlite.declared import Affinity, affinity
 from dovetail.systems.connectors.sqlite.read import Reader, empty
 from dovetail.systems.connectors.sqlite.session import Session
 from dovetail.systems.sql import statements
 from dovetail.systems.sql.dialect import SQLITE
+from dovetail.systems.sql.fields import known
 from dovetail.systems.sql.quote import column
 
 _PLAIN = (Kind.INTEGER, Kind.BYTES)

@@ -12,11 +12,12 @@ import pyarrow as pa
 from sqlglot import exp
 
 from dovetail.model.catalog import Dataset, Field
-from dovetail.systems.connectors.sqlite.bind import bind, known
+from dovetail.systems.connectors.sqlite.bind import bind
 from dovetail.systems.connectors.sqlite.carry import carry
 from dovetail.systems.connectors.sqlite.session import Session
 from dovetail.systems.sql import statements
 from dovetail.systems.sql.dialect import SQLITE
+from dovetail.systems.sql.fields import known
 
 BATCH_BYTES = 32 * 2**20
 """A batch ends when it has this many bytes, however few its rows."""

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from dovetail.errors import Refused
-from dovetail.model.catalog import Dataset, DatasetKind
+from dovetail.model.catalog import Dataset
 from dovetail.model.change import UNREADABLE, Change, Receipt, Reject, Verb
 from dovetail.systems.connectors.sqlite import phrase
-from dovetail.systems.connectors.sqlite.bind import Bound, bind, conform, known
+from dovetail.systems.connectors.sqlite.bind import Bound, bind
 from dovetail.systems.connectors.sqlite.carry import carry
 from dovetail.systems.connectors.sqlite.dependants import carried
 from dovetail.systems.connectors.sqlite.draw import draws, next_rowid
@@ -23,6 +23,7 @@ from dovetail.systems.connectors.sqlite.refusals import refused
 from dovetail.systems.connectors.sqlite.session import Session
 from dovetail.systems.connectors.sqlite.untangle import Updates
 from dovetail.systems.sql import refusal
+from dovetail.systems.sql.fields import check_writable, conform, known
 from dovetail.systems.sql.untangle import untangle
 
 _Row = tuple[object, ...]
@@ -98,13 +99,7 @@ class Writer:
 
     def _carry_out(self, attempt: _Attempt) -> Receipt:
         dataset = attempt.dataset
-        if dataset.kind is not DatasetKind.TABLE:
-            raise Refused(f"{dataset.name} is a {dataset.kind}; only tables can be written", where=dataset.name)
-        for name in attempt.names:
-            if known(dataset, name).computed:
-                raise Refused(f"the system computes {name} itself", where=f"{dataset.name}.{name}")
-        if attempt.change.verb is not Verb.CREATE and not dataset.key:
-            raise Refused(f"{dataset.name} has no key by which a row could be named", where=dataset.name)
+        check_writable(dataset, attempt.change)
         has_triggers = bool(self.session.connection.execute(_TRIGGERS, (dataset.name,)).fetchone()[0])
         if attempt.change.verb is Verb.CREATE:
             keys = self._create(attempt, one_by_one=has_triggers)
