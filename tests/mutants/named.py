@@ -261,6 +261,13 @@ PUTTING = [
         (PROMISES,),
     ),
     Named(
+        "who deletes a row has not seen what it was still owed",
+        "engine/fate.py",
+        "_kept(decision, places) | _unseen(decision, places, events[:, places])",
+        "_kept(decision, places)",
+        (DELETES,),
+    ),
+    Named(
         "`creates: never` creates nothing",
         "engine/fate.py",
         'return member.receives and member.member.creates != "never"',

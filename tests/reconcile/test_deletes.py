@@ -144,3 +144,55 @@ def test_a_plan_counts_what_would_be_deleted(lab):
     assert len(right(made)) == 2
     assert made.apply().mappings["thing"].deleted == 1
     assert right(made) == [("y", "2")]
+
+
+THREE = """
+members: {left: {dataset: a}, mid: {dataset: m}, right: {dataset: b}}
+match: n
+fields:
+  n: {left: n, mid: n, right: n, policy: {prefer: [left, mid, right]}}
+  v: {left: v, mid: v, right: v, policy: {prefer: [left, mid, right]}}
+deletes: {left: propagate, mid: propagate, right: propagate}
+guard: {rows: 100000, share: 100%}
+"""
+REFUSES = """
+CREATE TRIGGER refuses BEFORE UPDATE OF v ON b WHEN NEW.v = 'new' BEGIN SELECT RAISE(ABORT, 'not this'); END;
+"""
+
+
+@pytest.fixture
+def owed(lab):
+    """Three members; what was typed at the left stands at the second, and the third is still owed it."""
+    mid = "CREATE TABLE m (no INTEGER PRIMARY KEY, n TEXT UNIQUE, v TEXT);"
+    made = lab({"left": LEFT, "mid": mid, "right": RIGHT + REFUSES}, {"thing": THREE})
+    made.sql("left", "INSERT INTO a VALUES (1, 'x', '1', NULL), (2, 'y', '2', NULL)")
+    made.migrate(for_sync=True)
+    made.sql("left", "UPDATE a SET v = 'new' WHERE id = 1")
+    made.migrate(for_sync=True)
+    assert made.sql("mid", "SELECT v FROM m WHERE n = 'x'") == [("new",)]
+    assert right(made) == [("x", "1"), ("y", "2")]
+    return made
+
+
+def test_who_deletes_a_row_had_not_seen_what_it_was_still_owed(owed):
+    owed.sql("right", "DELETE FROM b WHERE n = 'x'")
+    owed.migrate(for_sync=True)
+    assert left(owed) == [("x", "new"), ("y", "2")]
+    assert right(owed) == [("x", "new"), ("y", "2")]
+    assert writes(owed.migrate(for_sync=True)) == 0
+
+
+@pytest.mark.parametrize("gone", ["mid", "both"])
+def test_who_deletes_a_row_and_had_seen_all_is_obeyed(owed, gone):
+    owed.sql("mid", "DELETE FROM m WHERE n = 'x'")
+    if gone == "both":
+        owed.sql("right", "DELETE FROM b WHERE n = 'x'")
+    owed.migrate(for_sync=True)
+    assert left(owed) == [("y", "2")]
+    assert right(owed) == [("y", "2")]
+
+
+def test_an_ordinary_delete_among_three_is_carried_on(owed):
+    owed.sql("right", "DELETE FROM b WHERE n = 'y'")
+    owed.migrate(for_sync=True)
+    assert left(owed) == [("x", "new")]

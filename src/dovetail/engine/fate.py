@@ -93,7 +93,8 @@ def _by_fate(decision: Decision, events: Flags) -> dict[Fate, npt.NDArray[np.int
     places = np.flatnonzero(events.any(axis=0))
     bits = 1 << np.arange(len(rules))
     cases = bits @ events[:, places]
-    anywhere, kept = decision.active[:, places].any(axis=0), _kept(decision, places)
+    anywhere = decision.active[:, places].any(axis=0)
+    kept = _kept(decision, places) | _unseen(decision, places, events[:, places])
     cases = (cases << 2) | (anywhere << 1) | kept
     found: dict[Fate, list[npt.NDArray[np.int64]]] = {}
     for case in np.unique(cases):
@@ -115,6 +116,21 @@ def _kept(decision: Decision, places: npt.NDArray[np.int64]) -> Flags:
     again = [place for place, side in survey.attached if decision.active[side, place]]
     kept: Flags = edited | np.isin(places, again)
     return kept
+
+
+def _unseen(decision: Decision, places: npt.NDArray[np.int64], events: Flags) -> Flags:
+    """Which of these rows hold a value elsewhere that was still owed to every member where they vanished (`events`, by
+    member and row): nobody who deleted the row can have seen it, so it counts as an edit made meanwhile."""
+    survey = decision.survey
+    fields = survey.mapping.mapping.fields
+    agreement = decision.agreed.cells["agreement"][places]
+    newest = np.where(decision.active[:, places].T[:, None, :], agreement, 0).max(axis=2)
+    unseen: Flags = np.asarray(events.any(axis=0))
+    for side, rows in enumerate(survey.sides):
+        may_come = np.array([field.owner != rows.member.name and field.elsewhere != "keep" for field in fields])
+        owed = (agreement[:, :, side] > 0) & (newest > agreement[:, :, side]) & may_come
+        unseen &= ~events[side] | owed.any(axis=1)
+    return unseen
 
 
 def _never_agreed(decision: Decision, places: npt.NDArray[np.int64]) -> Flags:
