@@ -56,11 +56,19 @@ def _allowed(row: Row, name: str, declared: Field) -> Allowed | None:
     newest = [member for member in last if not _is_outdated(row, name, member, last)]
     if deletes and (not newest or not _is_certain(row, name, newest[0])):
         return Allowed(ever)
-    ranked = [member for member in declared.wins if member in newest]
-    winners = [ranked[0], *_followers(row, name, declared, ranked)] if ranked else newest
-    values = frozenset(last[member].after[name] for member in winners)
+    gone = {member: chain.before_gone[name] for member, chain in row.chains.items() if name in chain.before_gone}
+    later = [member for member in newest if not _is_outdated(row, name, member, gone | last)]
+    winners = _winners(row, name, declared, newest)
+    values = frozenset(last[member].after[name] for member in (*winners, *_winners(row, name, declared, later)))
     losers = tuple((member, last[member].after[name]) for member in newest if member not in winners)
     return Allowed(values, () if deletes else losers)
+
+
+def _winners(row: Row, name: str, declared: Field, newest: list[str]) -> list[str]:
+    """Those of several last edits that may count. What outdates an edit may itself have gone with a row that was
+    deleted and came back; so with and without such edits another one may be the last."""
+    ranked = [member for member in declared.wins if member in newest]
+    return [ranked[0], *_followers(row, name, declared, ranked)] if ranked else newest
 
 
 def _followers(row: Row, name: str, declared: Field, ranked: list[str]) -> list[str]:
