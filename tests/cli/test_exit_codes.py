@@ -68,7 +68,7 @@ MISUSES = {
     "no room for the plan": (("plan", "--out", "dovetail.yaml/plan"), "dovetail.yaml"),
     "one system": (("init", "a=shop.db"), "two systems are joined"),
     "a project stands here": (("init", "a=shop.db", "b=stock.db"), "there is a project already"),
-    "no connector": (("init", "a=shop.db", "b=oracle://x/y", "--project", "new"), "known names"),
+    "no connector": (("init", "a=shop.db", "b=gopher://x/y", "--project", "new"), "known names"),
 }
 
 

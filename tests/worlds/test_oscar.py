@@ -257,7 +257,8 @@ def test_the_analysis_sees_every_table_reference_and_secret(oscar: Callable[[str
 
 
 def test_the_tables_of_the_example_are_those_of_the_demo() -> None:
-    for kind, drawn in _DRAWN.items():
+    for kind in ("sqlite", "postgres"):
+        drawn = _DRAWN[kind]
         told = (EXAMPLE / f"inventory.{kind}.sql").read_text(encoding="utf-8").partition("\n")[2]
         assert told.split() == " ".join(f"{one.format(drawn=drawn)};" for one in STOCK).split()
 

@@ -9,6 +9,10 @@ from dovetail.testing.chaos.scene import Field, Kind
 from dovetail.testing.chaos.typed import Chain, Row, Typed
 
 
+_SEVERAL = 3
+"""Members among which an edit can meet two of the others one after the other."""
+
+
 class Being(StrEnum):
     """Whether a row must stand there."""
 
@@ -66,8 +70,11 @@ def _allowed(row: Row, name: str, declared: Field) -> Allowed | None:
 
 def _winners(row: Row, name: str, declared: Field, newest: list[str]) -> list[str]:
     """Those of several last edits that may count. What outdates an edit may itself have gone with a row that was
-    deleted and came back; so with and without such edits another one may be the last."""
+    deleted and came back; so with and without such edits another one may be the last. Among three or more members the
+    one that is preferred to all may have taken over any edit of the others before they met; then it stands for it."""
     ranked = [member for member in declared.wins if member in newest]
+    if len(declared.wins) >= _SEVERAL and ranked and ranked[0] != declared.wins[0]:
+        return ranked
     return [ranked[0], *_followers(row, name, declared, ranked)] if ranked else newest
 
 
