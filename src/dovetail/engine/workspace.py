@@ -10,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dovetail.errors import DovetailError, Location, UnknownName
+from dovetail.engine.attempt import persist
+from dovetail.engine.progress import Silent
+from dovetail.errors import DovetailError, Location, Throttled, UnknownName
 from dovetail.model.catalog import Catalog
 from dovetail.model.mapping import Project
 from dovetail.state.store import Store
@@ -93,7 +95,7 @@ class Workspace:
         """What a system says that it holds, read once."""
         if system not in self._catalogs:
             with _named(system):
-                self._catalogs[system] = self.connector(system).describe()
+                self._catalogs[system] = _told(self.connector(system))
         return self._catalogs[system]
 
     def catalogs(self, systems: Collection[str]) -> dict[str, Catalog]:
@@ -120,3 +122,11 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _told(source: Source) -> Catalog:
+    """What a system says that it holds; one that asks for patience is there, and is asked again."""
+    try:
+        return source.describe()
+    except Throttled as error:
+        return persist(source.describe, Silent(), after=error)

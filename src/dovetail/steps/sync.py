@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
+from dovetail.engine.attempt import TRIES_MAX, pause_s, persist
 from dovetail.engine.progress import Progress
 from dovetail.engine.retention import Retention, forget_old
 from dovetail.engine.sync import Sync
 from dovetail.engine.turn import Turn, absorb
 from dovetail.engine.workspace import Workspace
-from dovetail.errors import DovetailError
+from dovetail.errors import DovetailError, Remedy
 from dovetail.model.run import Summary
 from dovetail.schedule.assemble import assemble, buckets
 from dovetail.schedule.clock import Time
@@ -29,7 +31,8 @@ def sync_once(
     allowed: int | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Look at everything that may have changed since the last pass, and bring it into agreement.
+    """Look at everything that may have changed since the last pass, and bring it into agreement. What fails for a
+    reason that passes is tried again, as everywhere.
 
     Raises `GateClosed` where the guard holds a mapping, and the first error of a system that kept a mapping waiting,
     after all others were dealt with."""
@@ -53,18 +56,27 @@ def sync_once(
 
 
 def _until_quiet(engine: Sync, summary: Summary, failed: dict[str, DovetailError]) -> None:
+    tries: Counter[str] = Counter()
     for _ in range(TURNS_MAX):
-        noticed = engine.notice()
+        noticed = persist(engine.notice, engine.progress)
         turn = engine.turn([name for name in engine.order if name not in failed])
         absorb(summary, turn.summary)
-        failed |= turn.failed
+        tries.update(turn.failed.keys())
+        lasting = {name for name, error in turn.failed.items() if not _passes(error, tries[name])}
+        failed |= {name: turn.failed[name] for name in lasting}
+        pauses = [pause_s(error, tries[name]) for name, error in turn.failed.items() if name not in lasting]
+        time.sleep(max(pauses, default=0.0))
         if not noticed and not turn.looked and not turn.failed and not turn.waiting:
             return
 
 
+def _passes(error: DovetailError, tries: int) -> bool:
+    return error.remedy is Remedy.RETRY and tries < TRIES_MAX
+
+
 def _join(engine: Sync, name: str, failed: dict[str, DovetailError]) -> None:
     try:
-        engine.join(name)
+        persist(lambda: engine.join(name), engine.progress)
     except DovetailError as error:
         failed[name] = error
 
