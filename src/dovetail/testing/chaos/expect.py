@@ -8,7 +8,6 @@ from enum import StrEnum
 from dovetail.testing.chaos.scene import Field, Kind
 from dovetail.testing.chaos.typed import Chain, Row, Typed
 
-
 _SEVERAL = 3
 """Members among which an edit can meet two of the others one after the other."""
 
