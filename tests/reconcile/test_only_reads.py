@@ -30,7 +30,7 @@ deletes: {{shop: ask, stock: ask}}
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """Two verbs, as a newcomer's connector begins."""
+    """Two verbs, as every connector begins."""
 
     path: Path
 
