@@ -94,10 +94,11 @@ def _stepped(bench: Bench, found: Dataset, name: str, *, most: int) -> list[obje
     after: pa.RecordBatch | None = None
     while True:
         reading = iter(bench.system.read_after(found, list(dict.fromkeys(names)), after=after))
-        part = next(reading).slice(0, _STEP)
+        first = next(reading, None)
         getattr(reading, "close", lambda: None)()
-        if not part.num_rows:
+        if first is None or not first.num_rows:
             return values
+        part = first.slice(0, _STEP)
         values += part.column(name).to_pylist()
         expect(len(values) <= most, "rows come again")
         after = part.select(list(found.key)).slice(part.num_rows - 1, 1)
