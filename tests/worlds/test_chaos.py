@@ -117,6 +117,17 @@ def test_a_delete_counts_against_edits_that_it_saw(seen, being):
     assert what(record).being is being
 
 
+def test_one_delete_that_saw_everything_is_enough():
+    """B's delete saw nothing of c's edit, and the row came back; a's, later, saw it."""
+    record = typed(
+        INSERTED,
+        ("b", Deed.DELETE, {"x": "a1"}, {}),
+        ("c", Deed.EDIT, {"x": "a1"}, {"x": "c1"}),
+        ("a", Deed.DELETE, {"x": "c1"}, {}),
+    )
+    assert what(record).being is Being.GONE
+
+
 def test_a_delete_of_an_edit_that_may_have_lost_before_can_go_either_way():
     record = typed(
         INSERTED,

@@ -128,8 +128,13 @@ def _being(kind: Kind, row: Row) -> Being:
         for name in chain.last
         if name in kind.fields and not kind.fields[name].is_sum
     ]
-    fates = {_weigh(row, gone, chain, name) for gone in deletes for chain, name in edits}
-    return next((fate for fate in (Being.THERE, Being.EITHER) if fate in fates), Being.GONE)
+    fates = {_of_delete([_weigh(row, gone, chain, name) for chain, name in edits]) for gone in deletes}
+    return next((fate for fate in (Being.GONE, Being.EITHER) if fate in fates), Being.THERE)
+
+
+def _of_delete(weighed: list[Being]) -> Being:
+    """What one delete does: any edit that it did not see keeps the row, as far as this delete goes."""
+    return next((fate for fate in (Being.THERE, Being.EITHER) if fate in weighed), Being.GONE)
 
 
 def _weigh(row: Row, gone: Chain, chain: Chain, name: str) -> Being:
