@@ -40,8 +40,13 @@ class Attempt:
 
     def todo(self) -> list[int]:
         """The positions still to be written."""
-        settled = self.done | self.missed | self.rejects.keys()
-        return [at for at in range(self.change.rows.num_rows) if at not in settled]
+        if not (self.done or self.missed or self.rejects):
+            return list(range(self.change.rows.num_rows))
+        return [at for at in range(self.change.rows.num_rows) if not self.is_settled(at)]
+
+    def is_settled(self, position: int) -> bool:
+        """Whether nothing is left to be done for a row."""
+        return position in self.done or position in self.missed or position in self.rejects
 
     def refuse(self, position: int, code: str, field_name: str = "", detail: str = "") -> None:
         """Say once why a row is refused."""

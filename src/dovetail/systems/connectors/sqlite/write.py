@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -23,54 +23,12 @@ from dovetail.systems.connectors.sqlite.refusals import refused
 from dovetail.systems.connectors.sqlite.session import Session
 from dovetail.systems.connectors.sqlite.untangle import Updates
 from dovetail.systems.sql import refusal
+from dovetail.systems.sql.attempt import Attempt, Row, exactly
 from dovetail.systems.sql.fields import check_writable, conform, known
 from dovetail.systems.sql.untangle import untangle
 
-_Row = tuple[object, ...]
 _TRIGGERS = "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?1)"
 _KEY = "SELECT name FROM pragma_table_info(?1, 'main') WHERE pk > 0"
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What has become of each row of a change so far."""
-
-    dataset: Dataset
-    change: Change
-    done: set[int] = field(default_factory=set)
-    """Rows that stand there already as they should."""
-    missed: set[int] = field(default_factory=set)
-    rejects: dict[int, Reject] = field(default_factory=dict)
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.change.rows.schema.names)
-
-    @property
-    def keys(self) -> pa.RecordBatch:
-        return self.change.rows.select(list(self.dataset.key))
-
-    def todo(self) -> list[int]:
-        """The positions still to be written."""
-        if not (self.done or self.missed or self.rejects):
-            return list(range(self.change.rows.num_rows))
-        return [at for at in range(self.change.rows.num_rows) if not self.is_settled(at)]
-
-    def is_settled(self, position: int) -> bool:
-        """Whether nothing is left to be done for a row."""
-        return position in self.done or position in self.missed or position in self.rejects
-
-    def refuse(self, bound: Bound) -> None:
-        """Take over what could not be bound."""
-        for position, words in bound.rejects.items():
-            if not self.is_settled(position):
-                self.rejects[position] = words
-
-    def receipt(self, keys: pa.RecordBatch | None = None, held: pa.RecordBatch | None = None) -> Receipt:
-        """The answer."""
-        applied = self.change.rows.num_rows - len(self.missed) - len(self.rejects)
-        rejects = tuple(self.rejects[at] for at in sorted(self.rejects))
-        return Receipt(applied, tuple(sorted(self.missed)), rejects, keys=keys, held=held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +40,22 @@ class Writer:
 
     def apply(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry the change out; a row that is not as asked is missed, and a `CREATE` of a taken key is a reject."""
-        return self._carry_out(_Attempt(dataset, change))
+        return self._carry_out(Attempt(dataset, change))
 
     def apply_again(self, dataset: Dataset, change: Change) -> Receipt:
         """Carry the change out, counting what it has done before as applied."""
-        attempt = _Attempt(dataset, change)
+        attempt = Attempt(dataset, change)
         if all(part in attempt.names for part in dataset.key) and dataset.key:
             others = [name for name in attempt.names if name not in dataset.key]
-            wanted = _comparable(dataset, change.rows, others)
-            present = self._present(dataset, others, attempt.keys)
-            for at, key in enumerate(_comparable(dataset, change.rows, dataset.key)):
+            wanted = exactly(dataset, change.rows, others)
+            present = self._present(dataset, others, _keys_of(attempt))
+            for at, key in enumerate(exactly(dataset, change.rows, dataset.key)):
                 stands = present.get(key)
                 if (stands is None) if change.verb is Verb.DELETE else (stands == wanted[at]):
                     attempt.done.add(at)
         return self._carry_out(attempt)
 
-    def _carry_out(self, attempt: _Attempt) -> Receipt:
+    def _carry_out(self, attempt: Attempt) -> Receipt:
         dataset = attempt.dataset
         check_writable(dataset, attempt.change)
         has_triggers = bool(self.session.connection.execute(_TRIGGERS, (dataset.name,)).fetchone()[0])
@@ -106,19 +64,19 @@ class Writer:
         else:
             self._compare(attempt)
             self._change(attempt, one_by_one=has_triggers)
-            keys = attempt.keys
+            keys = _keys_of(attempt)
         if not has_triggers or attempt.change.verb is Verb.DELETE or not dataset.key:
-            return attempt.receipt(keys if attempt.change.verb is Verb.CREATE else None)
+            return attempt.receipt(keys if attempt.change.verb is Verb.CREATE else None, None)
         held = self._held(attempt, keys)
         return attempt.receipt(keys if attempt.change.verb is Verb.CREATE else None, held)
 
     # ------------------------------------------------------------------------------------------------------- create
 
-    def _create(self, attempt: _Attempt, *, one_by_one: bool) -> pa.RecordBatch | None:
+    def _create(self, attempt: Attempt, *, one_by_one: bool) -> pa.RecordBatch | None:
         """Insert the rows; the key of each row that was written, null for the others."""
         dataset, names = attempt.dataset, attempt.names
         bound = bind(dataset, attempt.change.rows, names)
-        attempt.refuse(bound)
+        _refuse(attempt, bound)
         own = [bound.columns[names.index(part)] for part in dataset.key if part in names]
         is_complete = len(own) == len(dataset.key) and not any(None in values for values in own)
         if is_complete and dataset.key and not self._is_enforced(dataset):
@@ -136,7 +94,7 @@ class Writer:
             drawn = self._each(sql, bound.columns, positions, attempt)
         return self._keys(attempt, drawn)
 
-    def _draw(self, attempt: _Attempt, names: list[str], bound: Bound) -> bool:
+    def _draw(self, attempt: Attempt, names: list[str], bound: Bound) -> bool:
         """Give every row without a key the next one, as SQLite would; false where there are none left."""
         part = attempt.dataset.key[0]
         if part not in names:
@@ -151,10 +109,10 @@ class Writer:
         bound.columns[names.index(part)] = [next(fresh) if value is None else value for value in own]
         return True
 
-    def _refuse_taken(self, attempt: _Attempt) -> None:
+    def _refuse_taken(self, attempt: Attempt) -> None:
         """Where no constraint guards the key, look whether it is taken."""
-        present = self._present(attempt.dataset, [], attempt.keys)
-        for at, key in enumerate(_comparable(attempt.dataset, attempt.change.rows, attempt.dataset.key)):
+        present = self._present(attempt.dataset, [], _keys_of(attempt))
+        for at, key in enumerate(exactly(attempt.dataset, attempt.change.rows, attempt.dataset.key)):
             if key in present and not attempt.is_settled(at):
                 attempt.rejects[at] = refusal.reject(at, refusal.TAKEN, field=attempt.dataset.key[0])
 
@@ -164,7 +122,7 @@ class Writer:
         key = set(dataset.key)
         return parts == key or any(set(unique) == key for unique in dataset.uniques)
 
-    def _keys(self, attempt: _Attempt, drawn: dict[int, _Row]) -> pa.RecordBatch | None:
+    def _keys(self, attempt: Attempt, drawn: dict[int, Row]) -> pa.RecordBatch | None:
         """The keys row for row: those sent for rows that stood there, those drawn for rows that were written."""
         dataset, rows = attempt.dataset, attempt.change.rows
         if not dataset.key:
@@ -188,7 +146,7 @@ class Writer:
 
     # ---------------------------------------------------------------------------------------------- update, delete
 
-    def _compare(self, attempt: _Attempt) -> None:
+    def _compare(self, attempt: Attempt) -> None:
         """Miss the rows that are gone or no longer hold what was expected.
 
         The transaction holds the file's write lock, so what is compared here is what will be overwritten.
@@ -196,9 +154,9 @@ class Writer:
         dataset, change = attempt.dataset, attempt.change
         expected = change.expected
         names = [name for name in expected.schema.names if name not in dataset.key] if expected is not None else []
-        awaited = _comparable(dataset, expected, names) if expected is not None else [()] * change.rows.num_rows
-        present = self._present(dataset, names, attempt.keys)
-        for at, key in enumerate(_comparable(dataset, change.rows, dataset.key)):
+        awaited = exactly(dataset, expected, names) if expected is not None else [()] * change.rows.num_rows
+        present = self._present(dataset, names, _keys_of(attempt))
+        for at, key in enumerate(exactly(dataset, change.rows, dataset.key)):
             if attempt.is_settled(at):
                 continue
             stands = present.get(key)
@@ -207,7 +165,7 @@ class Writer:
             elif stands != awaited[at]:
                 attempt.missed.add(at)
 
-    def _change(self, attempt: _Attempt, *, one_by_one: bool) -> None:
+    def _change(self, attempt: Attempt, *, one_by_one: bool) -> None:
         dataset = attempt.dataset
         names = [name for name in attempt.names if name not in dataset.key]
         if attempt.change.verb is Verb.DELETE:
@@ -217,7 +175,7 @@ class Writer:
         else:
             return
         bound = bind(dataset, attempt.change.rows, [*names, *dataset.key])
-        attempt.refuse(bound)
+        _refuse(attempt, bound)
         positions = attempt.todo()
         dependants = carried(self.session.connection, dataset) if attempt.change.verb is Verb.DELETE else []
         while dependants and positions:
@@ -248,7 +206,7 @@ class Writer:
         sql: str,
         columns: Sequence[Sequence[object]],
         positions: list[int],
-        attempt: _Attempt,
+        attempt: Attempt,
         *,
         one_by_one: bool,
     ) -> None:
@@ -263,19 +221,19 @@ class Writer:
 
     # ------------------------------------------------------------------------------------------------ what is there
 
-    def _present(self, dataset: Dataset, names: Sequence[str], keys: pa.RecordBatch) -> dict[_Row, object]:
+    def _present(self, dataset: Dataset, names: Sequence[str], keys: pa.RecordBatch) -> dict[Row, object]:
         """By key, what those fields hold; a row with a value that cannot be read equals nothing."""
-        found: dict[_Row, object] = {}
+        found: dict[Row, object] = {}
         for batch in self.reader.lookup(self.session, dataset, [*dataset.key, *names], keys):
-            held: Sequence[object] = _comparable(dataset, batch, names)
+            held: Sequence[object] = exactly(dataset, batch, names)
             if UNREADABLE in batch.schema.names:
                 flags = batch.column(UNREADABLE).is_valid().to_pylist()
                 held = [object() if flag else values for flag, values in zip(flags, held, strict=True)]
-            for key, values in zip(_comparable(dataset, batch, dataset.key), held, strict=True):
+            for key, values in zip(exactly(dataset, batch, dataset.key), held, strict=True):
                 found[key] = _AMBIGUOUS if key in found else values
         return found
 
-    def _held(self, attempt: _Attempt, keys: pa.RecordBatch | None) -> pa.RecordBatch | None:
+    def _held(self, attempt: Attempt, keys: pa.RecordBatch | None) -> pa.RecordBatch | None:
         """What the rows hold now, row for row, after triggers had their say."""
         dataset = attempt.dataset
         if keys is None:
@@ -284,17 +242,9 @@ class Writer:
         batches = list(self.reader.lookup(self.session, dataset, names, keys))
         schema = pa.schema([(name, known(dataset, name).type.arrow()) for name in names])
         stands = pa.Table.from_batches([batch.select(names) for batch in batches], schema)
-        place = {key: at for at, key in enumerate(_comparable(dataset, stands, dataset.key))}
-        wanted = [
-            None if at in attempt.missed or at in attempt.rejects else place.get(key)
-            for at, key in enumerate(_comparable(dataset, keys, dataset.key))
-        ]
-        taken = stands.take(pa.array(wanted, pa.int64())).combine_chunks()
-        return pa.RecordBatch.from_arrays([_one(column) for column in taken.columns], names)
+        return attempt.placed(stands, keys, names)
 
-    # ------------------------------------------------------------------------------------------------------ running
-
-    def _many(self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: _Attempt) -> None:
+    def _many(self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: Attempt) -> None:
         """One statement for many rows: a refused row undoes only itself, and the rest goes on behind it."""
         feed = _Feed(columns, positions)
         while True:
@@ -307,10 +257,10 @@ class Writer:
                 return
 
     def _each(
-        self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: _Attempt
-    ) -> dict[int, _Row]:
+        self, sql: str, columns: Sequence[Sequence[object]], positions: list[int], attempt: Attempt
+    ) -> dict[int, Row]:
         """Row by row, where a trigger may say no without an error or keys are known afterwards; the rows returned."""
-        returned: dict[int, _Row] = {}
+        returned: dict[int, Row] = {}
         for at, values in zip(positions, _Feed(columns, positions), strict=True):
             try:
                 cursor = self.session.connection.execute(sql, values)
@@ -340,9 +290,9 @@ class _Feed:
         picked = columns if whole else [[values[at] for at in positions] for values in columns]
         self._count = len(positions)
         self._first: Iterator[Any] = iter(picked[0] if picked else [()] * len(positions))
-        self._rows: Iterator[_Row] = zip(self._first, *picked[1:], strict=False) if picked else self._first
+        self._rows: Iterator[Row] = zip(self._first, *picked[1:], strict=False) if picked else self._first
 
-    def __iter__(self) -> Iterator[_Row]:
+    def __iter__(self) -> Iterator[Row]:
         return self._rows
 
     @property
@@ -354,19 +304,13 @@ class _Feed:
 _AMBIGUOUS = object()
 
 
-def _comparable(dataset: Dataset, rows: pa.RecordBatch | pa.Table, names: Sequence[str]) -> list[_Row]:
-    """The rows as tuples that are equal exactly where the values are."""
-    columns = []
-    for name in names:
-        array = conform(_one(rows.column(name)), known(dataset, name))
-        if pa.types.is_temporal(array.type):
-            array = array.cast(pa.int32() if array.type == pa.date32() else pa.int64())
-        columns.append(array.to_pylist())
-    return list(zip(*columns, strict=True)) if columns else [()] * rows.num_rows
+def _keys_of(attempt: Attempt) -> pa.RecordBatch:
+    """The keys of the change's rows."""
+    return attempt.change.rows.select(list(attempt.dataset.key))
 
 
-def _one(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(values, pa.Array):
-        return values
-    chunks: list[pa.Array] = values.chunks or [pa.nulls(0, values.type)]
-    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+def _refuse(attempt: Attempt, bound: Bound) -> None:
+    """Take over what could not be bound."""
+    for position, words in bound.rejects.items():
+        if not attempt.is_settled(position):
+            attempt.rejects[position] = words
